@@ -1,0 +1,1 @@
+export type { TiledImage } from './models/tiled-image.ts';
