@@ -1,0 +1,97 @@
+import type { DType, Graph } from '../graph/graph.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+
+export type HostArray = Float32Array | Uint16Array | Int32Array | Uint8Array;
+
+/** Numbers in the memory of this process, row-major. float16 is kept as its bits in a Uint16Array. */
+export interface HostTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: HostArray;
+}
+
+/** Numbers a backend holds, wherever it keeps them. Only programs of the same backend accept it. */
+export interface DeviceTensor extends Disposable {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** A copy in the memory of this process. */
+  read(): Promise<HostTensor>;
+}
+
+/**
+ * The past of one or several sequences, a slot each. Opaque: it may live on a device, in a file or
+ * in another process. Nothing outside the backend sees inside.
+ */
+export interface KvCache extends Disposable {
+  readonly slots: number;
+  /** How many tokens a slot can hold. */
+  readonly capacity: number;
+  /** How many tokens a slot holds. */
+  length(slot?: number): number;
+  /** Forgets every token of a slot after the first `length`; what comes before is reused. */
+  truncate(length: number, slot?: number): void;
+  /** Makes slot `to` hold what slot `from` holds. */
+  copy(from: number, to: number): Promise<void>;
+}
+
+/** Consecutive rows of a run's input that continue one sequence. */
+export interface Segment {
+  readonly slot: number;
+  readonly tokens: number;
+}
+
+export interface RunOptions {
+  /** Needed by graphs with `attention`. */
+  readonly cache?: KvCache;
+  /**
+   * Which sequences the rows of the inputs continue, in their order; together they hold every row.
+   * Default: all rows continue slot 0.
+   */
+  readonly segments?: readonly Segment[];
+  /** Takes effect within this run, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export type Inputs = Readonly<Record<string, HostTensor | DeviceTensor>>;
+export type Outputs = Readonly<Record<string, DeviceTensor>>;
+
+/** A set of compiled graphs over one copy of their weights; they share caches as well. */
+export interface Program<Name extends string = string> extends AsyncDisposable {
+  /** What it really runs on, for people: `'CPU, 2 threads'`. */
+  readonly device: string;
+  createCache(options: { capacity: number; slots?: number }): KvCache;
+  /**
+   * Runs one graph. Appends to the cache only when the whole run succeeds: after an error or an
+   * abort each slot holds what it held before. The results are the caller's to dispose.
+   *
+   * @throws CacheFullError when a slot has no room for its new tokens.
+   */
+  run(graph: Name, inputs: Inputs, options?: RunOptions): Promise<Outputs>;
+}
+
+export interface CompileProgress {
+  readonly loadedWeights: number;
+  readonly totalWeights: number;
+}
+
+export interface CompileOptions<Name extends string = string> {
+  /** Graphs whose weights are loaded at their first run: adapters that may never be asked for. */
+  readonly lazy?: readonly Name[];
+  readonly onProgress?: (progress: CompileProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs graphs. Knows nothing of tokens, images or chat; what it returns stays its own until `read()`. */
+export interface Backend {
+  readonly name: string;
+  /**
+   * Checks every weight against `weights.describe` before a byte is read, then compiles.
+   *
+   * @throws WeightShapeError, MissingWeightError
+   */
+  compile<Name extends string>(
+    graphs: Readonly<Record<Name, Graph>>,
+    weights: WeightSource,
+    options?: CompileOptions<Name>,
+  ): Promise<Program<Name>>;
+}

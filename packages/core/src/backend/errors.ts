@@ -1,0 +1,24 @@
+/** New tokens do not fit the cache. */
+export class CacheFullError extends Error {
+  override readonly name = 'CacheFullError';
+  constructor(
+    readonly added: number,
+    readonly length: number,
+    readonly capacity: number,
+  ) {
+    super(
+      `${added} new tokens do not fit: the cache holds ${length} of ${capacity}. ` +
+        'Create it with a larger capacity, or truncate() it first',
+    );
+  }
+}
+
+/** A backend was asked for something it cannot do: an operation, a number format, a device. */
+export class UnsupportedError extends Error {
+  override readonly name = 'UnsupportedError';
+}
+
+/** A run was given inputs, segments or a cache that do not fit its graph. */
+export class RunError extends Error {
+  override readonly name = 'RunError';
+}
