@@ -1,0 +1,191 @@
+import type { Checkpoint, StoredTensor } from './checkpoint.ts';
+import { CheckpointError } from './errors.ts';
+import { findShards, notThere, type Shards } from './find-shards.ts';
+import { gatherStrided } from './gather-strided.ts';
+import { type CheckpointLimits, DEFAULT_LIMITS } from './limits.ts';
+import { openFile, type RandomAccessFile } from './random-access-file.ts';
+import { readSafetensorsHeader } from './safetensors/read-header.ts';
+import type { TensorPlace, TensorPlaces } from './tensor-place.ts';
+import { readTorchFile } from './torch/read-torch-file.ts';
+
+export interface OpenCheckpointOptions {
+  readonly signal?: AbortSignal;
+  /** Default: `DEFAULT_LIMITS`, which fit checkpoints of up to some 25,000 tensors. */
+  readonly limits?: Partial<CheckpointLimits>;
+}
+
+/** A tensor and the open file that holds it. */
+interface OpenTensor {
+  readonly place: TensorPlace;
+  readonly file: RandomAccessFile;
+}
+
+/**
+ * Opens the checkpoint in a folder, sharded or not: safetensors, or `.bin` files of PyTorch. Reads
+ * headers only; tensors are read when they are asked for. `path` may also be one file.
+ *
+ * ```ts
+ * await using checkpoint = await openCheckpoint('internlm-xcomposer2d5-7b');
+ * const { dtype, shape } = checkpoint.describe('output.weight'); // 'bfloat16', [92544, 4096]
+ * const bytes = await checkpoint.read('output.weight');
+ * ```
+ *
+ * @throws CheckpointError
+ */
+export async function openCheckpoint(
+  path: string,
+  options: OpenCheckpointOptions = {},
+): Promise<Checkpoint> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const shards = await findShards(path, limits, options.signal);
+  const files: RandomAccessFile[] = [];
+  try {
+    const tensors = await openTensors(shards, files, limits, options.signal);
+    return checkpointOf(path, tensors, files);
+  } catch (error) {
+    await closeAll(files);
+    throw error;
+  }
+}
+
+/** Opens every shard, adds it to `files`, and gathers what they hold. */
+async function openTensors(
+  shards: Shards,
+  files: RandomAccessFile[],
+  limits: CheckpointLimits,
+  signal?: AbortSignal,
+): Promise<Map<string, OpenTensor>> {
+  const tensors = new Map<string, OpenTensor>();
+  for (const path of shards.files) {
+    signal?.throwIfAborted();
+    const file = await openShard(path);
+    files.push(file);
+    const places = await readPlaces(shards.format, file, limits, signal);
+    for (const [name, place] of places) addTensor(tensors, name, { place, file }, shards);
+  }
+  checkPromises(shards, tensors);
+  return tensors;
+}
+
+async function openShard(path: string): Promise<RandomAccessFile> {
+  try {
+    return await openFile(path);
+  } catch (cause) {
+    throw notThere(path, cause, 'the index names it, but it is not there. Download it again');
+  }
+}
+
+async function readPlaces(
+  format: Shards['format'],
+  file: RandomAccessFile,
+  limits: CheckpointLimits,
+  signal?: AbortSignal,
+): Promise<TensorPlaces> {
+  await checkIsDownloaded(file, signal);
+  switch (format) {
+    case 'safetensors':
+      return readSafetensorsHeader(file, limits, signal);
+    case 'torch':
+      return readTorchFile(file, limits, signal);
+    default:
+      throw format satisfies never;
+  }
+}
+
+/** `git clone` without git-lfs leaves small texts where the weights should be. */
+async function checkIsDownloaded(file: RandomAccessFile, signal?: AbortSignal): Promise<void> {
+  const pointer = 'version https://git-lfs';
+  if (file.size < pointer.length || file.size > 1024) return;
+  const start = Buffer.from(await file.read(0, pointer.length, signal)).toString('latin1');
+  if (start !== pointer) return;
+  throw new CheckpointError(
+    'missing',
+    'it is a git-lfs pointer, not the weights. Run "git lfs pull" in its folder',
+    { file: file.path },
+  );
+}
+
+/** With an index, each tensor counts in the file that the index names; without, there may be only one. */
+function addTensor(
+  tensors: Map<string, OpenTensor>,
+  name: string,
+  tensor: OpenTensor,
+  { fileOf }: Shards,
+): void {
+  if (fileOf && fileOf.get(name) !== tensor.file.path) return;
+  const other = tensors.get(name);
+  if (other) {
+    const detail = `${other.file.path} holds it too, and no index says which one counts`;
+    throw new CheckpointError('malformed', detail, { file: tensor.file.path, tensor: name });
+  }
+  tensors.set(name, tensor);
+}
+
+function checkPromises({ fileOf }: Shards, tensors: ReadonlyMap<string, OpenTensor>): void {
+  for (const [tensor, file] of fileOf ?? []) {
+    if (tensors.has(tensor)) continue;
+    const detail =
+      'the index says it is there, but it is not. Index and files are of different checkpoints';
+    throw new CheckpointError('missing', detail, { file, tensor });
+  }
+}
+
+function checkpointOf(
+  path: string,
+  tensors: ReadonlyMap<string, OpenTensor>,
+  files: readonly RandomAccessFile[],
+): Checkpoint {
+  const find = (name: string): OpenTensor => {
+    const tensor = tensors.get(name);
+    if (tensor) return tensor;
+    throw new CheckpointError('missing', 'there is no such tensor', { file: path, tensor: name });
+  };
+  return {
+    names: [...tensors.keys()],
+    has: (name) => tensors.has(name),
+    describe: (name) => describePlace(name, find(name).place),
+    read: async (name, signal) => readPlace(name, find(name), signal),
+    [Symbol.asyncDispose]: () => closeAll(files),
+  };
+}
+
+function describePlace(name: string, place: TensorPlace): StoredTensor {
+  switch (place.kind) {
+    case 'contiguous':
+      return { dtype: place.dtype, shape: place.shape, at: place.at };
+    case 'strided':
+      return { dtype: place.dtype, shape: place.shape };
+    case 'unreadable':
+      throw unreadable(name, place);
+    default:
+      throw place satisfies never;
+  }
+}
+
+async function readPlace(
+  name: string,
+  { place, file }: OpenTensor,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  switch (place.kind) {
+    case 'contiguous':
+      return file.read(place.at.offset, place.at.length, signal);
+    case 'strided':
+      return gatherStrided(place, await file.read(place.span.offset, place.span.length, signal));
+    case 'unreadable':
+      throw unreadable(name, place);
+    default:
+      throw place satisfies never;
+  }
+}
+
+function unreadable(
+  tensor: string,
+  { why, file }: Extract<TensorPlace, { kind: 'unreadable' }>,
+): CheckpointError {
+  return new CheckpointError('unsupported', why, { file, tensor });
+}
+
+async function closeAll(files: readonly RandomAccessFile[]): Promise<void> {
+  await Promise.all(files.map((file) => file[Symbol.asyncDispose]()));
+}
