@@ -12,8 +12,35 @@ export type {
   RunOptions,
   Segment,
 } from './backend/backend.ts';
+export { checkInputs, type Lengths, placeSegments, type RunSegment } from './backend/check-run.ts';
 export { checkWeights, WeightShapeError } from './backend/check-weights.ts';
 export { CacheFullError, RunError, UnsupportedError } from './backend/errors.ts';
+export { kernelBackend } from './backend/kernel-backend.ts';
+export type {
+  CacheEntry,
+  Kernel,
+  KernelContext,
+  KernelName,
+  Kernels,
+  KernelTable,
+} from './backend/kernel-table.ts';
+export type { DecoderRuntime, DecodeStep } from './generate/decoder-runtime.ts';
+export {
+  type EndReason,
+  type GenerateOptions,
+  type GenerationEvent,
+  generate,
+  type Sampler,
+} from './generate/generate.ts';
+export { type Prompt, type PromptChunk, promptLength } from './generate/prompt.ts';
+export { likeliest } from './generate/sampler.ts';
+export {
+  type FeedOptions,
+  finishPrefill,
+  openSequence,
+  type PromptProgress,
+  type Sequence,
+} from './generate/sequence.ts';
 export { GraphError } from './graph/errors.ts';
 export type {
   Activation,
@@ -32,8 +59,32 @@ export type {
 export { isWeight } from './graph/graph.ts';
 export { printGraph } from './graph/print-graph.ts';
 export { type InputSpec, inScope, record, trace } from './graph/trace.ts';
+export {
+  inverseFrequencies,
+  type RotaryAngles,
+  type RotaryConfig,
+  type RotaryScaling,
+  rotaryAngles,
+  thetaAt,
+} from './models/internlm2/rotary.ts';
 export type { TiledImage } from './models/tiled-image.ts';
+export { type AdapterName, readConfig, type XComposerConfig } from './models/xcomposer/config.ts';
+export { ConfigError } from './models/xcomposer/config-fields.ts';
+export type { GraphName, XComposerGraphs } from './models/xcomposer/graphs.ts';
+export { type Grid, imageTokens } from './models/xcomposer/image-rows.ts';
+export {
+  compileXComposer,
+  type SequenceOptions,
+  XComposer,
+  type XComposerOptions,
+} from './models/xcomposer/model.ts';
 export * from './ops/index.ts';
+export { referenceBackend } from './reference/reference-backend.ts';
+export type { Checkpoint } from './weights/checkpoint.ts';
+export { memoryWeights } from './weights/memory-weights.ts';
+export { openCheckpoint } from './weights/open-checkpoint.ts';
+export { readFloat32 } from './weights/read-float32.ts';
+export { checkpointWeights } from './weights/weight-map.ts';
 export type {
   Encoding,
   FileRange,

@@ -1,0 +1,52 @@
+import type { CacheLayer, OpAttributes, OpName, Weight } from '../graph/graph.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+import type { HostTensor } from './backend.ts';
+import type { RunSegment } from './check-run.ts';
+
+/**
+ * Past keys and values of one layer of one slot, in whatever form the attention kernel gave them.
+ * It may hold more rows than are valid: a segment's `past` says how many are.
+ */
+export interface CacheEntry<T> {
+  keys?: T;
+  values?: T;
+}
+
+export interface KernelContext<T> {
+  weight(weight: Weight): T;
+  /** The sequences this run continues, in the order of their rows. */
+  readonly segments: readonly RunSegment[];
+  /** How many tokens a slot of the cache may hold. */
+  readonly capacity: number;
+  /** An attention kernel appends by replacing what is in the entry, and disposes what it replaces. */
+  cache(layer: CacheLayer, slot: number): CacheEntry<T>;
+}
+
+/** Makes new values; never returns or disposes an operand. Two results come as an array. */
+export type Kernel<Op extends OpName, T> = (
+  operands: readonly T[],
+  attributes: OpAttributes[Op],
+  context: KernelContext<T>,
+) => T | readonly T[];
+
+/** `parameter` needs no kernel: a weight stands for itself. */
+export type KernelName = Exclude<OpName, 'parameter'>;
+export type Kernels<T> = { readonly [Op in KernelName]?: Kernel<Op, T> };
+
+/** Everything an eager runtime provides; `kernelBackend` makes a backend of it. */
+export interface KernelTable<T> {
+  readonly name: string;
+  /** What it runs on, for people. */
+  readonly device: string;
+  readonly kernels: Kernels<T>;
+  upload(tensor: HostTensor): T;
+  download(value: T): Promise<HostTensor>;
+  /** Shape and dtype of a value, without reading it. */
+  inspect(value: T): Pick<HostTensor, 'shape' | 'dtype'>;
+  clone(value: T): T;
+  dispose(value: T): void;
+  /** How a parameter comes in, when not as float32 numbers. */
+  loadWeight?(weight: Weight, source: WeightSource): Promise<T>;
+  /** Called once when the program is disposed, after all its values are. */
+  close?(): void;
+}

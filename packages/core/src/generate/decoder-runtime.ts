@@ -1,0 +1,25 @@
+import type { DeviceTensor, HostTensor, KvCache } from '../backend/backend.ts';
+import type { RotaryAngles, RotaryConfig } from '../models/internlm2/rotary.ts';
+import type { TiledImage } from '../models/tiled-image.ts';
+
+/** New rows of one sequence, all text or all picture, with the angles of their positions. */
+export interface DecodeStep {
+  readonly kind: 'text' | 'image';
+  /** [tokens, hiddenSize] */
+  readonly x: HostTensor | DeviceTensor;
+  readonly angles: RotaryAngles;
+  readonly cache: KvCache;
+  readonly signal?: AbortSignal;
+}
+
+/** What a sequence needs of a model in one mode. Knows nothing of prompts or sampling. */
+export interface DecoderRuntime {
+  readonly rotary: RotaryConfig;
+  createCache(capacity: number): KvCache;
+  /** Token ids → rows [tokens, hiddenSize]. */
+  embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;
+  /** A picture → rows [positions, hiddenSize], separators included. */
+  encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor>;
+  /** Appends the rows to the cache and returns the logits that follow the last, [vocabularySize]. */
+  decode(step: DecodeStep): Promise<Float32Array>;
+}

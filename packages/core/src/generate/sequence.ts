@@ -1,0 +1,170 @@
+import type { HostTensor, KvCache } from '../backend/backend.ts';
+import { CacheFullError } from '../backend/errors.ts';
+import { rotaryAngles, thetaAt } from '../models/internlm2/rotary.ts';
+import type { TiledImage } from '../models/tiled-image.ts';
+import type { DecoderRuntime } from './decoder-runtime.ts';
+import {
+  cutPrompt,
+  joinTexts,
+  type Prompt,
+  type PromptSpan,
+  promptLength,
+  sharedLength,
+  spansFrom,
+} from './prompt.ts';
+
+/**
+ * Prompt positions decoded in one run. More gains nothing on a CPU, and an abort waits for one run.
+ */
+const PREFILL_CHUNK = 512;
+
+export interface FeedOptions {
+  /** Stops before the next run of the model and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PromptProgress {
+  readonly type: 'prompt-progress';
+  readonly processed: number;
+  readonly total: number;
+}
+
+/** One conversation's state: give it a prompt or a token, get the logits that follow. */
+export interface Sequence extends Disposable {
+  readonly length: number;
+  readonly capacity: number;
+  /**
+   * Makes the sequence hold exactly `prompt`: what it shares with the past from the start is kept,
+   * the rest is read in chunks. Yields the progress: first what was kept, then after each chunk.
+   * Returns the logits after the last position, [vocabularySize].
+   *
+   * @throws CacheFullError when the prompt is longer than the capacity.
+   */
+  prefill(prompt: Prompt, options?: FeedOptions): AsyncGenerator<PromptProgress, Float32Array>;
+  /** Appends one token and returns the logits that follow it. */
+  feed(token: number, options?: FeedOptions): Promise<Float32Array>;
+  /** Forgets everything after the first `length` positions. */
+  truncate(length: number): void;
+}
+
+/** A new, empty sequence over a cache of its own. */
+export function openSequence(runtime: DecoderRuntime, capacity: number): Sequence {
+  return new CachedSequence(runtime, runtime.createCache(capacity));
+}
+
+class CachedSequence implements Sequence {
+  /** What the cache holds, and what a broken-off prefill would have added. */
+  #past: Prompt = [];
+
+  constructor(
+    readonly runtime: DecoderRuntime,
+    readonly cache: KvCache,
+  ) {}
+
+  get length(): number {
+    return this.cache.length();
+  }
+
+  get capacity(): number {
+    return this.cache.capacity;
+  }
+
+  async *prefill(
+    prompt: Prompt,
+    { signal }: FeedOptions = {},
+  ): AsyncGenerator<PromptProgress, Float32Array> {
+    const wanted = joinTexts(prompt);
+    const total = promptLength(wanted);
+    if (total > this.capacity) throw new CacheFullError(total, 0, this.capacity);
+    if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
+    this.cache.truncate(this.#reusable(wanted, total));
+    this.#past = wanted;
+    yield { type: 'prompt-progress', processed: this.length, total };
+    const pictures = new PictureRows(this.runtime);
+    let logits: Float32Array = new Float32Array();
+    for (const span of spansFrom(wanted, this.length, PREFILL_CHUNK)) {
+      signal?.throwIfAborted();
+      logits = await this.#read(span, total, pictures, signal);
+      yield { type: 'prompt-progress', processed: this.length, total };
+    }
+    return logits;
+  }
+
+  async feed(token: number, { signal }: FeedOptions = {}): Promise<Float32Array> {
+    const chunk = { type: 'text', ids: Int32Array.of(token) } as const;
+    this.#past = joinTexts([...cutPrompt(this.#past, this.length), chunk]);
+    return this.#read({ chunk, from: 0, to: 1 }, this.length + 1, undefined, signal);
+  }
+
+  truncate(length: number): void {
+    this.cache.truncate(length);
+  }
+
+  [Symbol.dispose](): void {
+    this.cache[Symbol.dispose]();
+    this.#past = [];
+  }
+
+  /** The last position is always read again: its logits are what the caller wants. */
+  #reusable(wanted: Prompt, total: number): number {
+    const { rotary } = this.runtime;
+    // Past the trained length each total has angles of its own: old keys would not be what a fresh
+    // reading of this prompt makes.
+    const sameAngles = [total, this.length].every(
+      (length) => thetaAt(rotary, length) === rotary.theta,
+    );
+    const shared = Math.min(sharedLength(this.#past, wanted), this.length, total - 1);
+    return sameAngles ? shared : 0;
+  }
+
+  async #read(
+    { chunk, from, to }: PromptSpan,
+    total: number,
+    pictures: PictureRows | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    const start = this.length;
+    const x =
+      chunk.type === 'text'
+        ? await this.runtime.embed(chunk.ids.subarray(from, to), signal)
+        : await pictures!.rows(chunk.image, from, to, signal);
+    try {
+      const angles = rotaryAngles(this.runtime.rotary, start, start + to - from, total);
+      const step = { kind: chunk.type, x, angles, cache: this.cache };
+      return await this.runtime.decode(signal ? { ...step, signal } : step);
+    } finally {
+      if (!('data' in x)) x[Symbol.dispose]();
+    }
+  }
+}
+
+/** Rows of the picture being read: encoded once, handed out in parts, dropped for the next one. */
+class PictureRows {
+  #current: { image: TiledImage; rows: HostTensor } | undefined;
+
+  constructor(readonly runtime: DecoderRuntime) {}
+
+  async rows(
+    image: TiledImage,
+    from: number,
+    to: number,
+    signal: AbortSignal | undefined,
+  ): Promise<HostTensor> {
+    if (this.#current?.image !== image) {
+      this.#current = { image, rows: await this.runtime.encodeImage(image, signal) };
+    }
+    const { shape, data, dtype } = this.#current.rows;
+    const width = shape[1]!;
+    const part = data.subarray(from * width, to * width);
+    return { dtype, shape: [to - from, width], data: part };
+  }
+}
+
+/** Runs a prefill to its end, for callers who want no progress. */
+export async function finishPrefill(
+  reading: AsyncGenerator<PromptProgress, Float32Array>,
+): Promise<Float32Array> {
+  let step = await reading.next();
+  while (!step.done) step = await reading.next();
+  return step.value;
+}

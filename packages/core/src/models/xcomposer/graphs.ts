@@ -1,0 +1,77 @@
+/** The graphs of one checkpoint. They share weights and, as far as they decode, a cache. */
+import type { Graph, Tensor } from '../../graph/graph.ts';
+import { inScope, trace } from '../../graph/trace.ts';
+import { activate, linear, reshape, transpose } from '../../ops/index.ts';
+import { type TowerConfig, tower } from '../clip/tower.ts';
+import { decoder, tokenEmbedding } from '../internlm2/decoder.ts';
+import type { AdapterName, TensorShapes, XComposerConfig } from './config.ts';
+import {
+  decoderPlaces,
+  embeddingPlace,
+  type ProjectorWeights,
+  projectorPlaces,
+  towerPlaces,
+} from './places.ts';
+import type { LoraName } from './weight-map.ts';
+
+/** Text and images pass through the same decoder; only images pass through partial LoRA as well. */
+export type DecodeGraph = `decode${'Text' | 'Image'}.${AdapterName}`;
+export type GraphName = 'vision' | 'project' | 'embed' | DecodeGraph;
+export type XComposerGraphs = Readonly<Record<GraphName, Graph>>;
+
+/** What each mode adds on every token (spec MODEL §4). */
+const lorasOf: Readonly<Record<AdapterName, readonly LoraName[]>> = {
+  base: [],
+  web: ['web'],
+  write: ['sft', 'dpo'],
+};
+
+/** `shapes` are those of our own parameters, as the weight map describes them. */
+export function xcomposerGraphs(config: XComposerConfig, shapes: TensorShapes): XComposerGraphs {
+  const decoders = config.adapters.flatMap((adapter) => {
+    const graph = (name: DecodeGraph, loras: readonly LoraName[]) =>
+      [name, decoder(name, decoderPlaces(config, shapes, loras), config.decoder)] as const;
+    return [
+      graph(`decodeText.${adapter}`, lorasOf[adapter]),
+      graph(`decodeImage.${adapter}`, [...lorasOf[adapter], 'image']),
+    ];
+  });
+  return {
+    vision: visionGraph(config),
+    project: projectGraph(config),
+    embed: tokenEmbedding(embeddingPlace(config)),
+    ...Object.fromEntries(decoders),
+  } as XComposerGraphs;
+}
+
+/** One tile: `pixels` [3, tileSize, tileSize] → `rows` [cells, hiddenSize], a row for 2 × 2 patches. */
+function visionGraph(config: XComposerConfig): Graph {
+  const { tileSize } = config.tower;
+  const inputs = { pixels: { shape: [3, tileSize, tileSize], dtype: 'float32' } } as const;
+  return trace('vision', inputs, ({ pixels }) => {
+    const features = tower(pixels, towerPlaces(config), config.tower);
+    return { rows: project(mergePatches(features, config.tower), projectorPlaces(config)) };
+  });
+}
+
+/** Separators pass through the projector like any cell: `cells` [cells, 4 · hidden] → `rows`. */
+function projectGraph(config: XComposerConfig): Graph {
+  const shape = ['cells', 4 * config.tower.hiddenSize];
+  return trace('project', { cells: { shape, dtype: 'float32' } }, ({ cells }) => ({
+    rows: project(cells, projectorPlaces(config)),
+  }));
+}
+
+/** Four neighbouring patches become one cell: top left, top right, bottom left, bottom right. */
+function mergePatches(patches: Tensor, { tileSize, patchSize, hiddenSize }: TowerConfig): Tensor {
+  const side = tileSize / patchSize / 2;
+  const grid = reshape(patches, [side, 2, side, 2, hiddenSize]);
+  return reshape(transpose(grid, [0, 2, 1, 3, 4]), [side * side, 4 * hiddenSize]);
+}
+
+function project(cells: Tensor, { first, second }: ProjectorWeights): Tensor {
+  return inScope(cells, 'projector', () => {
+    const mixed = activate(linear(cells, first.weight, first.bias), 'gelu');
+    return linear(mixed, second.weight, second.bias);
+  });
+}

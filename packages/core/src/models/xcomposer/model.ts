@@ -1,0 +1,203 @@
+/** A checkpoint of the InternLM-XComposer-2.5 family on a backend. */
+import type {
+  Backend,
+  CompileOptions,
+  DeviceTensor,
+  HostTensor,
+  Program,
+} from '../../backend/backend.ts';
+import { UnsupportedError } from '../../backend/errors.ts';
+import type { DecoderRuntime, DecodeStep } from '../../generate/decoder-runtime.ts';
+import { openSequence, type Sequence } from '../../generate/sequence.ts';
+import type { Checkpoint } from '../../weights/checkpoint.ts';
+import { readFloat32 } from '../../weights/read-float32.ts';
+import { checkpointWeights } from '../../weights/weight-map.ts';
+import type { WeightSource } from '../../weights/weight-source.ts';
+import type { TiledImage } from '../tiled-image.ts';
+import { type AdapterName, readConfig, type XComposerConfig } from './config.ts';
+import { type DecodeGraph, type GraphName, xcomposerGraphs } from './graphs.ts';
+import {
+  type Grid,
+  type ImageLayout,
+  imageLayout,
+  imageTokens,
+  type Placement,
+} from './image-rows.ts';
+import { weightMap } from './weight-map.ts';
+
+export interface XComposerOptions {
+  readonly backend: Backend;
+  readonly checkpoint: Checkpoint;
+  /** What the checkpoint's config.json holds. */
+  readonly config: unknown;
+  readonly onProgress?: CompileOptions['onProgress'];
+  readonly signal?: AbortSignal;
+}
+
+export interface SequenceOptions {
+  /** How many positions the sequence can hold: the prompt and everything generated. */
+  readonly capacity: number;
+  /** Which task adapter acts on every token. Default: none, `base`. */
+  readonly adapter?: AdapterName;
+}
+
+/**
+ * Compiles a checkpoint for a backend. The graphs of the task adapters load their weights when they
+ * are first asked for.
+ *
+ * @throws ConfigError, MissingWeightError, WeightShapeError before a byte of the weights is read.
+ */
+export async function compileXComposer(options: XComposerOptions): Promise<XComposer> {
+  const { backend, checkpoint, onProgress, signal } = options;
+  const config = readConfig(options.config, checkpoint);
+  const weights = checkpointWeights(checkpoint, weightMap(config, checkpoint));
+  const graphs = xcomposerGraphs(config, weights);
+  const lazy = (Object.keys(graphs) as GraphName[]).filter((name) => isLazy(name));
+  const program = await backend.compile(graphs, weights, {
+    lazy,
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
+  return new XComposer(config, program, await projectSeparators(program, weights));
+}
+
+/** Adapters are tensors of their own; many programs never ask for them. */
+function isLazy(name: GraphName): boolean {
+  return name.startsWith('decode') && !name.endsWith('.base');
+}
+
+/** The vectors that end a line and part the views, as the decoder sees them: [2, hiddenSize]. */
+async function projectSeparators(
+  program: Program<GraphName>,
+  weights: WeightSource,
+): Promise<HostTensor> {
+  const { shape } = weights.describe('separators');
+  const data = await readFloat32(weights, 'separators');
+  const { rows } = await program.run('project', { cells: { dtype: 'float32', shape, data } });
+  return readOnce(rows!);
+}
+
+export class XComposer implements AsyncDisposable {
+  /** How many cells a tile is wide: each stands for two patches by two. */
+  readonly cellsPerSide: number;
+
+  constructor(
+    readonly config: XComposerConfig,
+    readonly program: Program<GraphName>,
+    readonly separators: HostTensor,
+  ) {
+    this.cellsPerSide = config.tower.tileSize / config.tower.patchSize / 2;
+  }
+
+  /** What the model really runs on, for people. */
+  get device(): string {
+    return this.program.device;
+  }
+
+  get adapters(): readonly AdapterName[] {
+    return this.config.adapters;
+  }
+
+  /** How many prompt positions a picture of this grid takes. */
+  imageTokens(grid: Grid): number {
+    return imageTokens(grid, this.cellsPerSide);
+  }
+
+  /** @throws UnsupportedError when the checkpoint holds no such adapter. */
+  openSequence({ capacity, adapter = 'base' }: SequenceOptions): Sequence {
+    this.#requireAdapter(adapter);
+    return openSequence(this.#runtime(adapter), capacity);
+  }
+
+  /**
+   * A picture as the decoder reads it: [positions, hiddenSize]. Tiles pass through the tower one by
+   * one, so that only one of them is held at a time.
+   */
+  async encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
+    const layout = imageLayout(image.grid, this.cellsPerSide);
+    const width = this.config.decoder.hiddenSize;
+    const data = new Float32Array(layout.length * width);
+    placeSeparators(data, this.separators, layout);
+    place(data, await this.#encodeTile(image.globalView(), signal), layout.globalView());
+    for (let row = 0; row < image.grid.rows; row++) {
+      for (let column = 0; column < image.grid.columns; column++) {
+        const rows = await this.#encodeTile(image.tile(row, column), signal);
+        place(data, rows, layout.tile(row, column));
+      }
+    }
+    return { dtype: 'float32', shape: [layout.length, width], data };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+  }
+
+  #runtime(adapter: AdapterName): DecoderRuntime {
+    return {
+      rotary: this.config.rotary,
+      createCache: (capacity) => this.program.createCache({ capacity }),
+      embed: (ids, signal) => this.#embed(ids, signal),
+      encodeImage: (image, signal) => this.encodeImage(image, signal),
+      decode: (step) => this.#decode(step, adapter),
+    };
+  }
+
+  async #embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor> {
+    const input = { dtype: 'int32', shape: [ids.length], data: ids } as const;
+    const { rows } = await this.program.run('embed', { ids: input }, signal && { signal });
+    return rows!;
+  }
+
+  async #decode(step: DecodeStep, adapter: AdapterName): Promise<Float32Array> {
+    const { kind, x, angles, cache, signal } = step;
+    const name: DecodeGraph = `decode${kind === 'text' ? 'Text' : 'Image'}.${adapter}`;
+    const shape = [x.shape[0]!, this.config.decoder.headDim / 2];
+    const inputs = {
+      x,
+      cos: { dtype: 'float32', shape, data: angles.cos },
+      sin: { dtype: 'float32', shape, data: angles.sin },
+    } as const;
+    const outputs = await this.program.run(name, inputs, signal ? { cache, signal } : { cache });
+    outputs['hidden']![Symbol.dispose]();
+    return (await readOnce(outputs['logits']!)).data as Float32Array;
+  }
+
+  async #encodeTile(pixels: Float32Array, signal?: AbortSignal): Promise<HostTensor> {
+    const { tileSize } = this.config.tower;
+    const input = { dtype: 'float32', shape: [3, tileSize, tileSize], data: pixels } as const;
+    const { rows } = await this.program.run('vision', { pixels: input }, signal && { signal });
+    return readOnce(rows!);
+  }
+
+  #requireAdapter(adapter: AdapterName): void {
+    if (this.adapters.includes(adapter)) return;
+    throw new UnsupportedError(
+      `This checkpoint has no "${adapter}" adapter: it offers ${this.adapters.join(', ')}. ` +
+        'Choose one of these, or open the original InternLM-XComposer-2.5 checkpoint',
+    );
+  }
+}
+
+function placeSeparators(data: Float32Array, separators: HostTensor, layout: ImageLayout): void {
+  const width = separators.shape[1]!;
+  const [line, view] = [0, 1].map((row) =>
+    separators.data.subarray(row * width, (row + 1) * width),
+  );
+  for (const position of layout.rowSeparators) data.set(line!, position * width);
+  data.set(view!, layout.viewSeparator * width);
+}
+
+function place(data: Float32Array, rows: HostTensor, placements: readonly Placement[]): void {
+  const width = rows.shape[1]!;
+  for (const { from, to, cells } of placements) {
+    data.set(rows.data.subarray(from * width, (from + cells) * width), to * width);
+  }
+}
+
+async function readOnce(tensor: DeviceTensor): Promise<HostTensor> {
+  try {
+    return await tensor.read();
+  } finally {
+    tensor[Symbol.dispose]();
+  }
+}

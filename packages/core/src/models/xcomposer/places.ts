@@ -1,0 +1,108 @@
+/** Places of the parameters, as the graphs name and shape them. */
+import type { Weight } from '../../graph/graph.ts';
+import type { Affine, TowerLayerWeights, TowerWeights } from '../clip/tower.ts';
+import type { AdaptedLinear, Lora } from '../internlm2/adapted-linear.ts';
+import type { DecoderLayerWeights, DecoderWeights } from '../internlm2/decoder.ts';
+import type { TensorShapes, XComposerConfig } from './config.ts';
+import type { LoraName } from './weight-map.ts';
+
+export interface ProjectorWeights {
+  readonly first: Affine;
+  readonly second: Affine;
+}
+
+/** The decoder's parameters with the given low-rank additions on each adapted linear. */
+export function decoderPlaces(
+  config: XComposerConfig,
+  shapes: TensorShapes,
+  loras: readonly LoraName[],
+): DecoderWeights {
+  const { hiddenSize, layers, vocabularySize } = config.decoder;
+  return {
+    layers: Array.from({ length: layers }, (_, layer) =>
+      decoderLayerPlaces(layer, config, shapes, loras),
+    ),
+    norm: place('norm', hiddenSize),
+    head: place('head', vocabularySize, hiddenSize),
+  };
+}
+
+export function embeddingPlace({ decoder }: XComposerConfig): Weight {
+  return place('embed', decoder.vocabularySize, decoder.hiddenSize);
+}
+
+export function towerPlaces({ tower, towerMlpSize }: XComposerConfig): TowerWeights {
+  const { hiddenSize, patchSize, tileSize, layers } = tower;
+  const patches = (tileSize / patchSize) ** 2;
+  return {
+    patches: place('tower.patches', hiddenSize, 3, patchSize, patchSize),
+    classToken: place('tower.classToken', 1, hiddenSize),
+    positions: place('tower.positions', 1 + patches, hiddenSize),
+    preNorm: affinePlace('tower.preNorm', hiddenSize),
+    layers: Array.from({ length: layers }, (_, layer) =>
+      towerLayerPlaces(`tower.${layer}`, hiddenSize, towerMlpSize),
+    ),
+  };
+}
+
+export function projectorPlaces(config: XComposerConfig): ProjectorWeights {
+  const { decoder, tower, projectorSize } = config;
+  return {
+    first: affinePlace('projector.0', projectorSize, 4 * tower.hiddenSize),
+    second: affinePlace('projector.1', decoder.hiddenSize, projectorSize),
+  };
+}
+
+function decoderLayerPlaces(
+  layer: number,
+  { decoder, mlpSize, imageLoraFactor }: XComposerConfig,
+  shapes: TensorShapes,
+  loras: readonly LoraName[],
+): DecoderLayerWeights {
+  const { hiddenSize, heads, kvHeads, headDim } = decoder;
+  const root = `layers.${layer}`;
+  const adapted = (name: string, out: number, width: number): AdaptedLinear => ({
+    weight: place(`${root}.${name}`, out, width),
+    loras: loras
+      .filter((lora) => shapes.has(`${root}.${name}.${lora}.down`))
+      .map((lora) => loraPlace(`${root}.${name}.${lora}`, out, width, lora)),
+  });
+  const loraPlace = (name: string, out: number, width: number, lora: LoraName): Lora => {
+    const rank = shapes.describe(`${name}.down`).shape[0]!;
+    return {
+      down: place(`${name}.down`, rank, width),
+      up: place(`${name}.up`, out, rank),
+      factor: lora === 'image' ? imageLoraFactor : 1, // task adapters are not scaled (MODEL §1.3)
+    };
+  };
+  return {
+    attentionNorm: place(`${root}.attention.norm`, hiddenSize),
+    qkv: adapted('attention.qkv', (heads + 2 * kvHeads) * headDim, hiddenSize),
+    attentionOut: adapted('attention.out', hiddenSize, heads * headDim),
+    mlpNorm: place(`${root}.mlp.norm`, hiddenSize),
+    gate: adapted('mlp.gate', mlpSize, hiddenSize),
+    up: adapted('mlp.up', mlpSize, hiddenSize),
+    down: adapted('mlp.down', hiddenSize, mlpSize),
+  };
+}
+
+function towerLayerPlaces(root: string, hidden: number, mlp: number): TowerLayerWeights {
+  return {
+    attentionNorm: affinePlace(`${root}.attentionNorm`, hidden),
+    query: affinePlace(`${root}.query`, hidden, hidden),
+    key: affinePlace(`${root}.key`, hidden, hidden),
+    value: affinePlace(`${root}.value`, hidden, hidden),
+    attentionOut: affinePlace(`${root}.attentionOut`, hidden, hidden),
+    mlpNorm: affinePlace(`${root}.mlpNorm`, hidden),
+    up: affinePlace(`${root}.up`, mlp, hidden),
+    down: affinePlace(`${root}.down`, hidden, mlp),
+  };
+}
+
+function affinePlace(name: string, out: number, ...rest: number[]): Affine {
+  return { weight: place(name, out, ...rest), bias: place(`${name}.bias`, out) };
+}
+
+function place(name: string, ...shape: number[]): Weight {
+  return { name, shape };
+}

@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import type { Backend, HostTensor, KvCache, Program } from '../backend/backend.ts';
+import { referenceBackend } from '../reference/reference-backend.ts';
+import { expectClose } from './compare.ts';
+import { noiseWeights } from './noise-weights.ts';
+import {
+  decode,
+  decoderInputs,
+  promptRows,
+  rowsOf,
+  smallDecoder,
+  upFrom,
+} from './small-decoder.ts';
+
+const graphs = { decode: smallDecoder('decode'), other: smallDecoder('other', 'otherLast') };
+const weights = noiseWeights([...graphs.decode.weights, ...graphs.other.weights]);
+
+/** Attention over a cache with slots: what was read before, how and in which company does not matter. */
+export function cacheSuite(backend: Backend, tolerance: number): void {
+  /** What the reference says follows the first `length` rows of a prompt. */
+  async function expected(seed: string, length: number, graph = 'decode'): Promise<HostTensor> {
+    await using program = await referenceBackend.compile(graphs, weights);
+    using cache = program.createCache({ capacity: length });
+    return await feed(program, cache, promptRows(seed, length), { graph });
+  }
+
+  async function feed(
+    program: Program,
+    cache: KvCache,
+    x: HostTensor,
+    {
+      slot = 0,
+      graph = 'decode',
+      signal,
+    }: { slot?: number; graph?: string; signal?: AbortSignal } = {},
+  ): Promise<HostTensor> {
+    const tokens = x.shape[0]!;
+    const inputs = decoderInputs(x, upFrom(cache.length(slot), tokens));
+    const segments = [{ slot, tokens }];
+    return decode(program, graph, inputs, { cache, segments, ...(signal && { signal }) });
+  }
+
+  describe(`${backend.name}: cache`, () => {
+    test('a prompt at once equals the reference', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16 });
+      const found = await feed(program, cache, promptRows('a', 11));
+      expectClose(found, await expected('a', 11), tolerance, 'after 11 tokens');
+      expect(cache.length()).toBe(11);
+    });
+
+    test('a prompt in chunks and single tokens equals the prompt at once', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16 });
+      const x = promptRows('b', 12);
+      let found: HostTensor | undefined;
+      for (const [from, to] of [
+        [0, 5],
+        [5, 6],
+        [6, 10],
+        [10, 11],
+        [11, 12],
+      ] as const) {
+        found = await feed(program, cache, rowsOf(x, from, to));
+      }
+      expectClose(found!, await expected('b', 12), tolerance, 'after chunks');
+    });
+
+    test('graphs of one program share the cache', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16 });
+      const x = promptRows('c', 9);
+      await feed(program, cache, rowsOf(x, 0, 4), { graph: 'other' });
+      await feed(program, cache, rowsOf(x, 4, 6), { graph: 'decode' });
+      const found = await feed(program, cache, rowsOf(x, 6, 9), { graph: 'other' });
+      expectClose(found, await expected('c', 9, 'other'), tolerance, 'through both graphs');
+    });
+
+    test('what is truncated leaves no trace', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16 });
+      await feed(program, cache, rowsOf(promptRows('d', 10), 0, 6));
+      await feed(program, cache, promptRows('wrong turn', 5));
+      cache.truncate(6);
+      const found = await feed(program, cache, rowsOf(promptRows('d', 10), 6, 10));
+      expectClose(found, await expected('d', 10), tolerance, 'after truncate');
+    });
+
+    test('slots do not see each other', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16, slots: 3 });
+      await feed(program, cache, promptRows('left', 7), { slot: 0 });
+      const right = await feed(program, cache, promptRows('right', 4), { slot: 2 });
+      expectClose(right, await expected('right', 4), tolerance, 'slot 2');
+      expect([0, 1, 2].map((slot) => cache.length(slot))).toEqual([7, 0, 4]);
+    });
+
+    test('sequences of equal steps run as one batch', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16, slots: 3 });
+      const lengths = [7, 3, 5];
+      const seeds = ['x', 'y', 'z'];
+      for (const [slot, seed] of seeds.entries()) {
+        await feed(program, cache, rowsOf(promptRows(seed, 9), 0, lengths[slot]!), { slot });
+      }
+      const next = seeds.map((seed, slot) =>
+        rowsOf(promptRows(seed, 9), lengths[slot]!, lengths[slot]! + 1),
+      );
+      const inputs = decoderInputs(join(next), lengths);
+      const segments = seeds.map((_, slot) => ({ slot, tokens: 1 }));
+      const found = await decode(program, 'decode', inputs, { cache, segments });
+      const wanted = await Promise.all(
+        seeds.map((seed, slot) => expected(seed, lengths[slot]! + 1)),
+      );
+      expectClose(found, join(wanted), tolerance, 'batch of three');
+    });
+
+    test('sequences of unequal steps, slots in any order, run together', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16, slots: 4 });
+      await feed(program, cache, rowsOf(promptRows('p', 8), 0, 3), { slot: 3 });
+      const inputs = decoderInputs(join([rowsOf(promptRows('p', 8), 3, 8), promptRows('q', 2)]), [
+        ...upFrom(3, 5),
+        ...upFrom(0, 2),
+      ]);
+      const segments = [
+        { slot: 3, tokens: 5 },
+        { slot: 1, tokens: 2 },
+      ];
+      const found = await decode(program, 'decode', inputs, { cache, segments });
+      const wanted = join([await expected('p', 8), await expected('q', 2)]);
+      expectClose(found, wanted, tolerance, 'ragged batch');
+      expect([0, 1, 2, 3].map((slot) => cache.length(slot))).toEqual([0, 2, 0, 8]);
+    });
+
+    test('a copied slot continues on its own', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16, slots: 2 });
+      await feed(program, cache, rowsOf(promptRows('e', 9), 0, 5));
+      await cache.copy(0, 1);
+      await feed(program, cache, promptRows('elsewhere', 3), { slot: 0 });
+      const found = await feed(program, cache, rowsOf(promptRows('e', 9), 5, 9), { slot: 1 });
+      expectClose(found, await expected('e', 9), tolerance, 'copied slot');
+    });
+
+    test('a full cache is an error that says what to do, and changes nothing', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 8 });
+      await feed(program, cache, rowsOf(promptRows('f', 8), 0, 6));
+      await expect(feed(program, cache, promptRows('too many', 3))).rejects.toThrow(
+        '3 new tokens do not fit: the cache holds 6 of 8',
+      );
+      const found = await feed(program, cache, rowsOf(promptRows('f', 8), 6, 8));
+      expectClose(found, await expected('f', 8), tolerance, 'after the refusal');
+    });
+
+    test('an aborted run rejects with its reason and leaves the cache as it was', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 8 });
+      await feed(program, cache, rowsOf(promptRows('g', 6), 0, 4));
+      const reason = new Error('enough');
+      const signal = AbortSignal.abort(reason);
+      await expect(feed(program, cache, promptRows('lost', 2), { signal })).rejects.toBe(reason);
+      expect(cache.length()).toBe(4);
+      const found = await feed(program, cache, rowsOf(promptRows('g', 6), 4, 6));
+      expectClose(found, await expected('g', 6), tolerance, 'after the abort');
+    });
+  });
+}
+
+function join(parts: readonly HostTensor[]): HostTensor {
+  const width = parts[0]!.shape[1]!;
+  const data = Float32Array.from(parts.flatMap((part) => [...part.data]));
+  return { dtype: 'float32', shape: [data.length / width, width], data };
+}

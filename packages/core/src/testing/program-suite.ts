@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest';
+import type { Backend } from '../backend/backend.ts';
+import { trace } from '../graph/trace.ts';
+import { add, linear } from '../ops/index.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+import { expectClose } from './compare.ts';
+import { randomFloats } from './noise.ts';
+import { noiseWeights } from './noise-weights.ts';
+import { decoderInputs, promptRows, readOutput, smallDecoder, upFrom } from './small-decoder.ts';
+
+const w = { name: 'w', shape: [4, 4] } as const;
+const x = { shape: ['rows', 4], dtype: 'float32' } as const;
+const graphs = {
+  once: trace('once', { x }, ({ x }) => ({ y: linear(x, w) })),
+  twice: trace('twice', { x }, ({ x }) => ({ y: linear(linear(x, w), w), x: add(x, x) })),
+};
+const rows = randomFloats('rows', [3, 4]);
+
+/** A program as its callers know it: weights, inputs, results, errors, and their ends. */
+export function programSuite(backend: Backend, tolerance: number): void {
+  const open = (source: WeightSource = noiseWeights([w])) => backend.compile(graphs, source);
+
+  describe(`${backend.name}: program`, () => {
+    test('says what it runs on', async () => {
+      await using program = await open();
+      expect(program.device).toMatch(/\w/);
+    });
+
+    test('results of one graph are inputs of another without a round trip', async () => {
+      await using program = await open();
+      const { y } = await program.run('once', { x: rows });
+      const found = await readOutput(await program.run('once', { x: y! }), 'y');
+      const wanted = await readOutput(await program.run('twice', { x: rows }), 'y');
+      expectClose(found, wanted, tolerance, 'once, twice');
+      expectClose(
+        await y!.read(),
+        await readOutput(await program.run('once', { x: rows }), 'y'),
+        0,
+        'still there',
+      );
+      y![Symbol.dispose]();
+    });
+
+    test('a weight that several graphs name is read once', async () => {
+      const reads: string[] = [];
+      const source = noiseWeights([w]);
+      const counting: WeightSource = {
+        has: (name) => source.has(name),
+        describe: (name) => source.describe(name),
+        read(name, ...rest) {
+          reads.push(name);
+          return source.read(name, ...rest);
+        },
+      };
+      await using program = await open(counting);
+      await readOutput(await program.run('twice', { x: rows }), 'y');
+      expect(reads).toEqual(['w']);
+    });
+
+    test('weights of lazy graphs are read at their first run', async () => {
+      const reads: string[] = [];
+      const later = { name: 'later', shape: [4, 4] } as const;
+      const source = noiseWeights([w, later]);
+      const lazy = { ...graphs, lazy: trace('lazy', { x }, ({ x }) => ({ y: linear(x, later) })) };
+      const counting: WeightSource = {
+        has: (name) => source.has(name),
+        describe: (name) => source.describe(name),
+        read(name, ...rest) {
+          reads.push(name);
+          return source.read(name, ...rest);
+        },
+      };
+      await using program = await backend.compile(lazy, counting, { lazy: ['lazy'] });
+      expect(reads).toEqual(['w']);
+      await readOutput(await program.run('lazy', { x: rows }), 'y');
+      expect(reads).toEqual(['w', 'later']);
+    });
+
+    test('a weight of another shape is named before anything is read', async () => {
+      const source = noiseWeights([{ name: 'w', shape: [4, 5] }]);
+      const unread: WeightSource = { ...source, read: () => Promise.reject(new Error('was read')) };
+      await expect(open(unread)).rejects.toThrow(
+        'it needs w as [4, 4], but the checkpoint holds [4, 5]',
+      );
+    });
+
+    test('wrong inputs are named with both shapes', async () => {
+      await using program = await open();
+      const wide = randomFloats('wide', [3, 5]);
+      const ids = { dtype: 'int32', shape: [3, 4], data: new Int32Array(12) } as const;
+      const short = { dtype: 'float32', shape: [3, 4], data: new Float32Array(11) } as const;
+      await expect(program.run('once', {})).rejects.toThrow('"x" of "once" is missing');
+      await expect(program.run('once', { x: rows, y: rows })).rejects.toThrow(
+        '"y" of "once" is unknown',
+      );
+      await expect(program.run('once', { x: wide })).rejects.toThrow(
+        'must be float32 [rows = 3, 4], but it is float32 [3, 5]',
+      );
+      await expect(program.run('once', { x: ids })).rejects.toThrow('but it is int32 [3, 4]');
+      await expect(program.run('once', { x: short })).rejects.toThrow('needs 12 numbers');
+      await expect(program.run('none' as 'once', { x: rows })).rejects.toThrow('holds once, twice');
+    });
+
+    test('attention without a cache, or with a foreign one, is an error', async () => {
+      const decoder = { decode: smallDecoder('decode') };
+      await using first = await backend.compile(decoder, noiseWeights(decoder.decode.weights));
+      await using second = await backend.compile(decoder, noiseWeights(decoder.decode.weights));
+      using cache = first.createCache({ capacity: 4 });
+      const inputs = decoderInputs(promptRows('a', 2), upFrom(0, 2));
+      await expect(second.run('decode', inputs)).rejects.toThrow('give the run a cache');
+      await expect(second.run('decode', inputs, { cache })).rejects.toThrow('another program');
+    });
+
+    test('segments must cover the rows', async () => {
+      const decoder = { decode: smallDecoder('decode') };
+      await using program = await backend.compile(decoder, noiseWeights(decoder.decode.weights));
+      using cache = program.createCache({ capacity: 4, slots: 2 });
+      const inputs = decoderInputs(promptRows('a', 3), upFrom(0, 3));
+      const segments = [
+        { slot: 0, tokens: 1 },
+        { slot: 1, tokens: 1 },
+      ];
+      await expect(program.run('decode', inputs, { cache, segments })).rejects.toThrow(
+        'cover its 3 rows',
+      );
+    });
+
+    test('disposing twice is harmless, using it afterwards is an error', async () => {
+      const program = await open();
+      const { y } = await program.run('once', { x: rows });
+      y![Symbol.dispose]();
+      y![Symbol.dispose]();
+      await expect(async () => y!.read()).rejects.toThrow('disposed');
+      await program[Symbol.asyncDispose]();
+      await program[Symbol.asyncDispose]();
+      await expect(program.run('once', { x: rows })).rejects.toThrow('disposed');
+    });
+
+    test('runs that are started together do not disturb each other', async () => {
+      await using program = await open();
+      const inputs = ['a', 'b', 'c', 'd'].map((seed) => randomFloats(seed, [3, 4]));
+      const together = await Promise.all(
+        inputs.map(async (x) => readOutput(await program.run('once', { x }), 'y')),
+      );
+      for (const [index, x] of inputs.entries()) {
+        const alone = await readOutput(await program.run('once', { x }), 'y');
+        expectClose(together[index]!, alone, 0, `run ${index}`);
+      }
+    });
+  });
+}
