@@ -1,0 +1,64 @@
+import { describeSource, isRawPixels, type PictureSource } from './bytes/picture-source.ts';
+import { pictureOfPixels } from './bytes/raw-pixels.ts';
+import { readBytes } from './bytes/read-bytes.ts';
+import type { WebAccess } from './bytes/web-access.ts';
+import { decode, type Orientation } from './decode/decode.ts';
+import { PictureLimitError } from './errors.ts';
+import { defaultLimits, type PictureLimits } from './limits.ts';
+import type { Picture } from './picture.ts';
+import { orAborted, type Reading } from './reading.ts';
+
+/** How a picture is read. */
+export interface ReadOptions {
+  /** Whether a camera's orientation is honoured: `'stored'` by default, which the reference does. */
+  readonly orientation?: Orientation;
+  /** Which web addresses may be fetched. None without it. */
+  readonly web?: WebAccess;
+  /** Bounds on size and time; what is left out has its default. */
+  readonly limits?: Partial<PictureLimits>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads and decodes a picture to RGB, exactly as Pillow would.
+ *
+ * @throws PictureError in one of its classes, for anything wrong with the picture or its address;
+ *   the signal's reason when it aborts; SharpMissingError without the decoder.
+ */
+export async function readPicture(
+  source: PictureSource,
+  options: ReadOptions = {},
+): Promise<Picture> {
+  checkSource(source);
+  const limits = { ...defaultLimits, ...options.limits };
+  const deadline = AbortSignal.timeout(limits.seconds * 1000);
+  const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+  const reading = { name: describeSource(source), limits, signal };
+  try {
+    signal.throwIfAborted();
+    return await read(source, options, reading);
+  } catch (error) {
+    if (options.signal?.aborted) throw options.signal.reason;
+    if (!deadline.aborted || error !== deadline.reason) throw error;
+    throw new PictureLimitError(reading.name, 'seconds', limits.seconds, limits.seconds);
+  }
+}
+
+async function read(
+  source: PictureSource,
+  options: ReadOptions,
+  reading: Reading,
+): Promise<Picture> {
+  if (isRawPixels(source)) return pictureOfPixels(source, reading);
+  const bytes = await orAborted(readBytes(source, options.web, reading), reading.signal);
+  return decode(bytes, options.orientation ?? 'stored', reading);
+}
+
+function checkSource(source: PictureSource): void {
+  if (typeof source === 'string' || ArrayBuffer.isView(source)) return;
+  if (source instanceof URL || source instanceof Blob || source instanceof ArrayBuffer) return;
+  if (typeof source === 'object' && source !== null && 'channels' in source) return;
+  throw new TypeError(
+    'reading a picture: the source should be a path, an address, bytes, a Blob, or pixels as { width, height, channels, data }',
+  );
+}

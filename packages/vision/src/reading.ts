@@ -1,0 +1,38 @@
+import { PictureLimitError } from './errors.ts';
+import type { PictureLimits } from './limits.ts';
+
+/** What every step of reading one picture has to know. */
+export interface Reading {
+  /** The picture as errors call it. */
+  readonly name: string;
+  readonly limits: PictureLimits;
+  /** Ends with the caller's signal or with the time that `limits` allow. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws PictureLimitError when there is more of it than allowed. */
+export function checkLimit(reading: Reading, limit: keyof PictureLimits, actual: number): void {
+  const allowed = reading.limits[limit];
+  if (actual > allowed) throw new PictureLimitError(reading.name, limit, actual, allowed);
+}
+
+/** @throws PictureLimitError when a picture of this size would be too large to decode. */
+export function checkPixels(reading: Reading, width: number, height: number): void {
+  checkLimit(reading, 'side', Math.max(width, height));
+  checkLimit(reading, 'pixels', width * height);
+}
+
+/** The promise, or the signal's reason as soon as it aborts: some work cannot be called back. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
