@@ -1,0 +1,39 @@
+import { type Normalizer, SPACE_SYMBOL } from '../model/model.ts';
+import { sliceTrusted, type TrustedText } from './trusted-text.ts';
+
+/** What SentencePiece's identity normalizer does to spaces; no other character is touched. */
+export function normalize(source: TrustedText, normalizer: Normalizer): TrustedText {
+  const kept = normalizer.removeExtraWhitespaces ? removeExtraSpaces(source) : source;
+  if (kept.text === '') return kept;
+  const prefixed = normalizer.addDummyPrefix ? prefixSpace(kept) : kept;
+  if (!normalizer.escapeWhitespaces) return prefixed;
+  return { text: prefixed.text.replaceAll(' ', SPACE_SYMBOL), trust: prefixed.trust };
+}
+
+function prefixSpace({ text, trust }: TrustedText): TrustedText {
+  const longer = new Uint8Array(trust.length + 1);
+  longer.set(trust, 1);
+  longer[0] = trust[0]!;
+  return { text: ` ${text}`, trust: longer };
+}
+
+/** Strips spaces at both ends and keeps the first of every run. */
+function removeExtraSpaces(source: TrustedText): TrustedText {
+  const kept: number[] = [];
+  const { text, trust } = trimSpaces(source);
+  for (let unit = 0; unit < text.length; unit++) {
+    if (text[unit] !== ' ' || text[unit - 1] !== ' ') kept.push(unit);
+  }
+  return {
+    text: text.replace(/ +/g, ' '),
+    trust: Uint8Array.from(kept, (unit) => trust[unit]!),
+  };
+}
+
+function trimSpaces(source: TrustedText): TrustedText {
+  let start = 0;
+  let end = source.text.length;
+  while (start < end && source.text[start] === ' ') start++;
+  while (end > start && source.text[end - 1] === ' ') end--;
+  return sliceTrusted(source, start, end);
+}
