@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { closingLine } from './scripts/closing-line.ts';
 
 // Tests run on the sources: packages resolve each other through the `lingbi:source` condition.
 const conditions = ['lingbi:source', 'node', 'import', 'module', 'default'];
@@ -7,7 +8,13 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'fixtures/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'apps/*/src/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'fixtures/**/*.test.ts',
+    ],
+    reporters: ['default', closingLine()],
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
