@@ -63,8 +63,10 @@ export {
   inverseFrequencies,
   type RotaryAngles,
   type RotaryConfig,
+  type RotaryPositions,
   type RotaryScaling,
   rotaryAngles,
+  rotaryPositions,
   thetaAt,
 } from './models/internlm2/rotary.ts';
 export type { TiledImage } from './models/tiled-image.ts';
@@ -76,6 +78,7 @@ export {
   compileXComposer,
   type SequenceOptions,
   XComposer,
+  type XComposerCompat,
   type XComposerOptions,
 } from './models/xcomposer/model.ts';
 export * from './ops/index.ts';

@@ -1,5 +1,5 @@
 import type { DeviceTensor, HostTensor, KvCache } from '../backend/backend.ts';
-import type { RotaryAngles, RotaryConfig } from '../models/internlm2/rotary.ts';
+import type { RotaryAngles, RotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 
 /** New rows of one sequence, all text or all picture, with the angles of their positions. */
@@ -14,7 +14,7 @@ export interface DecodeStep {
 
 /** What a sequence needs of a model in one mode. Knows nothing of prompts or sampling. */
 export interface DecoderRuntime {
-  readonly rotary: RotaryConfig;
+  readonly rotary: RotaryPositions;
   createCache(capacity: number): KvCache;
   /** Token ids → rows [tokens, hiddenSize]. */
   embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;

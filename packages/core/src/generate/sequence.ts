@@ -1,6 +1,5 @@
 import type { HostTensor, KvCache } from '../backend/backend.ts';
 import { CacheFullError } from '../backend/errors.ts';
-import { rotaryAngles, thetaAt } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import {
@@ -111,7 +110,7 @@ class CachedSequence implements Sequence {
     // Past the trained length each total has angles of its own: old keys would not be what a fresh
     // reading of this prompt makes.
     const sameAngles = [total, this.length].every(
-      (length) => thetaAt(rotary, length) === rotary.theta,
+      (length) => rotary.theta(length) === rotary.theta(1),
     );
     const shared = Math.min(sharedLength(this.#past, wanted), this.length, total - 1);
     return sameAngles ? shared : 0;
@@ -129,7 +128,7 @@ class CachedSequence implements Sequence {
         ? await this.runtime.embed(chunk.ids.subarray(from, to), signal)
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
-      const angles = rotaryAngles(this.runtime.rotary, start, start + to - from, total);
+      const angles = this.runtime.rotary.angles(start, start + to - from, total);
       const step = { kind: chunk.type, x, angles, cache: this.cache };
       return await this.runtime.decode(signal ? { ...step, signal } : step);
     } finally {

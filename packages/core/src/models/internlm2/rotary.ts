@@ -45,6 +45,34 @@ export function rotaryAngles(
   return { cos, sin };
 }
 
+/** Gives angles to the tokens of one model's sequences. */
+export interface RotaryPositions {
+  /** Angles of positions `from` ≤ p < `to` of a sequence of `length` tokens. */
+  angles(from: number, to: number, length: number): RotaryAngles;
+  /** The base that a sequence of `length` tokens would get now. */
+  theta(length: number): number;
+}
+
+/**
+ * With `sticky` the longest sequence seen so far decides, as in the published code, where a long
+ * request changes the answers to later short ones until the process ends (spec MODEL §5). Without,
+ * each sequence is on its own.
+ */
+export function rotaryPositions(
+  config: RotaryConfig,
+  { sticky = false }: { readonly sticky?: boolean } = {},
+): RotaryPositions {
+  let longest = 0;
+  const effective = (length: number) => (sticky ? Math.max(longest, length) : length);
+  return {
+    angles(from, to, length) {
+      longest = Math.max(longest, length);
+      return rotaryAngles(config, from, to, effective(length));
+    },
+    theta: (length) => thetaAt(config, effective(length)),
+  };
+}
+
 /** The base for a sequence of `length` tokens; only dynamic scaling makes it depend on that. */
 export function thetaAt({ headDim, theta, scaling }: RotaryConfig, length: number): number {
   if (scaling.kind !== 'dynamic' || length <= scaling.trainedLength) return theta;

@@ -1,16 +1,13 @@
 /** Tensor names of the published checkpoints (spec MODEL §2), spelling mistakes included. */
 
-const decoderRoot = 'model';
-const towerRoot = 'vit.vision_tower.vision_model';
-
 export const names = {
-  embeddings: `${decoderRoot}.tok_embeddings.weight`,
-  norm: `${decoderRoot}.norm.weight`,
+  embeddings: 'model.tok_embeddings.weight',
+  norm: 'model.norm.weight',
   head: 'output.weight',
-  patches: `${towerRoot}.embeddings.patch_embedding.weight`,
-  classToken: `${towerRoot}.embeddings.class_embedding`,
-  positions: `${towerRoot}.embeddings.position_embedding.weight`,
-  preNorm: `${towerRoot}.pre_layrnorm`,
+  patches: 'vit.vision_tower.vision_model.embeddings.patch_embedding.weight',
+  classToken: 'vit.vision_tower.vision_model.embeddings.class_embedding',
+  positions: 'vit.vision_tower.vision_model.embeddings.position_embedding.weight',
+  preNorm: 'vit.vision_tower.vision_model.pre_layrnorm',
   projector: ['vision_proj.0.weight', 'vision_proj.2.weight'],
   projectorBias: ['vision_proj.0.bias', 'vision_proj.2.bias'],
   rowSeparator: 'plora_sub_GN',
@@ -20,9 +17,9 @@ export const names = {
 /** `model.layers.0.attention.wqkv.weight`, or one of its adapter's tensors. */
 export function decoderLayerName(layer: number, module: string, adapter?: string): string {
   const part = adapter === undefined ? module : `${module}.${adapter}`;
-  return `${decoderRoot}.layers.${layer}.${part}.weight`;
+  return `model.layers.${layer}.${part}.weight`;
 }
 
 export function towerLayerName(layer: number, tensor: string): string {
-  return `${towerRoot}.encoder.layers.${layer}.${tensor}`;
+  return `vit.vision_tower.vision_model.encoder.layers.${layer}.${tensor}`;
 }

@@ -13,6 +13,7 @@ import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { readFloat32 } from '../../weights/read-float32.ts';
 import { checkpointWeights } from '../../weights/weight-map.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
+import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
 import { type AdapterName, readConfig, type XComposerConfig } from './config.ts';
 import { type DecodeGraph, type GraphName, xcomposerGraphs } from './graphs.ts';
@@ -27,11 +28,19 @@ import { weightMap } from './weight-map.ts';
 
 export interface XComposerOptions {
   readonly backend: Backend;
+  /** The model takes it over: disposing the model closes it, and so does a failure to compile. */
   readonly checkpoint: Checkpoint;
   /** What the checkpoint's config.json holds. */
   readonly config: unknown;
+  /** Surprising habits of the published code, each off unless asked for. */
+  readonly compat?: XComposerCompat;
   readonly onProgress?: CompileOptions['onProgress'];
   readonly signal?: AbortSignal;
+}
+
+export interface XComposerCompat {
+  /** A long sequence enlarges the rotary base of all later ones (spec MODEL §5). */
+  readonly stickyRotary?: boolean;
 }
 
 export interface SequenceOptions {
@@ -48,17 +57,32 @@ export interface SequenceOptions {
  * @throws ConfigError, MissingWeightError, WeightShapeError before a byte of the weights is read.
  */
 export async function compileXComposer(options: XComposerOptions): Promise<XComposer> {
-  const { backend, checkpoint, onProgress, signal } = options;
-  const config = readConfig(options.config, checkpoint);
-  const weights = checkpointWeights(checkpoint, weightMap(config, checkpoint));
+  const { checkpoint, compat } = options;
+  try {
+    const config = readConfig(options.config, checkpoint);
+    const weights = checkpointWeights(checkpoint, weightMap(config, checkpoint));
+    const program = await compileGraphs(config, weights, options);
+    const separators = await projectSeparators(program, weights);
+    const rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
+    return new XComposer(config, program, checkpoint, separators, rotary);
+  } catch (error) {
+    await checkpoint[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function compileGraphs(
+  config: XComposerConfig,
+  weights: WeightSource,
+  { backend, onProgress, signal }: XComposerOptions,
+): Promise<Program<GraphName>> {
   const graphs = xcomposerGraphs(config, weights);
-  const lazy = (Object.keys(graphs) as GraphName[]).filter((name) => isLazy(name));
-  const program = await backend.compile(graphs, weights, {
+  const lazy = (Object.keys(graphs) as GraphName[]).filter(isLazy);
+  return backend.compile(graphs, weights, {
     lazy,
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
-  return new XComposer(config, program, await projectSeparators(program, weights));
 }
 
 /** Adapters are tensors of their own; many programs never ask for them. */
@@ -84,7 +108,9 @@ export class XComposer implements AsyncDisposable {
   constructor(
     readonly config: XComposerConfig,
     readonly program: Program<GraphName>,
+    readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor,
+    readonly rotary: RotaryPositions,
   ) {
     this.cellsPerSide = config.tower.tileSize / config.tower.patchSize / 2;
   }
@@ -130,11 +156,12 @@ export class XComposer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.program[Symbol.asyncDispose]();
+    await this.checkpoint[Symbol.asyncDispose]();
   }
 
   #runtime(adapter: AdapterName): DecoderRuntime {
     return {
-      rotary: this.config.rotary,
+      rotary: this.rotary,
       createCache: (capacity) => this.program.createCache({ capacity }),
       embed: (ids, signal) => this.#embed(ids, signal),
       encodeImage: (image, signal) => this.encodeImage(image, signal),

@@ -1,0 +1,201 @@
+import { describe, expect, test } from 'vitest';
+import type { KvCache } from '../backend/backend.ts';
+import { rotaryPositions } from '../models/internlm2/rotary.ts';
+import type { TiledImage } from '../models/tiled-image.ts';
+import type { DecoderRuntime } from './decoder-runtime.ts';
+import { type GenerationEvent, generate } from './generate.ts';
+import type { PromptChunk } from './prompt.ts';
+import { finishPrefill, openSequence } from './sequence.ts';
+
+const text = (...ids: number[]): PromptChunk => ({ type: 'text', ids: Int32Array.from(ids) });
+const picture = (key: string, tokens: number): PromptChunk => ({
+  type: 'image',
+  tokens,
+  image: { key } as TiledImage,
+});
+
+/**
+ * A model that remembers what it read. Rows are one number wide, the token id; a picture's are its
+ * key's length. The likeliest next token is the last one plus one.
+ */
+function recordingRuntime(trainedLength = 1000) {
+  const log: string[] = [];
+  const held: number[] = [];
+  const runtime: DecoderRuntime = {
+    rotary: rotaryPositions({
+      headDim: 4,
+      theta: 100,
+      scaling: { kind: 'dynamic', factor: 2, trainedLength },
+    }),
+    createCache: (capacity) => listCache(held, capacity),
+    embed: async (ids) => ({
+      dtype: 'float32',
+      shape: [ids.length, 1],
+      read: async () => ({
+        dtype: 'float32',
+        shape: [ids.length, 1],
+        data: Float32Array.from(ids),
+      }),
+      [Symbol.dispose]: () => {},
+    }),
+    async encodeImage({ key }) {
+      log.push(`encode ${key}`);
+      return { dtype: 'float32', shape: [20, 1], data: new Float32Array(20).fill(key.length) };
+    },
+    async decode({ kind, x }) {
+      const { data } = 'data' in x ? x : await x.read();
+      log.push(`${kind} ${data.length}`);
+      held.push(...data);
+      const logits = new Float32Array(50);
+      logits[(held.at(-1)! + 1) % 50] = 1;
+      return logits;
+    },
+  };
+  return { runtime, log, held };
+}
+
+function listCache(held: number[], capacity: number): KvCache {
+  return {
+    slots: 1,
+    capacity,
+    length: () => held.length,
+    truncate: (length) => void held.splice(length),
+    copy: async () => {},
+    [Symbol.dispose]: () => void held.splice(0),
+  };
+}
+
+describe('prefill()', () => {
+  test('reads texts and pictures in order, each by its own graph', async () => {
+    const { runtime, log, held } = recordingRuntime();
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(7, 8), picture('abc', 20), text(9)]));
+    expect(log).toEqual(['text 2', 'encode abc', 'image 20', 'text 1']);
+    expect(held).toEqual([7, 8, ...new Array(20).fill(3), 9]);
+  });
+
+  test('keeps what the past shares with the prompt; a shared picture is not encoded again', async () => {
+    const { runtime, log } = recordingRuntime();
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(7), picture('abc', 20), text(1)]));
+    await sequence.feed(2);
+    log.length = 0;
+    const events = [];
+    const longer = [text(7), picture('abc', 20), text(1, 2, 5, 6)];
+    for await (const { processed, total } of sequence.prefill(longer))
+      events.push([processed, total]);
+    expect(log).toEqual(['text 2']);
+    expect(events).toEqual([
+      [23, 25],
+      [25, 25],
+    ]);
+  });
+
+  test('reads at least the last position again, whose logits are wanted', async () => {
+    const { runtime, log } = recordingRuntime();
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(1, 2, 3)]));
+    log.length = 0;
+    await finishPrefill(sequence.prefill([text(1, 2, 3)]));
+    expect(log).toEqual(['text 1']);
+  });
+
+  test('keeps nothing where the angles of longer sequences differ', async () => {
+    const { runtime, log } = recordingRuntime(4);
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(1, 2, 3)]));
+    log.length = 0;
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 4, 5)]));
+    expect(log).toEqual(['text 5']);
+  });
+
+  test('a picture cut by the length limit gives only its first rows', async () => {
+    const { runtime, held } = recordingRuntime();
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(7), picture('ab', 4)]));
+    expect(held).toEqual([7, 2, 2, 2, 2]);
+  });
+
+  test('refuses a prompt longer than the capacity before it reads anything', async () => {
+    const { runtime, log } = recordingRuntime();
+    using sequence = openSequence(runtime, 3);
+    await expect(finishPrefill(sequence.prefill([text(1, 2, 3, 4)]))).rejects.toThrow(
+      '4 new tokens do not fit: the cache holds 0 of 3',
+    );
+    expect(log).toEqual([]);
+  });
+
+  test('stops between chunks when aborted, and goes on from there', async () => {
+    const { runtime, log } = recordingRuntime(5000);
+    using sequence = openSequence(runtime, 2000);
+    const stop = new AbortController();
+    const ids = Array.from({ length: 1200 }, (_, index) => index % 40);
+    const reading = sequence.prefill([text(...ids)], { signal: stop.signal });
+    await reading.next();
+    await reading.next();
+    stop.abort(new Error('enough'));
+    await expect(reading.next()).rejects.toThrow('enough');
+    expect(log).toEqual(['text 512']);
+    await finishPrefill(sequence.prefill([text(...ids)]));
+    expect(log).toEqual(['text 512', 'text 512', 'text 176']);
+  });
+});
+
+describe('generate()', () => {
+  async function collect(events: AsyncIterable<GenerationEvent>): Promise<string[]> {
+    const shown: string[] = [];
+    for await (const event of events) {
+      if (event.type === 'token') shown.push(String(event.token));
+      if (event.type === 'generation-end') {
+        const { reason, promptTokens, cachedTokens, newTokens } = event;
+        shown.push(`${reason}: ${promptTokens} read, ${cachedTokens} kept, ${newTokens} new`);
+      }
+    }
+    return shown;
+  }
+
+  test('writes the likeliest tokens until a stop token, which it counts', async () => {
+    using sequence = openSequence(recordingRuntime().runtime, 100);
+    const events = generate(sequence, [text(3, 4)], { stopTokens: new Set([7]), maxNewTokens: 9 });
+    expect(await collect(events)).toEqual(['5', '6', '7', 'stop-token: 2 read, 0 kept, 3 new']);
+  });
+
+  test('stops at the limit', async () => {
+    using sequence = openSequence(recordingRuntime().runtime, 100);
+    const events = generate(sequence, [text(3, 4)], { stopTokens: new Set(), maxNewTokens: 2 });
+    expect(await collect(events)).toEqual(['5', '6', 'max-tokens: 2 read, 0 kept, 2 new']);
+  });
+
+  test('a second turn reports what it kept', async () => {
+    using sequence = openSequence(recordingRuntime().runtime, 100);
+    const options = { stopTokens: new Set([6]), maxNewTokens: 9 };
+    await collect(generate(sequence, [text(3, 4)], options));
+    const events = generate(sequence, [text(3, 4, 5, 4)], options);
+    expect((await collect(events)).at(-1)).toBe('stop-token: 4 read, 3 kept, 2 new');
+  });
+
+  test('the sampler sees what was generated so far', async () => {
+    const seen: number[][] = [];
+    using sequence = openSequence(recordingRuntime().runtime, 100);
+    const sampler = (_: Float32Array, history: readonly number[]) => {
+      seen.push([...history]);
+      return 11 + history.length;
+    };
+    const options = { stopTokens: new Set<number>(), maxNewTokens: 3, sampler };
+    await collect(generate(sequence, [text(3)], options));
+    expect(seen).toEqual([[], [11], [11, 12]]);
+  });
+
+  test('rejects with the reason of its signal within a step', async () => {
+    using sequence = openSequence(recordingRuntime().runtime, 100);
+    const stop = new AbortController();
+    const options = { stopTokens: new Set<number>(), maxNewTokens: 50, signal: stop.signal };
+    const run = async () => {
+      for await (const event of generate(sequence, [text(3)], options)) {
+        if (event.type === 'token') stop.abort(new Error('enough'));
+      }
+    };
+    await expect(run()).rejects.toThrow('enough');
+    expect(sequence.length).toBe(1);
+  });
+});

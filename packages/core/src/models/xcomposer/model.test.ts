@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { Backend } from '../../backend/backend.ts';
+import { finishPrefill } from '../../generate/sequence.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { referenceBackend } from '../../reference/reference-backend.ts';
+import { relativeError } from '../../testing/index.ts';
+import { openCheckpoint } from '../../weights/open-checkpoint.ts';
+import type { TiledImage } from '../tiled-image.ts';
+import { readConfig } from './config.ts';
+import { compileXComposer, type XComposer, type XComposerOptions } from './model.ts';
+
+const folder = fileURLToPath(new URL('../../../../../fixtures/ixc25-micro', import.meta.url));
+const config = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));
+const ids = Int32Array.of(1, 92543, 1008, 364, 5054, 3280, 550, 2321);
+
+async function open(options: Partial<XComposerOptions> = {}): Promise<XComposer> {
+  const checkpoint = options.checkpoint ?? (await openCheckpoint(folder));
+  return compileXComposer({ backend: referenceBackend, config, ...options, checkpoint });
+}
+
+/** A picture of one tile whose pixels are all the same number. */
+function flatImage(value: number): TiledImage {
+  const pixels = () => new Float32Array(3 * 560 * 560).fill(value);
+  const grid = { rows: 1, columns: 1 };
+  return { grid, tileSize: 560, key: `flat ${value}`, globalView: pixels, tile: pixels };
+}
+
+test('sizes come from the configuration and the shapes of the tensors', async () => {
+  await using checkpoint = await openCheckpoint(folder);
+  expect(readConfig(config, checkpoint)).toMatchObject({
+    decoder: {
+      hiddenSize: 64,
+      layers: 3,
+      heads: 4,
+      kvHeads: 2,
+      headDim: 16,
+      vocabularySize: 92544,
+    },
+    tower: { tileSize: 560, patchSize: 14, hiddenSize: 16, layers: 3, heads: 2 },
+    rotary: { theta: 1e6, scaling: { kind: 'dynamic', factor: 2, trainedLength: 32768 } },
+    adapters: ['base', 'web', 'write'],
+    imageLoraFactor: 1,
+  });
+});
+
+describe('a configuration that makes no sense is named', () => {
+  test.each([
+    [{ num_attention_heads: undefined }, 'config.json has no num_attention_heads'],
+    [{ rope_theta: 'big' }, 'config.json holds rope_theta: "big", but it should be a number'],
+    [{ rope_scaling: { type: 'yarn', factor: 2 } }, 'type must be linear or dynamic'],
+    [{ rope_scaling: { type: 'linear', factor: 0.5 } }, 'its factor at least 1'],
+    [
+      { num_attention_heads: 8, num_key_value_heads: 2 },
+      'The configuration and the weights belong to different models',
+    ],
+  ])('%j', async (change, message) => {
+    await expect(open({ config: { ...config, ...change } })).rejects.toThrow(message);
+  });
+});
+
+test('text touches no partial LoRA and no vision weight', async () => {
+  const read = new Set<string>();
+  const spying: Backend = {
+    name: 'spying',
+    compile: (graphs, weights, options) => {
+      for (const graph of Object.values<Graph>(graphs)) {
+        if (graph.name !== 'decodeText.base') continue;
+        for (const { name } of graph.weights) read.add(name);
+      }
+      return referenceBackend.compile(graphs, weights, options);
+    },
+  };
+  await using _ = await open({ backend: spying });
+  expect([...read].filter((name) => /image|web|sft|dpo|tower|projector/.test(name))).toEqual([]);
+});
+
+test('a mode whose adapter is zero answers like base', async () => {
+  const checkpoint = await openCheckpoint(folder);
+  const silenced = {
+    ...checkpoint,
+    names: checkpoint.names,
+    async read(name: string, signal?: AbortSignal) {
+      const bytes = await checkpoint.read(name, signal);
+      return name.includes('lora_web_B') ? bytes.fill(0) : bytes;
+    },
+    [Symbol.asyncDispose]: () => checkpoint[Symbol.asyncDispose](),
+  };
+  await using model = await open({ checkpoint: silenced });
+  const [base, web, write] = await Promise.all(
+    (['base', 'web', 'write'] as const).map(async (adapter) => {
+      using sequence = model.openSequence({ capacity: ids.length, adapter });
+      return await finishPrefill(sequence.prefill([{ type: 'text', ids }]));
+    }),
+  );
+  expect(relativeError(web!, base!)).toBeLessThan(1e-6);
+  expect(relativeError(write!, base!)).toBeGreaterThan(1e-2);
+});
+
+test('a prompt at once equals the same prompt token by token', async () => {
+  await using model = await open();
+  using once = model.openSequence({ capacity: ids.length });
+  using stepwise = model.openSequence({ capacity: ids.length });
+  const expected = await finishPrefill(once.prefill([{ type: 'text', ids }]));
+  let found: Float32Array = new Float32Array();
+  for (const id of ids) found = await stepwise.feed(id);
+  expect(relativeError(found, expected)).toBeLessThan(1e-5);
+});
+
+test('a picture takes part in the answer, and the same picture gives the same rows', async () => {
+  await using model = await open();
+  const rows = await model.encodeImage(flatImage(0.5));
+  expect(rows.shape).toEqual([841, 64]);
+  expect(await model.encodeImage(flatImage(0.5))).toEqual(rows);
+  expect((await model.encodeImage(flatImage(1))).data).not.toEqual(rows.data);
+});
+
+test('an adapter that the checkpoint lacks is an error that names the others', async () => {
+  const checkpoint = await openCheckpoint(folder);
+  const without = {
+    ...checkpoint,
+    names: checkpoint.names,
+    has: (name: string) => !/lora_(web|sft|dpo)/.test(name) && checkpoint.has(name),
+    [Symbol.asyncDispose]: () => checkpoint[Symbol.asyncDispose](),
+  };
+  await using model = await open({ checkpoint: without });
+  expect(() => model.openSequence({ capacity: 4, adapter: 'web' })).toThrow(
+    'This checkpoint has no "web" adapter: it offers base',
+  );
+});
