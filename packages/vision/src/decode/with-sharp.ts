@@ -13,17 +13,17 @@ export async function decodeWithSharp(
   reading: Reading,
 ): Promise<Picture> {
   const sharp = await loadSharp();
-  const image = sharp(bytes, {
-    ignoreIcc: true,
-    // Pillow too stops where a file breaks off, and lets lesser faults pass.
-    failOn: 'truncated',
-    limitInputPixels: reading.limits.pixels,
-  });
   const decoding = async (): Promise<Picture> => {
-    const { width, height, space } = await image.metadata();
+    const { width, height, space } = await sharp(bytes, { limitInputPixels: false }).metadata();
     checkPixels(reading, width, height);
-    const oriented = orientation === 'exif' ? image.autoOrient() : image;
-    return space === 'cmyk' ? decodeCmyk(oriented) : decodeRgb(oriented);
+    const stored = sharp(bytes, {
+      ignoreIcc: true,
+      // Pillow too stops where a file breaks off, and lets lesser faults pass.
+      failOn: 'truncated',
+      limitInputPixels: reading.limits.pixels,
+    });
+    const image = orientation === 'exif' ? stored.autoOrient() : stored;
+    return space === 'cmyk' ? decodeCmyk(image) : decodeRgb(image);
   };
   return orAborted(decoding().catch(damaged(format, reading)), reading.signal);
 }
