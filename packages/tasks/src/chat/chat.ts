@@ -1,0 +1,172 @@
+import type { AdapterName, Sampler, Sequence } from '@lingbi/core';
+import { type ChatTurn, xcomposer2d5 } from '@lingbi/tokenizer';
+import { type Picture, type PictureSource, type ReadOptions, readPicture } from '@lingbi/vision';
+import { requireKnownOptions } from '../known-options.ts';
+import type { Model } from '../model/open-model.ts';
+import { type Album, createAlbum } from './album.ts';
+import type { Answer, ChatEvent } from './events.ts';
+import { type PreparedPrompt, type PromptOptions, preparePrompt } from './prepare-prompt.ts';
+import { respond } from './respond.ts';
+
+export interface ChatOptions extends PromptOptions {
+  /** Earlier turns. Their pictures go into `images`. */
+  readonly history?: readonly ChatTurn[];
+  /** Pictures of the earlier turns, in the order of their placeholders. */
+  readonly images?: readonly PictureSource[];
+  /** A system text, or `true` for the one the model was trained with. Default: none. */
+  readonly meta?: string | boolean;
+  /** Which task adapter acts. Default `base`. */
+  readonly adapter?: AdapterName;
+  /** The most tiles of a picture. Default: 24 for one picture, 6 when the chat has more. */
+  readonly hdNum?: number;
+  /** How pictures are read: limits, web access, orientation. */
+  readonly reading?: Omit<ReadOptions, 'signal'>;
+}
+
+export interface SayOptions {
+  /** Pictures of this turn: paths, URLs, data URIs, bytes, blobs or raw pixels. */
+  readonly images?: readonly PictureSource[];
+  /** Default 1024, as in the reference. */
+  readonly maxNewTokens?: number;
+  /** Picks each token. Default: the likeliest. */
+  readonly sampler?: Sampler;
+  /** Stops within a step; the turn is then forgotten, what was read stays cached. */
+  readonly signal?: AbortSignal;
+}
+
+const chatOptions = [
+  ...['history', 'images', 'meta', 'adapter', 'hdNum', 'reading'],
+  ...['placeholders', 'overflow', 'maxLength', 'parseSpecial', 'nullImage'],
+];
+const sayOptions = ['images', 'maxNewTokens', 'sampler', 'signal'];
+
+/** Capacity grows in steps of this many positions, so that short turns do not reopen the cache. */
+const CAPACITY_STEP = 1024;
+
+/** A conversation. What a turn shares with those before it is not read again. */
+export class Chat implements AsyncDisposable {
+  readonly #model: Model;
+  readonly #options: ChatOptions;
+  readonly #album: Album;
+  #history: readonly ChatTurn[];
+  /** Pictures of all turns; those given at the start are read with the first question. */
+  #pictures: readonly Picture[] | undefined;
+  #sequence: Sequence | undefined;
+  #busy = false;
+
+  constructor(model: Model, options: ChatOptions) {
+    requireKnownOptions('chat', options, chatOptions);
+    this.#model = model;
+    this.#options = options;
+    this.#album = createAlbum(model.xcomposer.config.tower, options.hdNum);
+    this.#history = options.history ?? [];
+  }
+
+  /** Questions as they were asked and answers as they were given. */
+  get history(): readonly ChatTurn[] {
+    return this.#history;
+  }
+
+  /** Asks, and waits for the whole answer. */
+  async ask(question: string, options: SayOptions = {}): Promise<Answer> {
+    for await (const event of this.say(question, options)) if (event.type === 'end') return event;
+    throw new Error('unreachable: an answer ends with an end event');
+  }
+
+  /**
+   * Asks, and streams what happens. The turn enters the history when the answer is complete; when
+   * it is abandoned or fails, the chat is as it was before.
+   */
+  async *say(question: string, options: SayOptions = {}): AsyncGenerator<ChatEvent> {
+    requireKnownOptions('say', options, sayOptions);
+    this.#claim();
+    try {
+      const pictures = await this.#picturesWith(options.images ?? [], options.signal);
+      const prompt = this.#prepare(question, pictures);
+      for await (const event of this.#respond(prompt, options)) {
+        if (event.type === 'end') {
+          this.#history = [...this.#history, { query: question, answer: event.text }];
+          this.#pictures = pictures;
+        }
+        yield event;
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Gives back the memory of the past: keys, values and pictures. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#sequence?.[Symbol.dispose]();
+    this.#sequence = undefined;
+    this.#pictures = undefined;
+  }
+
+  #claim(): void {
+    if (this.#busy) {
+      throw new Error('This chat is still answering: read that answer to its end, or open another');
+    }
+    this.#busy = true;
+  }
+
+  async #picturesWith(
+    added: readonly PictureSource[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Picture[]> {
+    const reading = { ...this.#options.reading, ...(signal && { signal }) };
+    const known = this.#pictures ?? (await readAll(this.#options.images ?? [], reading));
+    return [...known, ...(await readAll(added, reading))];
+  }
+
+  #prepare(query: string, pictures: readonly Picture[]): PreparedPrompt {
+    const { placeholders, overflow, maxLength, parseSpecial, nullImage } = this.#options;
+    return preparePrompt(this.#model.tokenizer, this.#album.tile(pictures), {
+      query,
+      history: this.#history,
+      meta: metaText(this.#options.meta),
+      ...(placeholders && { placeholders }),
+      ...(overflow && { overflow }),
+      ...(maxLength !== undefined && { maxLength }),
+      ...(parseSpecial && { parseSpecial }),
+      ...(nullImage && { nullImage }),
+    });
+  }
+
+  #respond(
+    prompt: PreparedPrompt,
+    { maxNewTokens = 1024, sampler, signal }: SayOptions,
+  ): AsyncGenerator<ChatEvent> {
+    const { tokenizer, stopTokens } = this.#model;
+    const sequence = this.#sequenceFor(prompt.written.length + maxNewTokens);
+    return respond(sequence, tokenizer, prompt, {
+      stopTokens,
+      maxNewTokens,
+      ...(sampler && { sampler }),
+      ...(signal && { signal }),
+    });
+  }
+
+  /** The sequence of the turns before, or a larger one that reads them again. */
+  #sequenceFor(length: number): Sequence {
+    if (this.#sequence && this.#sequence.capacity >= length) return this.#sequence;
+    this.#sequence?.[Symbol.dispose]();
+    const capacity = Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
+    const { adapter = 'base' } = this.#options;
+    this.#sequence = this.#model.xcomposer.openSequence({ capacity, adapter });
+    return this.#sequence;
+  }
+}
+
+function metaText(meta: string | boolean | undefined): string {
+  if (typeof meta === 'string') return meta;
+  return meta ? xcomposer2d5.metaTexts.chat : '';
+}
+
+async function readAll(
+  sources: readonly PictureSource[],
+  options: ReadOptions,
+): Promise<readonly Picture[]> {
+  const pictures: Picture[] = [];
+  for (const source of sources) pictures.push(await readPicture(source, options));
+  return pictures;
+}

@@ -1,0 +1,63 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ModelNotFoundError } from './errors.ts';
+
+/** A config.json of this family takes 2 KB; one of a megabyte is something else. */
+const MAX_CONFIG_BYTES = 1 << 20;
+/** The published tokenizer takes 1.5 MB. */
+const MAX_TOKENIZER_BYTES = 64 << 20;
+
+/** The small files of a checkpoint folder. */
+export interface ModelFiles {
+  readonly folder: string;
+  readonly config: unknown;
+  readonly tokenizer: Uint8Array;
+}
+
+/** @throws ModelNotFoundError naming what is missing and where to get it. */
+export async function readModelFiles(model: string, signal?: AbortSignal): Promise<ModelFiles> {
+  await requireFolder(model);
+  const config = await readSmallFile(model, 'config.json', MAX_CONFIG_BYTES, signal);
+  const tokenizer = await readSmallFile(model, 'tokenizer.model', MAX_TOKENIZER_BYTES, signal);
+  return { folder: model, config: parseConfig(model, config), tokenizer };
+}
+
+async function requireFolder(model: string): Promise<void> {
+  const found = await stat(model).catch(() => undefined);
+  if (found?.isDirectory()) return;
+  const looksLikeHubName = /^[\w.-]+\/[\w.-]+(@[\w.-]+)?$/.test(model);
+  throw new ModelNotFoundError(
+    model,
+    looksLikeHubName
+      ? `there is no such folder. To fetch it from the hub, run: huggingface-cli download ${model} --local-dir ${model}`
+      : 'there is no such folder. Give the path of a folder with config.json, tokenizer.model and the weights',
+  );
+}
+
+async function readSmallFile(
+  model: string,
+  name: string,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const path = join(model, name);
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) {
+    throw new ModelNotFoundError(model, `it has no ${name}. Copy it from the published checkpoint`);
+  }
+  if (found.size > limit) {
+    throw new ModelNotFoundError(
+      model,
+      `its ${name} takes ${found.size} bytes, more than the ${limit} such a file may have`,
+    );
+  }
+  return readFile(path, signal && { signal });
+}
+
+function parseConfig(model: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new ModelNotFoundError(model, `its config.json is not JSON: ${(cause as Error).message}`);
+  }
+}

@@ -1,0 +1,85 @@
+import {
+  type Backend,
+  type CompileProgress,
+  compileXComposer,
+  openCheckpoint,
+  type XComposer,
+  type XComposerCompat,
+} from '@lingbi/core';
+import { chatIds, createTokenizer, type Tokenizer } from '@lingbi/tokenizer';
+import { Chat, type ChatOptions } from '../chat/chat.ts';
+import { requireKnownOptions } from '../known-options.ts';
+import { type ModelFiles, readModelFiles } from './model-files.ts';
+
+export interface OpenModelOptions {
+  /** What runs the model: `onnx()` of `@lingbi/backend-onnx`, or another. */
+  readonly backend: Backend;
+  /** Surprising habits of the published code, each off unless asked for. */
+  readonly compat?: XComposerCompat;
+  /** Called for each weight that has been loaded. */
+  readonly onProgress?: (progress: CompileProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a checkpoint: a folder with config.json, tokenizer.model and weights as safetensors or
+ * PyTorch `.bin` files.
+ *
+ * ```ts no-run: shows the shape of a call; the README has one that runs
+ * await using model = await openModel('internlm-xcomposer2d5-7b', { backend: onnx() });
+ * await using chat = model.chat();
+ * const { text } = await chat.ask('What is written here?', { images: ['poster.jpg'] });
+ * ```
+ *
+ * @throws ModelNotFoundError, and what reading the checkpoint and compiling it throw.
+ */
+export async function openModel(model: string, options: OpenModelOptions): Promise<Model> {
+  requireKnownOptions('openModel', options, ['backend', 'compat', 'onProgress', 'signal']);
+  const { signal } = options;
+  const files = await readModelFiles(model, signal);
+  const tokenizer = createTokenizer(files.tokenizer);
+  const stopTokens = new Set(chatIds(tokenizer).stop);
+  return new Model(await compile(files, options), tokenizer, stopTokens);
+}
+
+async function compile(files: ModelFiles, options: OpenModelOptions): Promise<XComposer> {
+  const { backend, compat, onProgress, signal } = options;
+  return compileXComposer({
+    backend,
+    checkpoint: await openCheckpoint(files.folder, signal && { signal }),
+    config: files.config,
+    ...(compat && { compat }),
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
+}
+
+/** An open checkpoint and its tokenizer. Disposing it disposes its chats. */
+export class Model implements AsyncDisposable {
+  readonly #chats = new Set<Chat>();
+
+  constructor(
+    readonly xcomposer: XComposer,
+    readonly tokenizer: Tokenizer,
+    /** Ids that end an answer. */
+    readonly stopTokens: ReadonlySet<number>,
+  ) {}
+
+  /** What the model really runs on, for people. */
+  get device(): string {
+    return this.xcomposer.device;
+  }
+
+  /** A new conversation. */
+  chat(options: ChatOptions = {}): Chat {
+    const chat = new Chat(this, options);
+    this.#chats.add(chat);
+    return chat;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const chat of this.#chats) await chat[Symbol.asyncDispose]();
+    this.#chats.clear();
+    await this.xcomposer[Symbol.asyncDispose]();
+  }
+}
