@@ -128,6 +128,19 @@ describe('markers', () => {
     expect(ids).not.toContain(92542);
   });
 
+  test('are matched by the longest one that the text may write', () => {
+    const marked = createTokenizer(tinyModel(['c'], { userDefined: ['[a]', '[a]c'] }), {
+      isMarker: (piece) => piece.startsWith('['),
+    });
+    const [short, long] = [marked.idOf('[a]')!, marked.idOf('[a]c')!];
+    expect([...marked.encode('[a]c[a]', { parseSpecial: 'user-defined' })]).toEqual([long, short]);
+    const halfTrusted: TextSpan[] = [
+      { text: '[a]', parseSpecial: 'user-defined' },
+      { text: 'c', parseSpecial: 'none' },
+    ];
+    expect([...marked.encode(halfTrusted)]).toEqual([short, marked.idOf('c')]);
+  });
+
   test('of level user-defined leave control strings text', () => {
     expect(encode('[UNUSED_TOKEN_145]</s>', 'user-defined')).toEqual([92542, 654, 269, 330]);
   });
@@ -251,6 +264,7 @@ describe('models that change spaces', () => {
     );
     expect([...words.encode('  a   b  ')]).toEqual(idsOf(['▁a', '▁b'], words));
     expect([...words.encode('   ')]).toEqual([]);
+    expect([...words.encode('▁a ▁')]).toEqual(idsOf(['▁', '▁a'], words));
   });
 
   test('spaces stay spaces when the model does not escape them', () => {

@@ -3,7 +3,7 @@ import { sliceTrusted, type TrustedText } from './trusted-text.ts';
 
 /** What SentencePiece's identity normalizer does to spaces; no other character is touched. */
 export function normalize(source: TrustedText, normalizer: Normalizer): TrustedText {
-  const kept = normalizer.removeExtraWhitespaces ? removeExtraSpaces(source) : source;
+  const kept = normalizer.removeExtraWhitespaces ? removeExtraSpaces(source, normalizer) : source;
   if (kept.text === '') return kept;
   const prefixed = normalizer.addDummyPrefix ? prefixSpace(kept) : kept;
   if (!normalizer.escapeWhitespaces) return prefixed;
@@ -18,9 +18,9 @@ function prefixSpace({ text, trust }: TrustedText): TrustedText {
 }
 
 /** Strips spaces at both ends and keeps the first of every run. */
-function removeExtraSpaces(source: TrustedText): TrustedText {
+function removeExtraSpaces(source: TrustedText, normalizer: Normalizer): TrustedText {
   const kept: number[] = [];
-  const { text, trust } = trimSpaces(source);
+  const { text, trust } = trimSpaces(source, normalizer);
   for (let unit = 0; unit < text.length; unit++) {
     if (text[unit] !== ' ' || text[unit - 1] !== ' ') kept.push(unit);
   }
@@ -30,10 +30,12 @@ function removeExtraSpaces(source: TrustedText): TrustedText {
   };
 }
 
-function trimSpaces(source: TrustedText): TrustedText {
-  let start = 0;
-  let end = source.text.length;
-  while (start < end && source.text[start] === ' ') start++;
-  while (end > start && source.text[end - 1] === ' ') end--;
+/** At the end a written space symbol counts as a space, at the start it does not: as SentencePiece does. */
+function trimSpaces(source: TrustedText, { escapeWhitespaces }: Normalizer): TrustedText {
+  const { text } = source;
+  const isTail = (unit: string) => unit === ' ' || (escapeWhitespaces && unit === SPACE_SYMBOL);
+  const start = text.search(/[^ ]|$/);
+  let end = text.length;
+  while (end > start && isTail(text[end - 1]!)) end--;
   return sliceTrusted(source, start, end);
 }
