@@ -58,7 +58,7 @@ export async function readZipDirectory(
       throw malformed(`the entry ${quoted(entry.name)} is listed twice`, file);
     entries.set(entry.name, await locate(entry, directory, file, signal));
   }
-  checkDisjoint(entries, file);
+  checkDisjoint(listed, entries, file);
   return entries;
 }
 
@@ -214,13 +214,17 @@ async function locate(
   return { file: file.path, offset, length: entry.length };
 }
 
-function checkDisjoint(entries: ReadonlyMap<string, FileRange>, file: RandomAccessFile): void {
+/** No entry, its own header counted, may reach into the header of the next. */
+function checkDisjoint(
+  listed: readonly Listed[],
+  entries: ReadonlyMap<string, FileRange>,
+  file: RandomAccessFile,
+): void {
   let end = 0;
-  for (const [name, range] of [...entries].sort(
-    ([, a], [, b]) => a.offset - b.offset || a.length - b.length,
-  )) {
-    if (range.offset < end) throw malformed(`the entry ${quoted(name)} overlaps another`, file);
-    end = range.offset + range.length;
+  for (const { name, header } of listed.toSorted((a, b) => a.header - b.header)) {
+    if (header < end) throw malformed(`the entry ${quoted(name)} overlaps another`, file);
+    const { offset, length } = entries.get(name)!;
+    end = offset + length;
   }
 }
 
