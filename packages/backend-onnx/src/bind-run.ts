@@ -1,0 +1,156 @@
+import {
+  type DeviceTensor,
+  type Graph,
+  type HostTensor,
+  type Inputs,
+  RunError,
+  type RunSegment,
+} from '@lingbi/core';
+import { OnnxTensor } from './device-tensor.ts';
+import type { OnnxCache } from './kv-cache.ts';
+import type { Runtime } from './library.ts';
+import type { LoweredGraph } from './lower-graph.ts';
+import type { ElementType } from './model-writer.ts';
+import * as run from './run-inputs.ts';
+import type { SegmentGroup } from './segment-groups.ts';
+import type { OnnxSession } from './session.ts';
+import { type ElementArray, type NativeValue, valueOver, viewNumbers } from './values.ts';
+
+export interface RunPlan {
+  readonly graph: Graph;
+  readonly inputs: Inputs;
+  readonly segments: readonly RunSegment[];
+  readonly groups: readonly SegmentGroup[];
+  readonly cache: OnnxCache | undefined;
+}
+
+/** Binds everything one run needs. What it makes for that is disposed with the result. */
+export function bindRun(
+  runtime: Runtime,
+  session: OnnxSession,
+  lowered: LoweredGraph,
+  plan: RunPlan,
+): Disposable {
+  const binder = new RunBinder(runtime, session, lowered);
+  try {
+    bindGraphInputs(binder, lowered, plan);
+    bindRows(binder, plan);
+    for (const [index, group] of plan.groups.entries()) bindGroup(binder, index, group, plan);
+    return binder;
+  } catch (error) {
+    binder[Symbol.dispose]();
+    throw error;
+  }
+}
+
+class RunBinder implements Disposable {
+  readonly #made: NativeValue[] = [];
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly session: OnnxSession,
+    readonly lowered: LoweredGraph,
+  ) {}
+
+  /** Binds numbers under a name, unless the model never asks for it. */
+  numbers(name: string, type: ElementType, shape: readonly number[], data: ElementArray): void {
+    if (!this.lowered.inputs.has(name)) return;
+    const value = valueOver(this.runtime, type, shape, data);
+    this.#made.push(value);
+    this.session.bindInput(name, value);
+  }
+
+  value(name: string, value: NativeValue): void {
+    if (this.lowered.inputs.has(name)) this.session.bindInput(name, value);
+  }
+
+  [Symbol.dispose](): void {
+    for (const value of this.#made) value[Symbol.dispose]();
+  }
+}
+
+function bindGraphInputs(binder: RunBinder, lowered: LoweredGraph, plan: RunPlan): void {
+  for (const [key, given] of Object.entries(plan.inputs)) {
+    if (lowered.tableInputs.includes(key)) bindTable(binder, key, given, plan);
+    else if ('data' in given) {
+      binder.numbers(run.graphInput(key), given.dtype, given.shape, given.data);
+    } else binder.value(run.graphInput(key), ownTensor(given, key).open());
+  }
+}
+
+/**
+ * GroupQueryAttention checks that its tables are as long as the sequence. Only the rows that the
+ * tokens name are read, so the rest needs no numbers.
+ */
+function bindTable(
+  binder: RunBinder,
+  key: string,
+  given: HostTensor | DeviceTensor,
+  { groups }: RunPlan,
+): void {
+  const [tokens, width] = given.shape as readonly [number, number];
+  const longest = Math.max(...groups.map(longestSequence));
+  const rows = Math.max(tokens, longest);
+  const table = new Float32Array(rows * width);
+  table.set('data' in given ? given.data : readInPlace(binder.runtime, ownTensor(given, key)));
+  binder.numbers(run.rotaryTable(key), 'float32', [rows, width], table);
+}
+
+function readInPlace(runtime: Runtime, tensor: OnnxTensor): ArrayLike<number> {
+  return viewNumbers(runtime, tensor.open(), tensor.dtype);
+}
+
+function bindRows(binder: RunBinder, { segments, groups }: RunPlan): void {
+  const ends = runningSums(segments.map(({ tokens }) => tokens));
+  const tokens = ends.at(-1) ?? 0;
+  const lastRows = BigInt64Array.from(ends, (end) => BigInt(end - 1));
+  binder.numbers(run.lastRows, 'int64', [ends.length], lastRows);
+  binder.numbers(run.rowNumbers, 'int64', [1, tokens], upFrom(0, tokens));
+  const rows = groups.map(({ tokens, pasts }) => BigInt(tokens * pasts.length));
+  binder.numbers(run.groupRows, 'int64', [groups.length], BigInt64Array.from(rows));
+}
+
+function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: RunPlan): void {
+  const { pasts, tokens, firstSlot } = group;
+  const sequences = pasts.length;
+  const firstRow = plan.groups
+    .slice(0, index)
+    .reduce((all, each) => all + each.tokens * each.pasts.length, 0);
+  const shape = BigInt64Array.from([sequences, tokens, -1], BigInt);
+  const lastPositions = Int32Array.from(pasts, (past) => past + tokens - 1);
+  const rowNumbers = upFrom(firstRow, sequences * tokens);
+  binder.numbers(run.groupShape(index), 'int64', [3], shape);
+  binder.numbers(run.groupLastPositions(index), 'int32', [sequences], lastPositions);
+  binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longestSequence(group)));
+  binder.numbers(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
+  for (const layer of plan.graph.cache) {
+    for (const part of run.kvParts) {
+      const buffer = plan.cache!.store.view(layer, part, firstSlot, sequences);
+      binder.session.bindInput(run.past(layer, part, index), buffer);
+      binder.session.bindOutput(run.present(layer, part, index), buffer);
+    }
+  }
+}
+
+function longestSequence({ pasts, tokens }: SegmentGroup): number {
+  return Math.max(...pasts) + tokens;
+}
+
+function ownTensor(given: DeviceTensor, key: string): OnnxTensor {
+  if (given instanceof OnnxTensor) return given;
+  throw new RunError(
+    `The input "${key}" was made by another backend than onnx: read() it first and pass the numbers`,
+  );
+}
+
+function runningSums(values: readonly number[]): readonly number[] {
+  let sum = 0;
+  return values.map((value) => {
+    sum += value;
+    return sum;
+  });
+}
+
+function upFrom(start: number, length: number): BigInt64Array {
+  return BigInt64Array.from({ length }, (_, index) => BigInt(start + index));
+}

@@ -1,0 +1,171 @@
+import {
+  type CacheLayer,
+  type Graph,
+  type Node,
+  type NodeOf,
+  type OpName,
+  type Tensor,
+  UnsupportedError,
+  type Weight,
+} from '@lingbi/core';
+import { findFusedNorms } from './fuse-norms.ts';
+import type { Lowering, LoweringAttributes, LowerOp } from './lowering.ts';
+import { lowerings } from './lowerings/index.ts';
+import { addRmsNorm } from './lowerings/norms.ts';
+import { ModelWriter } from './model-writer.ts';
+import { graphInput, graphOutput, rotaryTable } from './run-inputs.ts';
+import { type LoadedWeight, type Parameter, parametersOf } from './shared-weights.ts';
+
+export interface LowerOptions {
+  /** How many groups of sequences a run has. */
+  readonly groups: number;
+  readonly accuracyLevel: number;
+  /** Whether attention may rotate by itself, with a table and row numbers. Only the CPU kernel can. */
+  readonly fusedRotary: boolean;
+  /** A file that exists beside the library, as the place where parameters are said to stand. */
+  readonly placeholder: string;
+  weight(name: string): LoadedWeight;
+}
+
+/** A graph as an ONNX model, and what a session over it has to be given. */
+export interface LoweredGraph {
+  readonly model: Uint8Array;
+  /** Names of the model's inputs that are no parameters; see run-inputs.ts. */
+  readonly inputs: ReadonlySet<string>;
+  readonly parameters: readonly Parameter[];
+  /** Graph inputs that are handed over as rotary tables. */
+  readonly tableInputs: readonly string[];
+  readonly hasBlocks: boolean;
+}
+
+/** GroupQueryAttention rotates by itself when the width of a head is a multiple of this. */
+const FUSED_ROTARY_STEP = 16;
+
+/** @throws UnsupportedError for what ONNX Runtime has no kernel for. */
+export function lowerGraph(graph: Graph, options: LowerOptions): LoweredGraph {
+  requireFloat32(graph);
+  const model = new ModelWriter();
+  const tables = findTables(graph, options);
+  declareInputs(graph, model, tables);
+  const lowering = createLowering(graph, model, tables, options);
+  lowerNodes(graph, lowering);
+  declareOutputs(graph, model, lowering);
+  const weights = graph.weights.map(({ name }) => options.weight(name));
+  return {
+    model: model.finish(graph.name),
+    inputs: new Set(model.inputNames),
+    parameters: weights.flatMap(parametersOf),
+    tableInputs: [...tables.keys()].map((tensor) => keyOf(graph, tensor)),
+    hasBlocks: weights.some(({ kind }) => kind === 'blocks'),
+  };
+}
+
+function lowerNodes(graph: Graph, lowering: Lowering): void {
+  const fusedNorms = findFusedNorms(graph);
+  const done = new Set<Node>(fusedNorms.values());
+  for (const node of graph.nodes) {
+    if (done.has(node)) continue;
+    const norm = fusedNorms.get(node);
+    if (norm) addRmsNorm(node as NodeOf<'add'>, norm, lowering);
+    else (lowerings[node.op] as LowerOp<OpName>)(node, lowering);
+  }
+}
+
+function createLowering(
+  graph: Graph,
+  model: ModelWriter,
+  tables: ReadonlyMap<Tensor, string>,
+  { groups, accuracyLevel, placeholder, weight: loaded }: LowerOptions,
+): Lowering {
+  const inputKeys = new Map(Object.entries(graph.inputs).map(([key, tensor]) => [tensor, key]));
+  let count = 0;
+  const fresh = (hint: string) => `${hint}.${count++}`;
+  const declare = ({ name, type, shape }: Parameter) =>
+    model.parameter(name, type, shape, placeholder);
+  return {
+    model,
+    accuracyLevel,
+    groups,
+    fresh,
+    name: (tensor) => {
+      const key = inputKeys.get(tensor);
+      return key === undefined ? `t${tensor.id}` : graphInput(key);
+    },
+    add(operator: string, inputs: readonly string[], attributes: LoweringAttributes = {}) {
+      const result = fresh(operator);
+      model.node(operator, inputs, [result], attributes);
+      return result;
+    },
+    dense(weight: Weight, op: OpName) {
+      const found = loaded(weight.name);
+      if (found.kind === 'dense') return declare(found.values);
+      throw new UnsupportedError(
+        `"${graph.name}" uses ${weight.name} in ${op}, but its checkpoint holds it in blocks of ${found.bits} bits. ` +
+          'Only linear multiplies blocks: convert the checkpoint with this weight as float16',
+      );
+    },
+    blocks(weight: Weight) {
+      const found = loaded(weight.name);
+      if (found.kind === 'dense') return undefined;
+      for (const parameter of parametersOf(found)) declare(parameter);
+      return found;
+    },
+    rotaryTable: (angles: Tensor) => tables.get(angles),
+  };
+}
+
+/**
+ * Inputs that only give angles to attention become tables: GroupQueryAttention wants at least as
+ * many rows as the whole sequence is long, though each token names its row.
+ */
+function findTables(graph: Graph, { fusedRotary }: LowerOptions): ReadonlyMap<Tensor, string> {
+  const canFuse = ({ headDim }: CacheLayer) => headDim % FUSED_ROTARY_STEP === 0;
+  if (!fusedRotary || !graph.cache.every(canFuse)) return new Map();
+  const angles = graph.nodes.flatMap(({ op, inputs }) =>
+    op === 'attention' ? inputs.slice(1) : [],
+  );
+  const others = new Set(
+    graph.nodes.flatMap(({ op, inputs }) => (op === 'attention' ? inputs.slice(0, 1) : inputs)),
+  );
+  for (const output of Object.values(graph.outputs)) others.add(output);
+  const given = new Set(Object.values(graph.inputs));
+  // Tables come for all angles or for none: each attention needs both of its own.
+  if (!angles.every((each) => given.has(each) && !others.has(each))) return new Map();
+  return new Map(
+    Object.entries(graph.inputs).flatMap(([key, tensor]) =>
+      angles.includes(tensor) ? [[tensor, rotaryTable(key)]] : [],
+    ),
+  );
+}
+
+function declareInputs(
+  graph: Graph,
+  model: ModelWriter,
+  tables: ReadonlyMap<Tensor, string>,
+): void {
+  for (const [key, tensor] of Object.entries(graph.inputs)) {
+    const isTable = tables.has(tensor);
+    const shape = isTable ? ['tableRows', tensor.shape[1]!] : tensor.shape;
+    model.input(isTable ? rotaryTable(key) : graphInput(key), tensor.dtype, shape);
+  }
+}
+
+/** Results keep names of their own: an input or a weight may be an output too, or one be two. */
+function declareOutputs(graph: Graph, model: ModelWriter, { name }: Lowering): void {
+  for (const [key, tensor] of Object.entries(graph.outputs)) {
+    model.node('Identity', [name(tensor)], [graphOutput(key)]);
+    model.output(graphOutput(key), tensor.dtype, tensor.shape);
+  }
+}
+
+function keyOf({ inputs }: Graph, tensor: Tensor): string {
+  return Object.keys(inputs).find((key) => inputs[key] === tensor)!;
+}
+
+function requireFloat32(graph: Graph): void {
+  const all = [...Object.values(graph.inputs), ...graph.nodes.flatMap(({ outputs }) => outputs)];
+  if (!all.some(({ dtype }) => dtype === 'float16')) return;
+  throw new UnsupportedError(
+    `"${graph.name}" computes in float16, which this backend does not yet: trace it with float32`,
+  );
+}

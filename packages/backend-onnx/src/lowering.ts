@@ -1,0 +1,30 @@
+import type { NodeOf, OpName, Tensor, Weight } from '@lingbi/core';
+import type { ModelWriter } from './model-writer.ts';
+import type { BlockWeight } from './shared-weights.ts';
+
+/** What the lowering of one operation may ask for while it writes its part of the model. */
+export interface Lowering {
+  readonly model: ModelWriter;
+  /** How block-encoded weights are multiplied (MatMulNBits): 4 is int8, 0 is full float32. */
+  readonly accuracyLevel: number;
+  /** How many groups the rows of a run fall into; each has its own attention node in every layer. */
+  readonly groups: number;
+  /** The name of a tensor of the graph. */
+  name(tensor: Tensor): string;
+  /** A name that nothing else in the model has. */
+  fresh(hint: string): string;
+  /** Writes a node with a single result and returns its name. */
+  add(operator: string, inputs: readonly string[], attributes?: LoweringAttributes): string;
+  /** A dense weight, by name. @throws UnsupportedError when it is encoded in blocks. */
+  dense(weight: Weight, op: OpName): string;
+  /** A block-encoded weight, or undefined when it is dense. */
+  blocks(weight: Weight): BlockWeight | undefined;
+  /**
+   * The input that holds a rotary table whose rows the run fills, or undefined when these angles
+   * are computed inside the graph or rotation has to stand apart.
+   */
+  rotaryTable(angles: Tensor): string | undefined;
+}
+export type LoweringAttributes = Parameters<ModelWriter['node']>[3];
+
+export type LowerOp<Op extends OpName> = (node: NodeOf<Op>, lowering: Lowering) => void;

@@ -1,0 +1,44 @@
+import type { Lowering, LowerOp } from '../lowering.ts';
+import type { BlockWeight } from '../shared-weights.ts';
+
+/** The weight stays as stored, [out, in]: Gemm multiplies by its transpose as fast, without a copy. */
+export const linear: LowerOp<'linear'> = (node, lowering) => {
+  const blocks = lowering.blocks(node.attributes.weight);
+  if (blocks) return blockLinear(node, blocks, lowering);
+  if (node.inputs[0]!.shape.length === 2) return gemm(node, lowering);
+  fusedMatMul(node, lowering);
+};
+
+const gemm: LowerOp<'linear'> = ({ inputs: [x], outputs: [out], attributes }, lowering) => {
+  const { weight, bias } = attributes;
+  const operands = [lowering.name(x!), lowering.dense(weight, 'linear')];
+  if (bias) operands.push(lowering.dense(bias, 'linear'));
+  lowering.model.node('Gemm', operands, [lowering.name(out!)], { transB: 1 });
+};
+
+/** Gemm takes matrices only; this takes any number of leading axes. */
+const fusedMatMul: LowerOp<'linear'> = ({ inputs: [x], outputs: [out], attributes }, lowering) => {
+  const { model, name, dense } = lowering;
+  const { weight, bias } = attributes;
+  const product = bias ? lowering.fresh('product') : name(out!);
+  model.node('FusedMatMul', [name(x!), dense(weight, 'linear')], [product], { transB: 1 });
+  if (bias) model.node('Add', [product, dense(bias, 'linear')], [name(out!)]);
+};
+
+function blockLinear(
+  { inputs: [x], outputs: [out], attributes }: Parameters<LowerOp<'linear'>>[0],
+  { bits, blockSize, values, scales, zeroPoints }: BlockWeight,
+  { model, name, dense, accuracyLevel }: Lowering,
+): void {
+  const { weight, bias } = attributes;
+  const operands = [name(x!), values.name, scales.name];
+  if (zeroPoints || bias) operands.push(zeroPoints?.name ?? '');
+  if (bias) operands.push('', dense(bias, 'linear')); // The empty one is a reordering, g_idx.
+  model.node('MatMulNBits', operands, [name(out!)], {
+    K: weight.shape[1]!,
+    N: weight.shape[0]!,
+    bits,
+    block_size: blockSize,
+    accuracy_level: accuracyLevel,
+  });
+}

@@ -1,0 +1,150 @@
+/** Writes a model in ONNX's vocabulary; field numbers are those of onnx.proto3. */
+import type { Dim, Shape } from '@lingbi/core';
+import { Message } from './proto.ts';
+
+/** TensorProto.DataType. */
+export const elementTypes = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+} as const;
+export type ElementType = keyof typeof elementTypes;
+
+/** An attribute: whole numbers and lists of them, text, or a number with a fraction. */
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** IR version 10 and opset 21 belong together (ONNX 1.16); ONNX Runtime reads them since 1.18. */
+const IR_VERSION = 10;
+const OPSET = 21;
+const MICROSOFT_OPSET = 1;
+
+/** Operators outside the ONNX standard (onnxruntime, docs/ContribOperators.md). */
+const microsoftOperators = new Set([
+  'FusedMatMul',
+  'Gelu',
+  'GroupQueryAttention',
+  'MatMulNBits',
+  'MultiHeadAttention',
+  'QuickGelu',
+  'RotaryEmbedding',
+  'SkipSimplifiedLayerNormalization',
+]);
+
+export class ModelWriter {
+  readonly #graph = new Message();
+  readonly #initializers = new Map<string, Message>();
+  readonly #inputs = new Map<string, Message>();
+
+  input(name: string, type: ElementType, shape: Shape): string {
+    this.#inputs.set(name, valueInfo(name, type, shape));
+    return name;
+  }
+
+  get inputNames(): readonly string[] {
+    return [...this.#inputs.keys()];
+  }
+
+  output(name: string, type: ElementType, shape: Shape): string {
+    this.#graph.message(12, valueInfo(name, type, shape));
+    return name;
+  }
+
+  node(
+    operator: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Attributes = {},
+  ): void {
+    const node = new Message().text(4, operator);
+    for (const input of inputs) node.text(1, input);
+    for (const output of outputs) node.text(2, output);
+    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
+    if (microsoftOperators.has(operator)) node.text(7, 'com.microsoft');
+    this.#graph.message(1, node);
+  }
+
+  /** Whole numbers that the model carries; equal ones are written once. */
+  int64s(...values: readonly number[]): string {
+    const data = BigInt64Array.from(values, BigInt);
+    return this.#constant(`int64[${values}]`, 'int64', [values.length], data);
+  }
+
+  /** One number that the model carries. */
+  float(value: number): string {
+    return this.#constant(`float(${value})`, 'float32', [], Float32Array.of(value));
+  }
+
+  /**
+   * A parameter whose bytes stand outside the model. `file` must exist, though it is never read:
+   * the session gets the true bytes by name.
+   */
+  parameter(name: string, type: ElementType, shape: readonly number[], file: string): string {
+    if (!this.#initializers.has(name)) {
+      const tensor = tensorHead(name, type, shape)
+        .message(13, new Message().text(1, 'location').text(2, file))
+        .int(14, 1); // data_location: EXTERNAL
+      this.#initializers.set(name, tensor);
+    }
+    return name;
+  }
+
+  finish(name: string): Uint8Array {
+    this.#graph.text(2, name);
+    for (const tensor of this.#initializers.values()) this.#graph.message(5, tensor);
+    for (const input of this.#inputs.values()) this.#graph.message(11, input);
+    return new Message()
+      .int(1, IR_VERSION)
+      .text(2, 'lingbi')
+      .message(7, this.#graph)
+      .message(8, opset('', OPSET))
+      .message(8, opset('com.microsoft', MICROSOFT_OPSET))
+      .finish();
+  }
+
+  #constant(
+    name: string,
+    type: ElementType,
+    shape: readonly number[],
+    data: BigInt64Array | Float32Array,
+  ): string {
+    if (!this.#initializers.has(name)) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      this.#initializers.set(name, tensorHead(name, type, shape).bytes(9, bytes));
+    }
+    return name;
+  }
+}
+
+function tensorHead(name: string, type: ElementType, shape: readonly number[]): Message {
+  const tensor = new Message().int(2, elementTypes[type]).text(8, name);
+  for (const length of shape) tensor.int(1, length);
+  return tensor;
+}
+
+function valueInfo(name: string, type: ElementType, shape: Shape): Message {
+  const dims = new Message();
+  for (const dim of shape) dims.message(1, dimension(dim));
+  const tensorType = new Message().int(1, elementTypes[type]).message(2, dims);
+  return new Message().text(1, name).message(2, new Message().message(1, tensorType));
+}
+
+function dimension(dim: Dim): Message {
+  return typeof dim === 'string' ? new Message().text(2, dim) : new Message().int(1, dim);
+}
+
+function opset(domain: string, version: number): Message {
+  return new Message().text(1, domain).int(2, version);
+}
+
+/** The number after each value is its AttributeProto.AttributeType. */
+function attribute(name: string, value: Attribute): Message {
+  const out = new Message().text(1, name);
+  if (typeof value === 'number') return out.int(3, value).int(20, 2);
+  if (typeof value === 'string') return out.text(4, value).int(20, 3);
+  if ('float' in value) return out.float(2, value.float).int(20, 1);
+  for (const item of value) out.int(8, item);
+  return out.int(20, 7);
+}

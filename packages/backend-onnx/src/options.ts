@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import type { ProviderName } from './providers.ts';
+
+export interface OnnxOptions {
+  /** What runs the operators. Default: `'cpu'`. */
+  readonly provider?: ProviderName;
+  /** Threads that work on one run. Default: the physical cores this process may use. */
+  readonly threads?: number;
+  /**
+   * How exactly weights in blocks of 4 or 8 bits are multiplied on the CPU: 4 rounds activations to
+   * int8 (an error of about 5e-3, several times faster), 1 computes in float32. Default: 4.
+   */
+  readonly accuracyLevel?: AccuracyLevel;
+  /**
+   * Copies dense weights into the layout of their kernels at compile: 7 % faster for one row or for
+   * hundreds, up to twice as fast for 4 to 16 rows, and twice the memory. Default: false.
+   */
+  readonly prepack?: boolean;
+  /** The native library to load. Default: the one onnxruntime-node carries. */
+  readonly library?: string;
+}
+/** MatMulNBits' accuracy_level: unset, float32, float16, bfloat16, int8. */
+export type AccuracyLevel = 0 | 1 | 2 | 3 | 4;
+
+export interface Settings {
+  readonly provider: ProviderName;
+  readonly threads: number;
+  readonly accuracyLevel: AccuracyLevel;
+  readonly prepack: boolean;
+  readonly library: string | undefined;
+}
+
+/** Fills in what was not said. @throws RangeError for what cannot be. */
+export function settle(options: OnnxOptions): Settings {
+  const {
+    provider = 'cpu',
+    threads = physicalCores(),
+    accuracyLevel = 4,
+    prepack = false,
+  } = options;
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new RangeError(`onnx: threads must be a whole number above 0, but it is ${threads}`);
+  }
+  if (![0, 1, 2, 3, 4].includes(accuracyLevel)) {
+    throw new RangeError(`onnx: accuracyLevel must be 0 to 4, but it is ${accuracyLevel}`);
+  }
+  return { provider, threads, accuracyLevel, prepack, library: options.library };
+}
+
+/** Two threads of one core share its arithmetic units: a second gains nothing on matrices. */
+function physicalCores(): number {
+  const cores = coresOfLinux() ?? availableParallelism();
+  return Math.max(1, Math.min(cores, availableParallelism()));
+}
+
+function coresOfLinux(): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const processors = readFileSync('/proc/cpuinfo', 'utf8').trim().split('\n\n');
+    const cores = processors.map((each) => each.match(/^(physical id|core id)\s*:.*$/gm)?.join());
+    return cores.includes(undefined) ? undefined : new Set(cores).size;
+  } catch {
+    return undefined;
+  }
+}

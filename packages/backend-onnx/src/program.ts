@@ -1,0 +1,257 @@
+import path from 'node:path';
+import {
+  type CacheLayer,
+  type CompileOptions,
+  checkInputs,
+  type Graph,
+  type Inputs,
+  type KvCache,
+  type Outputs,
+  type Program,
+  placeSegments,
+  RunError,
+  type RunOptions,
+  type RunSegment,
+  UnsupportedError,
+  type WeightSource,
+} from '@lingbi/core';
+import { bindRun, type RunPlan } from './bind-run.ts';
+import { type DeviceMemory, openDeviceMemory } from './device-memory.ts';
+import { OnnxTensor } from './device-tensor.ts';
+import { OnnxCache } from './kv-cache.ts';
+import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
+import type { Runtime } from './library.ts';
+import { type LoweredGraph, lowerGraph } from './lower-graph.ts';
+import type { Settings } from './options.ts';
+import type { Provider } from './providers.ts';
+import { graphOutput } from './run-inputs.ts';
+import { groupSegments } from './segment-groups.ts';
+import { OnnxSession, type SessionSettings } from './session.ts';
+import { SharedWeights } from './shared-weights.ts';
+
+/** A session and the model it was made of. */
+interface Compiled {
+  readonly session: OnnxSession;
+  readonly lowered: LoweredGraph;
+}
+
+/** Graphs over one copy of their weights. Runs come one after the other. */
+export class OnnxProgram<Name extends string> implements Program<Name> {
+  readonly device: string;
+  readonly #weights: SharedWeights;
+  readonly #settings: SessionSettings;
+  /** One a graph, and one more for each other number of groups that its runs had. */
+  readonly #compiled = new Map<string, Promise<Compiled>>();
+  readonly #caches = new Set<OnnxCache>();
+  readonly #tensors = new Set<OnnxTensor>();
+  #deviceMemory: DeviceMemory | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly provider: Provider,
+    readonly options: Settings,
+    readonly graphs: Readonly<Record<Name, Graph>>,
+    source: WeightSource,
+  ) {
+    const { api } = runtime;
+    const { threads, prepack } = options;
+    const counted = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    this.device = `${provider.label}, ${counted} (ONNX Runtime ${api.version})`;
+    this.#weights = new SharedWeights(runtime, source);
+    const prepackedWeights = api.create('preparing weights', 'CreatePrepackedWeightsContainer');
+    this.#settings = { provider, threads, prepack, prepackedWeights };
+  }
+
+  /** Loads weights and compiles, all but the lazy graphs. */
+  async open({ lazy = [], onProgress, signal }: CompileOptions<Name>): Promise<void> {
+    const eager = (Object.keys(this.graphs) as Name[]).filter((name) => !lazy.includes(name));
+    const weights = eager.flatMap((name) => this.graphs[name].weights);
+    try {
+      const { memoryName } = this.provider;
+      if (memoryName !== undefined) {
+        this.#deviceMemory = await openDeviceMemory(this.runtime, memoryName, this.#settings);
+      }
+      await this.#weights.load(weights, signal, onProgress);
+      for (const name of eager) {
+        signal?.throwIfAborted();
+        await this.#compile(name, 1);
+      }
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  createCache({ capacity, slots = 1 }: { capacity: number; slots?: number }): KvCache {
+    this.#requireOpen();
+    requireCount('capacity', capacity);
+    requireCount('slots', slots);
+    const store = this.#createStore({ layers: this.#layers(), capacity, slots });
+    const forget = (cache: OnnxCache) => {
+      this.#caches.delete(cache);
+      void this.#inTurn(() => this.#unbindAll());
+    };
+    const cache = new OnnxCache(store, capacity, slots, (task) => this.#inTurn(task), forget);
+    this.#caches.add(cache);
+    return cache;
+  }
+
+  run(name: Name, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
+    return this.#inTurn(() => this.#run(name, inputs, options));
+  }
+
+  /** Waits for what was asked before; caches and results that are still there go with it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const cache of [...this.#caches]) cache[Symbol.dispose]();
+    await this.#inTurn(() => this.#disposeSessions());
+    for (const tensor of [...this.#tensors]) tensor[Symbol.dispose]();
+    this.#deviceMemory?.[Symbol.dispose]();
+    this.#weights[Symbol.dispose]();
+    this.runtime.api.release('ReleasePrepackedWeightsContainer', this.#settings.prepackedWeights);
+  }
+
+  async #run(name: Name, inputs: Inputs, options: RunOptions): Promise<Outputs> {
+    this.#requireOpen();
+    options.signal?.throwIfAborted();
+    const graph = this.#graph(name);
+    const lengths = checkInputs(graph, inputs);
+    const cache = this.#ownCache(options.cache);
+    const segments = placeSegments(graph, lengths, cache, options.segments);
+    requireRows(graph, segments);
+    const groups = this.#group(graph, segments, cache);
+    await this.#weights.load(graph.weights, options.signal);
+    const compiled = await this.#compile(name, Math.max(1, groups.length));
+    const plan = { graph, inputs, segments, groups, cache };
+    const outputs = await this.#execute(compiled, plan, options.signal);
+    if (graph.cache.length > 0) cache?.commit(segments);
+    return outputs;
+  }
+
+  async #execute(
+    { session, lowered }: Compiled,
+    plan: RunPlan,
+    signal: AbortSignal | undefined,
+  ): Promise<Outputs> {
+    using _bound = bindRun(this.runtime, session, lowered, plan);
+    const results = await session.run(signal);
+    const outputs = Object.entries(plan.graph.outputs).map(([key, { dtype }], index) => {
+      const forget = (each: OnnxTensor) => this.#tensors.delete(each);
+      const tensor = new OnnxTensor(this.runtime, dtype, results[index]!, forget);
+      this.#tensors.add(tensor);
+      return [key, tensor];
+    });
+    return Object.fromEntries(outputs);
+  }
+
+  #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
+    if (graph.cache.length === 0 || !cache) return [];
+    return groupSegments(segments, { batches: cache.store.batches });
+  }
+
+  /** A graph without attention is the same for any number of groups. */
+  #compile(name: Name, groups: number): Promise<Compiled> {
+    const graph = this.graphs[name];
+    const key = graph.cache.length > 0 ? `${name}/${groups}` : name;
+    const known = this.#compiled.get(key);
+    if (known) return known;
+    const compiled = this.#openSession(name, graph, groups);
+    this.#compiled.set(key, compiled);
+    compiled.catch(() => this.#compiled.delete(key));
+    return compiled;
+  }
+
+  async #openSession(name: Name, graph: Graph, groups: number): Promise<Compiled> {
+    const lowered = lowerGraph(graph, {
+      groups,
+      accuracyLevel: this.options.accuracyLevel,
+      fusedRotary: this.provider.name === 'cpu',
+      placeholder: path.basename(this.runtime.api.path),
+      weight: (each) => this.#weights.get(each),
+    });
+    const outputs = Object.keys(graph.outputs).map(graphOutput);
+    const session = await OnnxSession.open(this.runtime, name, lowered, outputs, this.#settings);
+    return { session, lowered };
+  }
+
+  #createStore(size: KvStoreSize): KvStore {
+    if (this.#deviceMemory) return deviceStore(this.runtime, this.#deviceMemory, size);
+    return hostStore(this.runtime, size);
+  }
+
+  /** Every layer once, whichever graphs name it. */
+  #layers(): readonly CacheLayer[] {
+    const layers = new Map<number, CacheLayer>();
+    for (const graph of Object.values<Graph>(this.graphs)) {
+      for (const layer of graph.cache) layers.set(layer.layer, layer);
+    }
+    return [...layers.values()];
+  }
+
+  #ownCache(cache: KvCache | undefined): OnnxCache | undefined {
+    if (cache === undefined) return undefined;
+    if (cache instanceof OnnxCache) {
+      cache.requireOpen();
+      if (this.#caches.has(cache)) return cache;
+    }
+    throw new RunError(
+      'This cache was made by another program: use the one its createCache() gave',
+    );
+  }
+
+  #graph(name: Name): Graph {
+    if (Object.hasOwn(this.graphs, name)) return this.graphs[name];
+    const names = Object.keys(this.graphs).join(', ');
+    throw new RunError(`There is no graph "${name}": this program holds ${names}`);
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(task);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  /** A disposed cache's memory is free only when no session is bound to it any more. */
+  async #unbindAll(): Promise<void> {
+    for (const compiled of this.#compiled.values()) (await compiled).session.unbind();
+  }
+
+  async #disposeSessions(): Promise<void> {
+    for (const compiled of this.#compiled.values()) (await compiled).session[Symbol.dispose]();
+    this.#compiled.clear();
+  }
+
+  #requireOpen(): void {
+    if (this.#closing) throw new RunError('This onnx program has been disposed');
+  }
+}
+
+function requireRows(graph: Graph, segments: readonly RunSegment[]): void {
+  if (graph.cache.length === 0 || segments.some(({ tokens }) => tokens > 0)) return;
+  throw new RunError(`"${graph.name}" attends to a past: a run needs at least one new row`);
+}
+
+function requireCount(what: string, count: number): void {
+  if (Number.isInteger(count) && count > 0) return;
+  throw new RunError(`createCache: ${what} must be a whole number above 0, but it is ${count}`);
+}
+
+/** A cache has one buffer a layer, so all graphs must mean the same layer by its number. */
+export function checkLayers(graphs: readonly Graph[]): void {
+  const layers = new Map<number, CacheLayer>();
+  for (const layer of graphs.flatMap(({ cache }) => cache)) {
+    const known = layers.get(layer.layer) ?? layer;
+    layers.set(layer.layer, known);
+    if (known.kvHeads === layer.kvHeads && known.headDim === layer.headDim) continue;
+    throw new UnsupportedError(
+      `Layer ${layer.layer} of the cache has ${known.kvHeads} heads of ${known.headDim} in one graph ` +
+        `and ${layer.kvHeads} of ${layer.headDim} in another: graphs of one program share their caches`,
+    );
+  }
+}

@@ -1,0 +1,30 @@
+/** Inputs that every run binds beside the graph's own: what attention must know of the sequences. */
+import type { CacheLayer } from '@lingbi/core';
+
+/** int64 [sequences]: where the last row of each sequence stands. */
+export const lastRows = 'run.lastRows';
+/** int64 [groups]: how many rows each group has. */
+export const groupRows = 'run.groupRows';
+/** int64 [1, tokens]: 0, 1, 2 …: which row of the given angles belongs to each row. */
+export const rowNumbers = 'run.rowNumbers';
+
+/** int64 [3]: sequences, tokens of each, and −1 for the features. */
+export const groupShape = (group: number): string => `group${group}.shape`;
+/** int32 [sequences]: the position of each sequence's last new token. */
+export const groupLastPositions = (group: number): string => `group${group}.lastPositions`;
+/** int32 []: the length of the longest sequence, new tokens included. */
+export const groupLongest = (group: number): string => `group${group}.longest`;
+/** int64 [sequences, tokens]: which row of the rotary tables belongs to each token. */
+export const groupRowNumbers = (group: number): string => `group${group}.rowNumbers`;
+
+export type KvPart = 'keys' | 'values';
+export const kvParts = ['keys', 'values'] as const;
+export const past = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `past.${layer}.${part}.${group}`;
+export const present = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `present.${layer}.${part}.${group}`;
+
+/** float32 [rows, headDim / 2], of which a run fills the first: the angles of its tokens. */
+export const rotaryTable = (input: string): string => `table.${input}`;
+export const graphInput = (key: string): string => `in.${key}`;
+export const graphOutput = (key: string): string => `out.${key}`;

@@ -1,0 +1,204 @@
+import koffi from 'koffi';
+import type { Handle } from './api.ts';
+import { OnnxRuntimeError } from './errors.ts';
+import type { Runtime } from './library.ts';
+import type { LoweredGraph } from './lower-graph.ts';
+import type { Provider } from './providers.ts';
+import { adoptValue, type NativeValue } from './values.ts';
+
+export interface SessionSettings {
+  readonly provider: Provider;
+  readonly threads: number;
+  /** Whether dense weights are copied into the layout that its kernels like best. */
+  readonly prepack: boolean;
+  /** What sessions of one program share, so that a weight is copied once at most. */
+  readonly prepackedWeights: Handle;
+}
+
+/**
+ * Idle threads do not spin. A program has several sessions, each with threads of its own, and those
+ * of one that has just finished would take the cores from the next: alternating between three small
+ * graphs on two busy cores took 1.3–2 ms a run without spinning and 10–35 ms with it, while a single
+ * graph gained nothing (docs/decisions/012).
+ */
+const spinning = { 'session.intra_op.allow_spinning': '0' } as const;
+
+/** One compiled model with its bindings. Runs one at a time. */
+export class OnnxSession implements Disposable {
+  /** What each name is bound to: only what changes is bound again. */
+  readonly #bound = new Map<string, NativeValue>();
+  #disposed = false;
+
+  private constructor(
+    readonly runtime: Runtime,
+    readonly name: string,
+    readonly outputs: readonly string[],
+    readonly handle: Handle,
+    readonly binding: Handle,
+    /** Whether binding an input copies it out of this process's memory. */
+    readonly copiesInputs: boolean,
+  ) {
+    this.#expectOutputs();
+  }
+
+  /** `outputs` are the results that ONNX Runtime allocates, in the order `run` returns them. */
+  static async open(
+    runtime: Runtime,
+    name: string,
+    lowered: LoweredGraph,
+    outputs: readonly string[],
+    settings: SessionSettings,
+  ): Promise<OnnxSession> {
+    const { api } = runtime;
+    const options = createOptions(runtime, lowered, settings);
+    try {
+      const handle = await api.createAsync(
+        `compiling "${name}"`,
+        'CreateSessionFromArrayWithPrepackedWeightsContainer',
+        runtime.environment,
+        lowered.model,
+        lowered.model.byteLength,
+        options,
+        settings.prepackedWeights,
+      );
+      const binding = api.create(`preparing "${name}"`, 'CreateIoBinding', handle);
+      const copiesInputs = settings.provider.memoryName !== undefined;
+      return new OnnxSession(runtime, name, outputs, handle, binding, copiesInputs);
+    } finally {
+      api.release('ReleaseSessionOptions', options);
+    }
+  }
+
+  /** Numbers in this process's memory are copied to a device at this moment, so those bind anew. */
+  bindInput(name: string, value: NativeValue): void {
+    const isCopied = this.copiesInputs && value.onHost;
+    if (this.#bound.get(name) === value && !isCopied) return;
+    this.runtime.api.call(`binding "${name}"`, 'BindInput', this.binding, name, value.handle);
+    this.#bound.set(name, value);
+  }
+
+  bindOutput(name: string, value: NativeValue): void {
+    if (this.#bound.get(name) === value) return;
+    this.runtime.api.call(`binding "${name}"`, 'BindOutput', this.binding, name, value.handle);
+    this.#bound.set(name, value);
+  }
+
+  /**
+   * Runs on a worker thread with what is bound, and returns the results that were not.
+   *
+   * @throws the signal's reason when it is aborted: the run ends after the operator at work.
+   */
+  async run(signal?: AbortSignal): Promise<readonly NativeValue[]> {
+    const { api } = this.runtime;
+    const doing = `running "${this.name}"`;
+    const options = api.create(doing, 'CreateRunOptions');
+    const stop = () => api.call(doing, 'RunOptionsSetTerminate', options);
+    signal?.addEventListener('abort', stop);
+    try {
+      signal?.throwIfAborted();
+      await api.callAsync(doing, 'RunWithBinding', this.handle, options, this.binding);
+      const results = this.#takeResults(doing);
+      if (signal?.aborted) for (const result of results) result[Symbol.dispose]();
+      signal?.throwIfAborted();
+      return results;
+    } catch (error) {
+      if (error instanceof OnnxRuntimeError) signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      api.release('ReleaseRunOptions', options);
+      this.#expectOutputs();
+    }
+  }
+
+  /** Lets go of everything bound, so that its memory can be given back. */
+  unbind(): void {
+    const { api } = this.runtime;
+    api.release('ClearBoundInputs', this.binding);
+    api.release('ClearBoundOutputs', this.binding);
+    this.#bound.clear();
+    this.#expectOutputs();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#bound.clear();
+    this.runtime.api.release('ReleaseIoBinding', this.binding);
+    this.runtime.api.release('ReleaseSession', this.handle);
+  }
+
+  /** Asks for fresh memory for each result; without it the next run would write over the last one's. */
+  #expectOutputs(): void {
+    const { api, cpuMemory } = this.runtime;
+    for (const name of this.outputs) {
+      api.call(`binding "${name}"`, 'BindOutputToDevice', this.binding, name, cpuMemory);
+    }
+  }
+
+  /** The results come as one list of addresses; bound caches come after them. */
+  #takeResults(doing: string): readonly NativeValue[] {
+    const { api, allocator } = this.runtime;
+    const count: [number | bigint] = [0];
+    const list: [Handle | null] = [null];
+    api.call(doing, 'GetBoundOutputValues', this.binding, allocator, list, count);
+    const handles = decodeAddresses(list[0]!, Number(count[0]));
+    api.call(doing, 'AllocatorFree', allocator, list[0]);
+    const results = handles.slice(0, this.outputs.length);
+    for (const other of handles.slice(this.outputs.length)) api.release('ReleaseValue', other);
+    return results.map((handle) => adoptValue(this.runtime, handle));
+  }
+}
+
+function decodeAddresses(list: Handle, count: number): readonly Handle[] {
+  return Array.from(new BigUint64Array(koffi.view(list, count * 8).slice(0)));
+}
+
+function createOptions(
+  runtime: Runtime,
+  lowered: LoweredGraph,
+  { provider, threads, prepack }: SessionSettings,
+): Handle {
+  const { api, folder } = runtime;
+  const doing = 'setting up a session';
+  const options = api.create(doing, 'CreateSessionOptions');
+  try {
+    api.call(doing, 'SetIntraOpNumThreads', options, threads);
+    const entries = {
+      ...spinning,
+      'session.model_external_initializers_file_folder_path': folder,
+      'session.disable_prepacking': prepack || lowered.hasBlocks ? '0' : '1',
+    };
+    for (const [key, value] of Object.entries(entries)) {
+      api.call(doing, 'AddSessionConfigEntry', options, key, value);
+    }
+    addParameters(runtime, options, lowered, provider);
+    provider.append(options);
+    return options;
+  } catch (error) {
+    api.release('ReleaseSessionOptions', options);
+    throw error;
+  }
+}
+
+/**
+ * Both are needed. AddExternalInitializers puts the true bytes behind the names before the model is
+ * optimized, which may fold them; AddInitializer marks them as shared, without which every session
+ * would prepack a copy of its own. Only this process's memory can be shared.
+ */
+function addParameters(
+  { api }: Runtime,
+  options: Handle,
+  { parameters }: LoweredGraph,
+  { memoryName }: Provider,
+): void {
+  if (parameters.length === 0) return;
+  const names = parameters.map(({ name }) => name);
+  const handles = parameters.map(({ value }) => value.handle);
+  const doing = 'handing over the weights';
+  api.call(doing, 'AddExternalInitializers', options, names, handles, names.length);
+  if (memoryName !== undefined) return;
+  for (const [index, name] of names.entries()) {
+    api.call(doing, 'AddInitializer', options, name, handles[index]);
+  }
+}
