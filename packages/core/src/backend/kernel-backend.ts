@@ -1,5 +1,5 @@
 /** Turns a table of kernels into a backend: the shortest way to add one. */
-import type { CacheLayer, Graph, Weight } from '../graph/graph.ts';
+import { type CacheLayer, type Graph, isWeight, type OpName, type Weight } from '../graph/graph.ts';
 import { readFloat32 } from '../weights/read-float32.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import type {
@@ -48,6 +48,7 @@ function checkKernels<T>(graph: Graph, { name, kernels }: KernelTable<T>): void 
 class KernelProgram<T, Name extends string> implements Program<Name> {
   readonly device: string;
   readonly #weights = new Map<string, T>();
+  readonly #readers: ReadonlyMap<string, ReadonlySet<OpName>>;
   readonly #caches = new Set<KernelCache<T>>();
   readonly #dying = new Map<Graph, ReturnType<typeof lastUses>>();
   /** Runs come one after the other: eager kernels share a cache's buffers. */
@@ -60,6 +61,7 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     readonly source: WeightSource,
   ) {
     this.device = table.device;
+    this.#readers = weightReaders(Object.values(graphs));
   }
 
   async load({ lazy = [], onProgress, signal }: CompileOptions<Name>): Promise<void> {
@@ -185,7 +187,15 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
   async #weight(weight: Weight, signal?: AbortSignal): Promise<void> {
     if (this.#weights.has(weight.name)) return;
     signal?.throwIfAborted();
-    this.#weights.set(weight.name, await loadWeight(this.table, weight, this.source));
+    this.#weights.set(weight.name, await this.#load(weight, signal));
+  }
+
+  async #load(weight: Weight, signal?: AbortSignal): Promise<T> {
+    const { table, source } = this;
+    const readers = this.#readers.get(weight.name)!;
+    if (table.loadWeight) return table.loadWeight(weight, source, readers, signal);
+    const data = await readFloat32(source, weight.name, signal);
+    return table.upload({ dtype: 'float32', shape: weight.shape, data });
   }
 
   #requireOpen(): void {
@@ -193,14 +203,15 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
   }
 }
 
-async function loadWeight<T>(
-  table: KernelTable<T>,
-  weight: Weight,
-  source: WeightSource,
-): Promise<T> {
-  if (table.loadWeight) return table.loadWeight(weight, source);
-  const data = await readFloat32(source, weight.name);
-  return table.upload({ dtype: 'float32', shape: weight.shape, data });
+/** Which operations use each weight, by its name. */
+function weightReaders(graphs: readonly Graph[]): ReadonlyMap<string, ReadonlySet<OpName>> {
+  const readers = new Map<string, Set<OpName>>();
+  for (const { op, attributes } of graphs.flatMap(({ nodes }) => nodes)) {
+    for (const { name } of Object.values(attributes).filter(isWeight)) {
+      readers.set(name, (readers.get(name) ?? new Set()).add(op));
+    }
+  }
+  return readers;
 }
 
 class KernelTensor<T> implements DeviceTensor {

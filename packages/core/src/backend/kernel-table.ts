@@ -45,8 +45,16 @@ export interface KernelTable<T> {
   inspect(value: T): Pick<HostTensor, 'shape' | 'dtype'>;
   clone(value: T): T;
   dispose(value: T): void;
-  /** How a parameter comes in, when not as float32 numbers. */
-  loadWeight?(weight: Weight, source: WeightSource): Promise<T>;
+  /**
+   * How a parameter comes in, when not as float32 numbers. `readers` are the operations of this
+   * program that use it: a matrix only `linear` reads may be kept in whatever form suits it.
+   */
+  loadWeight?(
+    weight: Weight,
+    source: WeightSource,
+    readers: ReadonlySet<OpName>,
+    signal?: AbortSignal,
+  ): Promise<T>;
   /** Called once when the program is disposed, after all its values are. */
   close?(): void;
 }
