@@ -288,6 +288,7 @@ test('decoding an id outside the vocabulary names the range', () => {
 });
 
 test('settings that cannot be honoured are refused', () => {
+  expect(() => encode('a', 'yes' as ParseSpecial)).toThrow('parseSpecial is yes, not none');
   const spans: TextSpan[] = [{ text: 'a', parseSpecial: 'none' }];
   expect(() => tokenizer.encode(spans, { parseSpecial: 'all' })).toThrow(TypeError);
   const endless = createTokenizer(tinyModel(['a'], { beginId: -1 }));

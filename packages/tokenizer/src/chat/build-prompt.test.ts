@@ -208,11 +208,16 @@ test('nullImage leaves placeholders in the text and refuses images', () => {
   expect(both).toThrow('there are 1 images, which nullImage leaves no place for');
 });
 
-test('impossible counts are refused', () => {
+test('impossible counts and policies are refused', () => {
   const build = (request: Partial<PromptRequest>) => () =>
     buildPrompt(tokenizer, { query: 'a', ...request });
   expect(build({ imageTokens: [0] })).toThrow('imageTokens[0] is 0; it must be a positive integer');
   expect(build({ maxLength: 1.5 })).toThrow('maxLength is 1.5; it must be a positive integer');
+  const policy = 'guess' as never;
+  expect(build({ overflow: policy })).toThrow('overflow is guess, not throw or truncate');
+  expect(build({ placeholders: policy })).toThrow(
+    'placeholders is guess, not auto, strict or compat',
+  );
 });
 
 test('ids of markers come from the vocabulary', () => {

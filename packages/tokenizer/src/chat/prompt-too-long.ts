@@ -1,6 +1,7 @@
 import { PromptTooLongError } from './errors.ts';
 import type { PromptSegment } from './prompt.ts';
 
+/** The error for a prompt laid out in full. */
 export function promptTooLong(
   segments: readonly PromptSegment[],
   maxLength: number,
@@ -14,11 +15,11 @@ export function promptTooLong(
   const message =
     `The prompt takes ${length} positions (${textTokens} of text${images}), ` +
     `but maxLength is ${maxLength}. ${remedy(imageTokens.length)}, raise maxLength, ` +
-    "or keep only its head with overflow: 'truncate'";
+    "or keep only the head with overflow: 'truncate'";
   return new PromptTooLongError(message, { length, maxLength, textTokens, imageTokens });
 }
 
 function remedy(images: number): string {
-  const text = 'horten the query or the history';
-  return images > 0 ? `Lower hdNum, pass fewer images, s${text}` : `S${text}`;
+  if (images === 0) return 'Shorten the query or the history';
+  return 'Lower hdNum, pass fewer images, shorten the query or the history';
 }

@@ -26,6 +26,7 @@ function droppedWarning(images: readonly number[]): PromptWarning[] {
   return [{ type: 'images-dropped', images, message }];
 }
 
+/** A truncated prompt always says so. */
 export function truncationWarnings(length: number, untruncatedLength: number): PromptWarning[] {
   if (length === untruncatedLength) return [];
   const message =

@@ -46,14 +46,12 @@ export function spliceParts(
 ): Prompt {
   const { imageTokens, overflow = 'throw', maxLength = family.maxLength } = options;
   checkCounts(imageTokens, maxLength);
-  const segments = layOut(
-    segmentsOf(tokenizer, parts, imageTokens),
-    overflow === 'truncate' ? maxLength : Number.POSITIVE_INFINITY,
-  );
+  const truncate = isTruncating(overflow);
+  const limit = truncate ? maxLength : Number.POSITIVE_INFINITY;
+  const segments = layOut(segmentsOf(tokenizer, parts, imageTokens), limit);
   const untruncatedLength = segments.reduce((sum, { length }) => sum + length, 0);
-  if (overflow === 'throw' && untruncatedLength > maxLength)
-    throw promptTooLong(segments, maxLength);
   const length = Math.min(untruncatedLength, maxLength);
+  if (length < untruncatedLength && !truncate) throw promptTooLong(segments, maxLength);
   return {
     text: parts.map(joinedText).join(family.imagePlaceholder),
     segments,
@@ -65,6 +63,17 @@ export function spliceParts(
       ...truncationWarnings(length, untruncatedLength),
     ],
   };
+}
+
+function isTruncating(overflow: OverflowPolicy): boolean {
+  switch (overflow) {
+    case 'throw':
+      return false;
+    case 'truncate':
+      return true;
+    default:
+      throw new TypeError(`overflow is ${overflow satisfies never}, not throw or truncate`);
+  }
 }
 
 function checkCounts(imageTokens: readonly number[], maxLength: number): void {

@@ -1,5 +1,5 @@
 /** Two neighbouring symbols that may be joined: [left, middle) and [middle, end), in UTF-16 units. */
-export interface MergeCandidate {
+interface MergeCandidate {
   /** The symbol that joining makes. */
   readonly joined: number;
   readonly score: number;

@@ -7,6 +7,8 @@ export type Merger = (text: string) => readonly number[];
 // A character that no piece contains: it never merges.
 const FOREIGN = -1;
 
+const utf8 = new TextEncoder();
+
 /**
  * Byte-pair encoding by scores: starting from single characters, the two neighbours whose joint text
  * is the piece of highest score are joined, the leftmost first among equals, until no two neighbours
@@ -87,11 +89,11 @@ function idsOf({ length, symbols, ends }: SymbolRow, text: string, table: Symbol
   for (let start = 0; start < length; start = ends[start]!) {
     const symbol = symbols[start]!;
     if (symbol !== FOREIGN && symbol < table.pieceCount) ids.push(symbol);
-    else
-      for (const byte of utf8.encode(text.slice(start, ends[start])))
-        ids.push(table.byteIds[byte]!);
+    else ids.push(...byteIdsOf(text.slice(start, ends[start]), table));
   }
   return ids;
 }
 
-const utf8 = new TextEncoder();
+function byteIdsOf(character: string, { byteIds }: Symbols): number[] {
+  return Array.from(utf8.encode(character), (byte) => byteIds[byte]!);
+}

@@ -34,10 +34,16 @@ export function joinSpans(spans: readonly TextSpan[]): TrustedText {
   const trust = new Uint8Array(joined.length);
   let start = 0;
   for (const { text, parseSpecial } of spans) {
-    trust.fill(TRUST[parseSpecial], start, start + text.length);
+    trust.fill(trustOf(parseSpecial), start, start + text.length);
     start += text.length;
   }
   return { text: replaceLoneSurrogates(joined), trust };
+}
+
+function trustOf(parseSpecial: ParseSpecial): number {
+  const trust = TRUST[parseSpecial];
+  if (trust !== undefined) return trust;
+  throw new TypeError(`parseSpecial is ${parseSpecial}, not none, user-defined or all`);
 }
 
 /** The part from `start` up to `end`, in UTF-16 units. */

@@ -2,7 +2,7 @@ import { TokenizerModelError } from './errors.ts';
 
 /** Protobuf wire types that SentencePiece files use. */
 export const VARINT = 0;
-export const FIXED64 = 1;
+const FIXED64 = 1;
 export const LENGTH_DELIMITED = 2;
 export const FIXED32 = 5;
 
@@ -24,10 +24,12 @@ export interface WireTag {
   readonly offset: number;
 }
 
+/** A cursor on all of `bytes`. */
 export function openWire(bytes: Uint8Array): WireCursor {
   return { bytes, end: bytes.length, offset: 0 };
 }
 
+/** Reads what comes before every value. */
 export function readTag(cursor: WireCursor): WireTag {
   const offset = cursor.offset;
   const { value } = readVarint(cursor);
@@ -45,11 +47,13 @@ export function readInt32(cursor: WireCursor, tag: WireTag, name: string): numbe
   return readVarint(cursor).low;
 }
 
+/** Any number but 0 is true. */
 export function readBoolean(cursor: WireCursor, tag: WireTag, name: string): boolean {
   expectWireType(tag, VARINT, name);
   return readVarint(cursor).value !== 0;
 }
 
+/** Reads four bytes, lowest first. */
 export function readFloat32(cursor: WireCursor, tag: WireTag, name: string): number {
   expectWireType(tag, FIXED32, name);
   const { bytes } = cursor;
