@@ -18,3 +18,17 @@ export const defaultLimits: PictureLimits = {
   side: 65_535,
   seconds: 30,
 };
+
+/**
+ * The limits with defaults for those left out. `Infinity` lifts one.
+ *
+ * @throws RangeError for one that is not above 0.
+ */
+export function fillLimits(limits: Partial<PictureLimits> = {}): PictureLimits {
+  const filled = { ...defaultLimits, ...limits };
+  for (const [name, limit] of Object.entries(filled)) {
+    if (limit > 0) continue;
+    throw new RangeError(`reading a picture with limits.${name} of ${limit}: it must be above 0`);
+  }
+  return filled;
+}

@@ -89,6 +89,13 @@ describe('a limit on bytes holds', () => {
     expect(error).toMatchObject({ limit: 'bytes', allowed: 1000 });
   });
 
+  test('and must be a limit; Infinity lifts it', async () => {
+    const unlimited = { bytes: Infinity, pixels: Infinity, side: Infinity, seconds: Infinity };
+    expect(await failureOf(path, { limits: { pixels: 0 } })).toBeInstanceOf(RangeError);
+    expect(await failureOf(path, { limits: { seconds: Number.NaN } })).toBeInstanceOf(RangeError);
+    expect(await failureOf(path, { limits: unlimited })).toBeUndefined();
+  });
+
   test('and others are told by name', async () => {
     const big = pixels({ width: 70_000, height: 1 });
     expect(String(await failureOf(big))).toContain(

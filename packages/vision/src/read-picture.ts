@@ -4,7 +4,7 @@ import { readBytes } from './bytes/read-bytes.ts';
 import type { WebAccess } from './bytes/web-access.ts';
 import { decode, type Orientation } from './decode/decode.ts';
 import { PictureLimitError } from './errors.ts';
-import { defaultLimits, type PictureLimits } from './limits.ts';
+import { fillLimits, type PictureLimits } from './limits.ts';
 import type { Picture } from './picture.ts';
 import { orAborted, type Reading } from './reading.ts';
 
@@ -19,6 +19,9 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Milliseconds; a longer timer would fire at once. */
+const longestTimer = 2 ** 31 - 1;
+
 /**
  * Reads and decodes a picture to RGB, exactly as Pillow would.
  *
@@ -30,8 +33,8 @@ export async function readPicture(
   options: ReadOptions = {},
 ): Promise<Picture> {
   checkSource(source);
-  const limits = { ...defaultLimits, ...options.limits };
-  const deadline = AbortSignal.timeout(limits.seconds * 1000);
+  const limits = fillLimits(options.limits);
+  const deadline = AbortSignal.timeout(Math.min(limits.seconds * 1000, longestTimer));
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
   const reading = { name: describeSource(source), limits, signal };
   try {

@@ -111,6 +111,15 @@ test('compressed BMP is named, and not read', async () => {
   await expect(readPicture(bmp)).rejects.toThrow('BMP of 8 bits with compression 1 is not read');
 });
 
+test('a GIF that uses a code before it is defined is damaged', async () => {
+  const header = Buffer.from('GIF89a\x02\0\x02\0\0\0\0,\0\0\0\0\x02\0\x02\0\0', 'latin1');
+  // Codes of 3 bits: 4 clears, 7 would come after 6.
+  const data = Buffer.from([2, 1, 4 | (7 << 3), 0]);
+  await expect(readPicture(Buffer.concat([header, data]))).rejects.toThrow(
+    'the GIF is damaged: code 7 comes before it is defined',
+  );
+});
+
 test('anything else is no picture', async () => {
   const error = await failureOf(Buffer.from('<!DOCTYPE html><html>'));
   expect(error).toBeInstanceOf(NotAPictureError);

@@ -1,5 +1,5 @@
 import type { default as OpenSharp, Sharp } from 'sharp';
-import { DamagedPictureError, SharpMissingError } from '../errors.ts';
+import { DamagedPictureError, PictureError, SharpMissingError } from '../errors.ts';
 import type { Picture } from '../picture.ts';
 import { checkPixels, orAborted, type Reading } from '../reading.ts';
 import { rgbOfCmyk } from './cmyk.ts';
@@ -20,7 +20,7 @@ export async function decodeWithSharp(
       ignoreIcc: true,
       // Pillow too stops where a file breaks off, and lets lesser faults pass.
       failOn: 'truncated',
-      limitInputPixels: reading.limits.pixels,
+      limitInputPixels: width * height,
     });
     const image = orientation === 'exif' ? stored.autoOrient() : stored;
     return space === 'cmyk' ? decodeCmyk(image) : decodeRgb(image);
@@ -58,7 +58,8 @@ async function decodeCmyk(image: Sharp): Promise<Picture> {
 
 function damaged(format: string, reading: Reading): (cause: unknown) => never {
   return (cause) => {
-    if (!(cause instanceof Error) || cause.constructor !== Error) throw cause;
-    throw new DamagedPictureError(reading.name, format.toUpperCase(), cause.message, { cause });
+    if (cause instanceof PictureError) throw cause;
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new DamagedPictureError(reading.name, format.toUpperCase(), problem, { cause });
   };
 }

@@ -1,0 +1,204 @@
+/**
+ * A 4096 × 2160 photograph to tiles, step by step, beside Pillow where a Python has it:
+ *
+ *     npx tsx --conditions=lingbi:source apps/bench/src/vision.ts
+ *
+ * LINGBI_PYTHON names the Python to ask for Pillow (python3 by default).
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import {
+  createResizer,
+  type Picture,
+  presets,
+  readPicture,
+  type Size,
+  tileCanvas,
+  tilePicture,
+} from '@lingbi/vision';
+import type { Row } from './tokenizer.ts';
+
+const RUNS = 15;
+const photograph: Size = { width: 4096, height: 2160 };
+
+/** A common reduction: the ratio of the resample that is compared with Pillow. */
+const reduced: Size = { width: 2240, height: 1181 };
+
+/** One step: what is measured, in milliseconds. Most are timed from outside, Pillow by itself. */
+type Step = () => Promise<number>;
+
+/** Milliseconds of every step; runs of the steps take turns, so that a slow moment meets all of them. */
+export async function benchVision(): Promise<Row[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lingbi-bench-'));
+  const path = join(folder, 'photograph.jpg');
+  await writeFile(path, await makePhotograph());
+  const pillow = await openPillow(path);
+  try {
+    const steps = new Map([...ownSteps(path, await readPicture(path)), ...pillowSteps(pillow)]);
+    const runs = await takeTurns(steps);
+    return [...runs].map(([name, times]) => rowOf(name, times));
+  } finally {
+    pillow?.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+function ownSteps(path: string, picture: Picture): [string, Step][] {
+  const typescript = createResizer('typescript');
+  const resizer = createResizer('wasm');
+  const { canvas, plan } = tilePicture(picture, presets.chat, { resizer });
+  const tiled = tileCanvas(canvas, plan.tileSize);
+  const { rows, columns } = plan.grid;
+  const size = `${plan.resized.width} × ${plan.resized.height}`;
+  const sizeReduced = `${reduced.width} × ${reduced.height}`;
+  return [
+    ['decode JPEG', timed(() => readPicture(path))],
+    [`resize to ${size}`, timed(() => resizer.resize(picture, plan.resized))],
+    ['resize, paint canvas, hash', timed(() => tilePicture(picture, presets.chat, { resizer }))],
+    ['global view', timed(() => tiled.globalView())],
+    [`normalise ${rows * columns} tiles`, timed(() => forEachTile(rows, columns, tiled.tile))],
+    ['JPEG to all tiles', timed(() => everything(path))],
+    [`resize to ${sizeReduced}, WebAssembly`, timed(() => resizer.resize(picture, reduced))],
+    [`resize to ${sizeReduced}, TypeScript`, timed(() => typescript.resize(picture, reduced))],
+  ];
+}
+
+async function everything(path: string): Promise<void> {
+  const tiled = tilePicture(await readPicture(path), presets.chat);
+  tiled.globalView();
+  forEachTile(tiled.grid.rows, tiled.grid.columns, tiled.tile);
+}
+
+function forEachTile(
+  rows: number,
+  columns: number,
+  visit: (row: number, column: number) => void,
+): void {
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) visit(row, column);
+  }
+}
+
+function timed(task: () => unknown): Step {
+  return async () => {
+    const start = performance.now();
+    await task();
+    return performance.now() - start;
+  };
+}
+
+async function takeTurns(steps: ReadonlyMap<string, Step>): Promise<Map<string, number[]>> {
+  const runs = new Map([...steps.keys()].map((name): [string, number[]] => [name, []]));
+  for (let run = -2; run < RUNS; run++) {
+    for (const [name, step] of steps) {
+      const time = await step();
+      if (run >= 0) runs.get(name)!.push(time); // the first two only warm up
+    }
+  }
+  return runs;
+}
+
+function rowOf(name: string, times: readonly number[]): Row {
+  const sorted = [...times].sort((a, b) => a - b);
+  const median = sorted[sorted.length >> 1]!;
+  return { name, unit: 'ms', median, lowest: sorted[0]!, highest: sorted.at(-1)! };
+}
+
+/** Gradients under noise, the same every time, as JPEG. */
+async function makePhotograph(): Promise<Buffer> {
+  const { width, height } = photograph;
+  const data = new Uint8Array(width * height * 3);
+  let state = 1;
+  for (let at = 0, y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let channel = 0; channel < 3; channel++, at++) {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        const slope = (x * (channel + 1) + y * (3 - channel)) >> 4;
+        data[at] = (slope & 0xc0) + (state >>> 27);
+      }
+    }
+  }
+  // sharp belongs to @lingbi/vision, so it is looked up from there.
+  const sharp = createRequire(fileURLToPath(import.meta.resolve('@lingbi/vision')))('sharp');
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 90 })
+    .toBuffer();
+}
+
+/** A Python that times Pillow on demand. */
+interface Pillow {
+  readonly version: string;
+  milliseconds(task: 'decode' | 'resize'): Promise<number>;
+  close(): void;
+}
+
+const pillowProgram = `
+import sys, time, PIL
+from PIL import Image
+path, width, height = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+decode = lambda: Image.open(path).convert('RGB')
+picture = decode()
+resize = lambda: picture.resize((width, height), Image.Resampling.BILINEAR)
+print(PIL.__version__, flush=True)
+for line in sys.stdin:
+    start = time.perf_counter()
+    {'decode': decode, 'resize': resize}[line.strip()]()
+    print((time.perf_counter() - start) * 1000, flush=True)
+`;
+
+async function openPillow(path: string): Promise<Pillow | undefined> {
+  const size = [String(reduced.width), String(reduced.height)];
+  const python = spawn(process.env['LINGBI_PYTHON'] ?? 'python3', [
+    '-c',
+    pillowProgram,
+    path,
+    ...size,
+  ]);
+  python.on('error', () => {}); // there is no Python: no line comes
+  const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
+  const version = await lines.next();
+  if (version.done) return undefined;
+  return {
+    version: version.value,
+    async milliseconds(task) {
+      python.stdin.write(`${task}\n`);
+      return Number((await lines.next()).value);
+    },
+    close: () => closeInput(python),
+  };
+}
+
+function closeInput({ stdin }: ChildProcessWithoutNullStreams): void {
+  stdin.end();
+}
+
+function pillowSteps(pillow: Pillow | undefined): [string, Step][] {
+  if (!pillow) return [];
+  const { width, height } = reduced;
+  return [
+    [`decode JPEG, Pillow ${pillow.version}`, () => pillow.milliseconds('decode')],
+    [
+      `resize to ${width} × ${height}, Pillow ${pillow.version}`,
+      () => pillow.milliseconds('resize'),
+    ],
+  ];
+}
+
+function markdown(rows: readonly Row[]): string {
+  const line = ({ name, unit, median, lowest, highest }: Row): string =>
+    `| ${name} | ${median.toFixed(1)} ${unit} | ${lowest.toFixed(1)}–${highest.toFixed(1)} |`;
+  return ['| step | median | spread |', '|---|---|---|', ...rows.map(line)].join('\n');
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const rows = await benchVision();
+  const machine = `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`;
+  console.log(`${photograph.width} × ${photograph.height} JPEG, ${RUNS} runs, ${machine}\n`);
+  console.log(markdown(rows));
+  console.log(`\n${JSON.stringify({ machine, runs: RUNS, rows })}`);
+}
