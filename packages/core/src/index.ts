@@ -83,10 +83,12 @@ export {
 } from './models/xcomposer/model.ts';
 export * from './ops/index.ts';
 export { referenceBackend } from './reference/reference-backend.ts';
+export { relativeError } from './testing/relative-error.ts';
 export type { Checkpoint } from './weights/checkpoint.ts';
 export { memoryWeights } from './weights/memory-weights.ts';
 export { openCheckpoint } from './weights/open-checkpoint.ts';
 export { readFloat32 } from './weights/read-float32.ts';
+export { toFloat32 } from './weights/to-float32.ts';
 export { checkpointWeights } from './weights/weight-map.ts';
 export type {
   Encoding,

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { HostTensor } from '../backend/backend.ts';
+import { relativeError } from './relative-error.ts';
 
 /** Fails unless shapes are equal and numbers differ by at most `tolerance` of the largest expected. */
 export function expectClose(
@@ -17,15 +18,4 @@ export function expectClose(
   expect(error, `${what}: largest difference, relative to the largest number`).toBeLessThanOrEqual(
     tolerance,
   );
-}
-
-/** The largest difference over the largest expected magnitude; NaN anywhere is infinitely wrong. */
-export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let [difference, magnitude] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    const here = Math.abs(found[i]! - expected[i]!);
-    if (!(here <= difference)) difference = Number.isNaN(here) ? Infinity : here;
-    magnitude = Math.max(magnitude, Math.abs(expected[i]!));
-  }
-  return difference === 0 ? 0 : difference / Math.max(magnitude, Number.MIN_VALUE);
 }

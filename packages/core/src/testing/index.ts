@@ -1,4 +1,5 @@
-export { expectClose, relativeError } from './compare.ts';
+export { expectClose } from './compare.ts';
 export { int32, noise, randomFloats } from './noise.ts';
 export { noiseWeights } from './noise-weights.ts';
+export { relativeError } from './relative-error.ts';
 export { type BackendTolerances, testBackend } from './test-backend.ts';

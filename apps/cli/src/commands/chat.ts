@@ -1,0 +1,95 @@
+import { createInterface } from 'node:readline/promises';
+import { type Chat, type Model, openModel } from '@lingbi/tasks';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type BackendName, chooseBackend } from '../backends.ts';
+import { interruptSignal } from '../interrupt.ts';
+import { backendOption, Option } from '../options.ts';
+import { showAnswer } from '../show-answer.ts';
+import { showLoading } from '../show-loading.ts';
+
+interface ChatCommandOptions {
+  readonly model: string;
+  readonly image?: readonly string[];
+  readonly backend: BackendName;
+  readonly provider?: string;
+  readonly adapter: 'base' | 'web' | 'write';
+  readonly hdNum?: number;
+  readonly maxNewTokens: number;
+  readonly meta: boolean;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  lingbi chat --model internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
+  lingbi chat --model internlm-xcomposer2d5-7b --image a.png b.png    (asks for questions)`;
+
+export function addChatCommand(program: Command): void {
+  program
+    .command('chat')
+    .description('ask about pictures; without a question, ask for them one by one')
+    .argument('[question]', 'what to ask')
+    .requiredOption('--model <folder>', 'folder of the checkpoint')
+    .option('--image <files...>', 'pictures: files, data URIs, or URLs')
+    .addOption(backendOption())
+    .option('--provider <name>', 'what ONNX Runtime runs on: cpu, cuda or webgpu')
+    .addOption(
+      new Option('--adapter <name>', 'task adapter')
+        .choices(['base', 'web', 'write'])
+        .default('base'),
+    )
+    .option('--hd-num <tiles>', 'the most tiles of a picture', wholeNumber)
+    .option('--max-new-tokens <count>', 'how long an answer may get', wholeNumber, 1024)
+    .option('--no-meta', 'leave out the system text the model was trained with')
+    .option('--json', 'print events as a JSON object a line')
+    .addHelpText('after', examples)
+    .action(runChat);
+}
+
+async function runChat(question: string | undefined, options: ChatCommandOptions): Promise<void> {
+  const stop = interruptSignal();
+  await using model = await openChatModel(options, stop);
+  const { adapter, hdNum, meta } = options;
+  await using chat = model.chat({ adapter, meta, ...(hdNum !== undefined && { hdNum }) });
+  if (question !== undefined) await ask(chat, question, options, options.image ?? [], stop);
+  else await converse(chat, options);
+}
+
+async function openChatModel(
+  { model, backend, provider }: ChatCommandOptions,
+  signal: AbortSignal,
+): Promise<Model> {
+  const chosen = await chooseBackend({ backend, ...(provider && { provider }) });
+  using loading = showLoading();
+  return await openModel(model, { backend: chosen, signal, onProgress: loading.update });
+}
+
+/** Reads questions until the input ends; the pictures go with the first one. */
+async function converse(chat: Chat, options: ChatCommandOptions): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  let images = options.image ?? [];
+  lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() !== '') {
+      await ask(chat, line, options, images, interruptSignal());
+      images = [];
+    }
+    lines.prompt();
+  }
+}
+
+async function ask(
+  chat: Chat,
+  question: string,
+  { maxNewTokens, json = false }: ChatCommandOptions,
+  images: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  await showAnswer(chat.say(question, { images, maxNewTokens, signal }), { json });
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new InvalidArgumentError('It must be a whole number above 0.');
+}
