@@ -62,8 +62,9 @@ export class WeightMapError extends Error {
 }
 
 function hint(nearMisses: readonly string[]): string {
-  if (nearMisses.length === 0)
+  if (nearMisses.length === 0) {
     return '. No other name is similar: is the checkpoint one of this model?';
+  }
   return `. Similar names do exist: ${nearMisses.map(quoted).join(', ')}`;
 }
 

@@ -27,10 +27,12 @@ export function evaluateExpression(
   const result = describeExpression(expression, { describe: (name) => tensors.get(name)! });
   if ('from' in expression) return tensors.get(expression.from)!;
   if ('stackRows' in expression) return stackRows(result, expression.stackRows.map(evaluate));
-  if ('stackColumns' in expression)
+  if ('stackColumns' in expression) {
     return stackColumns(result, expression.stackColumns.map(evaluate));
-  if ('regroupHeads' in expression)
+  }
+  if ('regroupHeads' in expression) {
     return regroupHeads(evaluate(expression.regroupHeads), expression);
+  }
   if ('reshape' in expression) return { ...result, bytes: evaluate(expression.reshape).bytes };
   throw expression satisfies never;
 }

@@ -28,12 +28,14 @@ export async function findShards(
   signal?: AbortSignal,
 ): Promise<Shards> {
   const names = await listFiles(path);
-  if (!names)
+  if (!names) {
     return { format: path.endsWith('.safetensors') ? 'safetensors' : 'torch', files: [path] };
+  }
   const index = async (name: string) => readIndex(path, name, limits, signal);
   const inFolder = (found: readonly string[]) => found.map((name) => join(path, name));
-  if (names.includes(SAFETENSORS_INDEX))
+  if (names.includes(SAFETENSORS_INDEX)) {
     return { format: 'safetensors', ...(await index(SAFETENSORS_INDEX)) };
+  }
   const safetensors = weightFiles(names, 'model', '.safetensors');
   if (safetensors.length > 0) return { format: 'safetensors', files: inFolder(safetensors) };
   if (names.includes(TORCH_INDEX)) return { format: 'torch', ...(await index(TORCH_INDEX)) };
@@ -71,8 +73,9 @@ async function readIndex(
   const weightMap = entriesOf(json.get('weight_map'));
   if (!weightMap) throw new CheckpointError('malformed', 'it has no weight_map', { file: index });
   const fileOf = new Map<string, string>();
-  for (const [tensor, file] of weightMap)
+  for (const [tensor, file] of weightMap) {
     fileOf.set(tensor, shardPath(folder, file, { index, tensor }));
+  }
   return { files: [...new Set(fileOf.values())].sort(), fileOf };
 }
 

@@ -1,9 +1,9 @@
-import type { Checkpoint, StoredTensor } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { CheckpointError } from './errors.ts';
 import { findShards, notThere, type Shards } from './find-shards.ts';
-import { gatherStrided } from './gather-strided.ts';
 import { type CheckpointLimits, DEFAULT_LIMITS } from './limits.ts';
 import { openFile, type RandomAccessFile } from './random-access-file.ts';
+import { describePlace, readPlace } from './read-place.ts';
 import { readSafetensorsHeader } from './safetensors/read-header.ts';
 import type { TensorPlace, TensorPlaces } from './tensor-place.ts';
 import { readTorchFile } from './torch/read-torch-file.ts';
@@ -144,46 +144,12 @@ function checkpointOf(
     names: [...tensors.keys()],
     has: (name) => tensors.has(name),
     describe: (name) => describePlace(name, find(name).place),
-    read: async (name, signal) => readPlace(name, find(name), signal),
+    read: async (name, signal) => {
+      const { place, file } = find(name);
+      return readPlace(name, place, file, signal);
+    },
     [Symbol.asyncDispose]: () => closeAll(files),
   };
-}
-
-function describePlace(name: string, place: TensorPlace): StoredTensor {
-  switch (place.kind) {
-    case 'contiguous':
-      return { dtype: place.dtype, shape: place.shape, at: place.at };
-    case 'strided':
-      return { dtype: place.dtype, shape: place.shape };
-    case 'unreadable':
-      throw unreadable(name, place);
-    default:
-      throw place satisfies never;
-  }
-}
-
-async function readPlace(
-  name: string,
-  { place, file }: OpenTensor,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  switch (place.kind) {
-    case 'contiguous':
-      return file.read(place.at.offset, place.at.length, signal);
-    case 'strided':
-      return gatherStrided(place, await file.read(place.span.offset, place.span.length, signal));
-    case 'unreadable':
-      throw unreadable(name, place);
-    default:
-      throw place satisfies never;
-  }
-}
-
-function unreadable(
-  tensor: string,
-  { why, file }: Extract<TensorPlace, { kind: 'unreadable' }>,
-): CheckpointError {
-  return new CheckpointError('unsupported', why, { file, tensor });
 }
 
 async function closeAll(files: readonly RandomAccessFile[]): Promise<void> {

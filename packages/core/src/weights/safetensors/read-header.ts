@@ -2,7 +2,7 @@ import { CheckpointError, quoted } from '../errors.ts';
 import { entriesOf, parseJsonObject } from '../json-object.ts';
 import type { CheckpointLimits } from '../limits.ts';
 import type { RandomAccessFile } from '../random-access-file.ts';
-import { countBytes, countNumbers } from '../stored-dtype.ts';
+import { countBytes } from '../stored-dtype.ts';
 import { type TensorPlace, type TensorPlaces, unsupportedFormat } from '../tensor-place.ts';
 import { DTYPES } from './dtypes.ts';
 
@@ -78,9 +78,6 @@ function parseEntry(name: string, value: unknown, file: string): Entry {
   if (!isCounts(shape) || shape.length > MAX_DIMENSIONS) {
     throw malformed(`its shape is not a list of up to ${MAX_DIMENSIONS} whole numbers`, where);
   }
-  if (!Number.isSafeInteger(countNumbers(shape))) {
-    throw malformed('its shape has more numbers than can be counted', where);
-  }
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
     throw malformed('its data_offsets are not [start, end]', where);
   }
@@ -103,8 +100,9 @@ function checkCoverage(entries: readonly Entry[], dataBytes: number, file: strin
       );
     }
     if (entry.start < covered) throw malformed('it overlaps another tensor', where);
-    if (entry.start > covered)
+    if (entry.start > covered) {
       throw malformed(`a hole of ${entry.start - covered} bytes precedes it`, where);
+    }
     covered = entry.end;
   }
   if (covered !== dataBytes) {

@@ -72,8 +72,9 @@ export class ByteCursor {
 
   #advance(length: number): number {
     const start = this.#at;
-    if (start + length > this.#bytes.length)
+    if (start + length > this.#bytes.length) {
       throw this.#malformed('it ends in the middle of a value');
+    }
     this.#at += length;
     return start;
   }

@@ -52,6 +52,11 @@ test('a dictionary inside { state_dict } is opened', async () => {
   expect(await read(torchFile([four], { pickle: pickle.whole(body) }))).toEqual(new Map());
 });
 
+test('the stride of a dimension of length 1 does not matter', async () => {
+  const places = await read(torchFile([{ ...four, shape: [1, 4], strides: [99, 1] }]));
+  expect(places.get('a')).toMatchObject({ kind: 'contiguous', at: { length: 16 } });
+});
+
 test.each([
   [
     'reaches outside its storage',

@@ -62,8 +62,9 @@ export function tensorPlace(
 /** A parameter is a tensor with one more wrapper, `_rebuild_parameter(tensor, …)`. */
 function withoutParameter(value: PickleCall, where: Where): PickleCall {
   const call = value.callee === REBUILD_PARAMETER ? value.arguments[0] : value;
-  if (typeof call === 'object' && call?.kind === 'call' && call.callee === REBUILD_TENSOR)
+  if (typeof call === 'object' && call?.kind === 'call' && call.callee === REBUILD_TENSOR) {
     return call;
+  }
   throw malformed('it is not built as tensors are', where);
 }
 
@@ -88,8 +89,9 @@ function parseView(call: PickleCall, where: Where): View {
   if (!shape.items.every(isCount) || !strides.items.every(isCount)) {
     throw malformed('its shape or strides are not whole numbers from 0 up', where);
   }
-  if (shape.items.length !== strides.items.length)
+  if (shape.items.length !== strides.items.length) {
     throw malformed('it has a stride too many or few', where);
+  }
   return { offset, shape: shape.items, strides: strides.items };
 }
 

@@ -66,8 +66,9 @@ class PickleMachine {
 
   peek(): PickleValue {
     const value = this.#frame.at(-1);
-    if (value === undefined)
+    if (value === undefined) {
       throw this.malformed('an instruction needs a value, but there is none');
+    }
     return value;
   }
 
@@ -94,8 +95,9 @@ class PickleMachine {
 
   recall(index: number): void {
     const value = this.#memo.get(index);
-    if (value === undefined)
+    if (value === undefined) {
       throw this.malformed(`it refers to value ${index}, which it never named`);
+    }
     this.push(value);
   }
 
@@ -112,8 +114,9 @@ class PickleMachine {
   }
 
   result(): PickleValue {
-    if (this.#depth !== 1)
+    if (this.#depth !== 1) {
       throw this.malformed(`it ends with ${this.#depth} values instead of one`);
+    }
     return this.peek();
   }
 
@@ -214,15 +217,17 @@ function pushTuple(machine: PickleMachine, length: number): void {
 
 function append(machine: PickleMachine, items: readonly PickleValue[]): void {
   const list = machine.peek();
-  if (!isSequence(list) || list.kind !== 'list')
+  if (!isSequence(list) || list.kind !== 'list') {
     throw machine.malformed('it appends to what is no list');
+  }
   for (const item of items) list.items.push(item);
 }
 
 function setItems(machine: PickleMachine, items: readonly PickleValue[]): void {
   const dict = machine.peek();
-  if (!isDict(dict) || items.length % 2 !== 0)
+  if (!isDict(dict) || items.length % 2 !== 0) {
     throw machine.malformed('it fills what is no dictionary');
+  }
   for (let index = 0; index < items.length; index += 2) {
     const key = items[index]!;
     if (!isKey(key)) throw machine.malformed('a dictionary has a key that is not plain');
@@ -233,8 +238,9 @@ function setItems(machine: PickleMachine, items: readonly PickleValue[]): void {
 function call(machine: PickleMachine): void {
   const tuple = machine.pop();
   const callee = machine.pop();
-  if (!isSequence(tuple) || tuple.kind !== 'tuple')
+  if (!isSequence(tuple) || tuple.kind !== 'tuple') {
     throw machine.malformed('a call without arguments');
+  }
   if (typeof callee !== 'object' || callee?.kind !== 'global') {
     throw machine.malformed('it calls what is no function');
   }
@@ -249,8 +255,9 @@ function call(machine: PickleMachine): void {
 // Attributes that Module.state_dict() hangs on its dictionary, `_metadata`: they say nothing of weights.
 function build(machine: PickleMachine): void {
   machine.pop();
-  if (!isDict(machine.peek()))
+  if (!isDict(machine.peek())) {
     throw machine.malformed('it sets attributes of what is no dictionary');
+  }
 }
 
 function isKey(value: PickleValue): value is PickleKey {

@@ -54,8 +54,9 @@ export async function readZipDirectory(
   const entries = new Map<string, FileRange>();
   for (const entry of listed) {
     checkStored(entry, file.path);
-    if (entries.has(entry.name))
+    if (entries.has(entry.name)) {
       throw malformed(`the entry ${quoted(entry.name)} is listed twice`, file);
+    }
     entries.set(entry.name, await locate(entry, directory, file, signal));
   }
   checkDisjoint(listed, entries, file);
@@ -96,12 +97,14 @@ async function findDirectory64(
   signal?: AbortSignal,
 ): Promise<Directory | undefined> {
   const locatorAt = endAt - END64_LOCATOR.bytes;
-  if (locatorAt < 0 || tail.getUint32(locatorAt, true) !== END64_LOCATOR.signature)
+  if (locatorAt < 0 || tail.getUint32(locatorAt, true) !== END64_LOCATOR.signature) {
     return undefined;
+  }
   const offset = Number(tail.getBigUint64(locatorAt + 8, true));
   const cursor = new ByteCursor(await file.read(offset, END64.bytes, signal), file.path);
-  if (cursor.uint32() !== END64.signature)
+  if (cursor.uint32() !== END64.signature) {
     throw malformed('its ZIP64 end record is not there', file);
+  }
   cursor.bytes(12); // length of this record, versions
   checkOnePart(cursor.uint32(), cursor.uint32(), file);
   const entriesHere = cursor.uint64();
@@ -116,7 +119,7 @@ function checkOnePart(here: number, total: number, file: RandomAccessFile): void
 }
 
 function checkDirectory(
-  { offset, length, entries }: Directory,
+  { length, entries }: Directory,
   file: RandomAccessFile,
   limits: CheckpointLimits,
 ): void {
@@ -127,7 +130,6 @@ function checkDirectory(
       { file: file.path },
     );
   }
-  if (offset + length > file.size) throw malformed('its zip directory lies outside the file', file);
   if (entries * CENTRAL_HEADER.bytes > length) {
     throw malformed(`its zip directory is too short for the ${entries} entries it claims`, file);
   }
