@@ -83,6 +83,7 @@ describe('a limit on bytes holds', () => {
     ['a Blob', new Blob([Uint8Array.from(png)])],
     ['a data URI', `data:;base64,${png.toString('base64')}`],
     ['a percent-encoded data URI', `data:,${percentEncoded(png)}`],
+    ['a data URI of plain text', `data:,${'a'.repeat(1500)}`],
   ])('for %s', async (_, source) => {
     const error = await failureOf(source, { limits });
     expect(error).toBeInstanceOf(PictureLimitError);
@@ -108,6 +109,7 @@ test('an aborted signal ends the reading with its own reason', async () => {
   const reason = new Error('no longer wanted');
   const signal = AbortSignal.abort(reason);
   expect(await failureOf(path, { signal })).toBe(reason);
+  expect(await failureOf(pixels({}), { signal })).toBe(reason);
   expect(await loadTiledImage(path, { signal }).catch((error: unknown) => error)).toBe(reason);
 });
 
@@ -129,11 +131,13 @@ test('the name of a file says nothing about what is in it', async () => {
   }
 });
 
-test('loading reads and tiles in one go', async () => {
-  const tiled = await loadTiledImage(path, { preset: { ...presets.chat, hdNum: 1 } });
+test('loading reads and tiles in one go, as in a chat unless told otherwise', async () => {
+  const tiled = await loadTiledImage(path);
   expect(tiled.plan).toMatchObject({ tokens: 841, tileSize: 560 });
   expect(tiled.grid).toEqual({ rows: 1, columns: 1 });
-  expect((await loadTiledImage(path)).key).toBe(tiled.key);
+  expect((await loadTiledImage(png)).key).toBe(tiled.key);
+  const square = await loadTiledImage(path, { preset: presets.square490 });
+  expect(square.plan).toMatchObject({ tokens: 1225, tileSize: 490 });
 });
 
 function pixels(facts: Partial<RawPixels>): RawPixels {

@@ -41,7 +41,6 @@ export async function readPicture(
     signal.throwIfAborted();
     return await read(source, options, reading);
   } catch (error) {
-    if (options.signal?.aborted) throw options.signal.reason;
     if (!deadline.aborted || error !== deadline.reason) throw error;
     throw new PictureLimitError(reading.name, 'seconds', limits.seconds, limits.seconds);
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -155,12 +156,15 @@ describe('a server', () => {
     expect(String(error)).toContain(problem);
   });
 
-  test('that announces too much is not read', async () => {
+  test('that announces too much is hung up on', async () => {
+    let hungUp: Promise<unknown> | undefined;
     const address = await serve((_, answer) => {
+      hungUp = once(answer, 'close');
       answer.setHeader('content-length', 10 ** 12).flushHeaders();
     });
     const error = await failureOf(address);
     expect(error).toMatchObject({ limit: 'bytes', actual: 10 ** 12, allowed: 64 * 1024 * 1024 });
+    await hungUp;
   });
 
   test('that sends too much without saying so is cut off', async () => {
