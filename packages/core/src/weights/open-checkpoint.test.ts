@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openCheckpoint } from './open-checkpoint.ts';
 import { writeSafetensors } from './safetensors/write-safetensors.ts';
 import { type TorchTensor, torchFile } from './test-files/torch-file.ts';
@@ -169,18 +169,25 @@ test('opening and reading can be aborted', async () => {
 });
 
 test('a long read stops soon after the abort', async () => {
+  const bytes = GIB / 4;
   const file = join(folder, 'model.safetensors');
-  const header = JSON.stringify({ zeros: { dtype: 'U8', shape: [GIB], data_offsets: [0, GIB] } });
+  const header = JSON.stringify({
+    zeros: { dtype: 'U8', shape: [bytes], data_offsets: [0, bytes] },
+  });
   const start = Buffer.concat([
     Buffer.from(BigUint64Array.of(BigInt(header.length)).buffer),
     Buffer.from(header),
   ]);
-  await writeSparse(file, start.length + GIB, [[0, start]]);
+  await writeSparse(file, start.length + bytes, [[0, start]]);
   await using checkpoint = await openCheckpoint(folder);
   const controller = new AbortController();
+  const checks = vi.spyOn(controller.signal, 'throwIfAborted');
   const reading = checkpoint.read('zeros', controller.signal);
   setImmediate(() => controller.abort(new Error('enough')));
   await expect(reading).rejects.toThrow('enough');
+  // Once before the first piece of 16 MiB, and again before the next; never at the end.
+  expect(checks.mock.calls.length).toBeGreaterThan(1);
+  expect(checks.mock.calls.length).toBeLessThan(16);
 });
 
 async function writeSparse(
