@@ -1,1 +1,3 @@
-export {};
+export type { EngineName, EngineReport, TensorFlow } from './engines/engine.ts';
+export { BufferLimitError, EngineMemoryError, EngineUnavailableError } from './errors.ts';
+export { type TfjsBackend, type TfjsOptions, tfjs } from './tfjs.ts';

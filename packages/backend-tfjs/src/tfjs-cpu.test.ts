@@ -1,0 +1,4 @@
+import { testBackend } from '@lingbi/core/testing';
+import { tfjs } from './tfjs.ts';
+
+testBackend(tfjs({ engine: 'cpu' }));
