@@ -20,18 +20,19 @@ export interface WebAccess {
   readonly redirects?: number;
 }
 
-/** The address to connect to: checked, so the connection must not look the host up again. */
+/** An address that a host resolved to. The connection must not look the host up again. */
 export interface PinnedAddress {
   readonly address: string;
   readonly family: 4 | 6;
 }
 
 /**
- * Checks scheme, host and every address that the host resolves to.
+ * Checks scheme, host and every address that the host resolves to. Returns the addresses: they are
+ * the ones to connect to.
  *
  * @throws WebAddressRefusedError naming what was not permitted.
  */
-export async function permit(url: URL, web: WebAccess, reading: Reading): Promise<PinnedAddress> {
+export async function permit(url: URL, web: WebAccess, reading: Reading): Promise<PinnedAddress[]> {
   checkUrl(url, web, reading);
   const addresses = await resolve(url, reading);
   for (const { address } of addresses) {
@@ -43,7 +44,7 @@ export async function permit(url: URL, web: WebAccess, reading: Reading): Promis
         'If that is meant, list the address in web.allowAddresses',
     );
   }
-  return addresses[0]!;
+  return addresses;
 }
 
 function checkUrl(url: URL, web: WebAccess, reading: Reading): void {

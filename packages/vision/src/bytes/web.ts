@@ -38,14 +38,14 @@ function webIsOff({ hostname }: URL, reading: Reading): WebAddressRefusedError {
   );
 }
 
-/** Sends the request to the address that was checked, whatever the name resolves to by now. */
-function ask(url: URL, pinned: PinnedAddress, reading: Reading): Promise<IncomingMessage> {
+/** Sends the request to the addresses that were checked, whatever the name resolves to by now. */
+function ask(url: URL, checked: PinnedAddress[], reading: Reading): Promise<IncomingMessage> {
   const options: RequestOptions = {
     agent: false,
     headers: { accept: 'image/*', 'accept-encoding': 'identity', 'user-agent': 'lingbi' },
     lookup: (_host, { all }, callback) => {
-      if (all) callback(null, [pinned]);
-      else callback(null, pinned.address, pinned.family);
+      if (all) callback(null, checked);
+      else callback(null, checked[0]!.address, checked[0]!.family);
     },
     signal: reading.signal,
   };

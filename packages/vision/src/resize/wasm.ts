@@ -89,25 +89,26 @@ function resizeInStrips(
   size: Size,
   { filter, firstPass }: Required<ResizeOptions>,
 ): Picture {
-  const along = resizeTaps(picture.width, size.width, filter);
-  const down = resizeTaps(picture.height, size.height, filter);
-  const strips = cutStrips(down, Math.floor(stripBytes / strideFor(picture.width)));
+  const taps = {
+    along: resizeTaps(picture.width, size.width, filter),
+    down: resizeTaps(picture.height, size.height, filter),
+  };
+  const strips = cutStrips(taps.down, Math.floor(stripBytes / strideFor(picture.width)));
   const widths = { from: picture.width, to: size.width };
-  const packed = { along: packTaps(along, 3), down: packTaps(down, 1) };
+  const packed = { along: packTaps(taps.along, 3), down: packTaps(taps.down, 1) };
   const workspace = layOut(kernels.memory, widths, packed, strips, firstPass);
+  const { source, between, target, along, down } = workspace;
   const result = { ...size, data: new Uint8Array(size.width * size.height * 3) };
   for (const strip of strips) {
-    copyIn(kernels.memory, workspace.source, picture, strip);
+    copyIn(kernels.memory, source, picture, strip);
     if (firstPass === 'horizontal') {
-      const { source, between, target } = workspace;
-      runHorizontal(kernels, source, between, strip.sourceRows, size.width, workspace.along);
-      runVertical(kernels, between, target, strip, workspace.down);
+      runHorizontal(kernels, source, between, strip.sourceRows, size.width, along);
+      runVertical(kernels, between, target, strip, down);
     } else {
-      const { source, between, target } = workspace;
-      runVertical(kernels, source, between, strip, workspace.down);
-      runHorizontal(kernels, between, target, strip.rows, size.width, workspace.along);
+      runVertical(kernels, source, between, strip, down);
+      runHorizontal(kernels, between, target, strip.rows, size.width, along);
     }
-    copyOut(kernels.memory, workspace.target, result, strip);
+    copyOut(kernels.memory, target, result, strip);
   }
   return result;
 }
@@ -140,8 +141,8 @@ function layOut(
     weights: take(weights.byteLength),
     pairs,
   });
-  const sourceRows = Math.max(...strips.map((strip) => strip.sourceRows));
-  const rows = Math.max(...strips.map((strip) => strip.rows));
+  const sourceRows = strips.reduce((most, strip) => Math.max(most, strip.sourceRows), 0);
+  const rows = strips.reduce((most, strip) => Math.max(most, strip.rows), 0);
   const workspace = {
     source: region(widths.from, sourceRows),
     between: firstPass === 'horizontal' ? region(widths.to, sourceRows) : region(widths.from, rows),
