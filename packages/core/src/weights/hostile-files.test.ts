@@ -24,8 +24,8 @@ async function check(read: Read, bytes: Uint8Array): Promise<boolean> {
     if (error instanceof CheckpointError) return undefined;
     throw error;
   });
+  // Asked for, whether or not the file is that long; the end of a zip file is searched in 64 KiB.
   expect(Math.max(0, ...file.reads)).toBeLessThanOrEqual(Math.max(limits.headerBytes, 70_000));
-  expect(file.reads.every((length) => length <= bytes.length + 8)).toBe(true);
   for (const place of places?.values() ?? []) checkInside(place, bytes.length);
   return places !== undefined;
 }
