@@ -18,23 +18,18 @@ export type Parameter =
   | 'int64s'
   | 'count';
 
-export interface ApiFunction {
-  /** Place in the struct. */
-  readonly place: number;
-  readonly parameters: readonly Parameter[];
-}
-
-const at = (place: number, ...parameters: Parameter[]): ApiFunction => ({ place, parameters });
+/** The place in the struct, and what the function takes. */
+export type ApiFunction = readonly [place: number, ...parameters: Parameter[]];
 
 /** All of these return a status: null, or an error to be released. */
 export const statusFunctions = {
-  CreateEnv: at(3, 'int32', 'text', 'result'),
-  CreateSessionOptions: at(10, 'result'),
-  SetIntraOpNumThreads: at(24, 'address', 'int32'),
-  CreateRunOptions: at(39, 'result'),
-  RunOptionsSetTerminate: at(46, 'address'),
-  CreateTensorAsOrtValue: at(48, 'address', 'int64s', 'count', 'int32', 'result'),
-  CreateTensorWithDataAsOrtValue: at(
+  CreateEnv: [3, 'int32', 'text', 'result'],
+  CreateSessionOptions: [10, 'result'],
+  SetIntraOpNumThreads: [24, 'address', 'int32'],
+  CreateRunOptions: [39, 'result'],
+  RunOptionsSetTerminate: [46, 'address'],
+  CreateTensorAsOrtValue: [48, 'address', 'int64s', 'count', 'int32', 'result'],
+  CreateTensorWithDataAsOrtValue: [
     49,
     'address',
     'address',
@@ -43,26 +38,26 @@ export const statusFunctions = {
     'count',
     'int32',
     'result',
-  ),
-  GetTensorMutableData: at(51, 'address', 'result'),
-  GetDimensionsCount: at(61, 'address', 'countResult'),
-  GetDimensions: at(62, 'address', 'int64s', 'count'),
-  GetTensorTypeAndShape: at(65, 'address', 'result'),
-  CreateMemoryInfo: at(68, 'text', 'int32', 'int32', 'int32', 'result'),
-  CreateCpuMemoryInfo: at(69, 'int32', 'int32', 'result'),
-  AllocatorFree: at(76, 'address', 'address'),
-  GetAllocatorWithDefaultOptions: at(78, 'result'),
-  AddSessionConfigEntry: at(130, 'address', 'text', 'text'),
-  CreateAllocator: at(131, 'address', 'address', 'result'),
-  RunWithBinding: at(133, 'address', 'address', 'address'),
-  CreateIoBinding: at(134, 'address', 'result'),
-  BindInput: at(136, 'address', 'text', 'address'),
-  BindOutput: at(137, 'address', 'text', 'address'),
-  BindOutputToDevice: at(138, 'address', 'text', 'address'),
-  GetBoundOutputValues: at(140, 'address', 'address', 'result', 'countResult'),
-  AddInitializer: at(150, 'address', 'text', 'address'),
-  CreatePrepackedWeightsContainer: at(166, 'result'),
-  CreateSessionFromArrayWithPrepackedWeightsContainer: at(
+  ],
+  GetTensorMutableData: [51, 'address', 'result'],
+  GetDimensionsCount: [61, 'address', 'countResult'],
+  GetDimensions: [62, 'address', 'int64s', 'count'],
+  GetTensorTypeAndShape: [65, 'address', 'result'],
+  CreateMemoryInfo: [68, 'text', 'int32', 'int32', 'int32', 'result'],
+  CreateCpuMemoryInfo: [69, 'int32', 'int32', 'result'],
+  AllocatorFree: [76, 'address', 'address'],
+  GetAllocatorWithDefaultOptions: [78, 'result'],
+  AddSessionConfigEntry: [130, 'address', 'text', 'text'],
+  CreateAllocator: [131, 'address', 'address', 'result'],
+  RunWithBinding: [133, 'address', 'address', 'address'],
+  CreateIoBinding: [134, 'address', 'result'],
+  BindInput: [136, 'address', 'text', 'address'],
+  BindOutput: [137, 'address', 'text', 'address'],
+  BindOutputToDevice: [138, 'address', 'text', 'address'],
+  GetBoundOutputValues: [140, 'address', 'address', 'result', 'countResult'],
+  AddInitializer: [150, 'address', 'text', 'address'],
+  CreatePrepackedWeightsContainer: [166, 'result'],
+  CreateSessionFromArrayWithPrepackedWeightsContainer: [
     169,
     'address',
     'address',
@@ -70,12 +65,12 @@ export const statusFunctions = {
     'address',
     'address',
     'result',
-  ),
-  AppendCudaProvider: at(204, 'address', 'address'),
-  CreateCUDAProviderOptions: at(205, 'result'),
-  AddExternalInitializers: at(210, 'address', 'texts', 'addresses', 'count'),
-  AppendExecutionProvider: at(216, 'address', 'text', 'texts', 'texts', 'count'),
-} as const satisfies Record<string, ApiFunction>;
+  ],
+  AppendCudaProvider: [204, 'address', 'address'],
+  CreateCUDAProviderOptions: [205, 'result'],
+  AddExternalInitializers: [210, 'address', 'texts', 'addresses', 'count'],
+  AppendExecutionProvider: [216, 'address', 'text', 'texts', 'texts', 'count'],
+} as const;
 export type StatusFunction = keyof typeof statusFunctions;
 
 /** All of these take back or empty what was created, and return nothing. */

@@ -38,7 +38,7 @@ export class OnnxApi {
     this.version = this.#pick(base, 1, 'str', [])() as string;
     const api = this.#api(base);
     const types = this.#types();
-    this.#statusFunctions = mapValues(statusFunctions, ({ place, parameters }: ApiFunction) =>
+    this.#statusFunctions = mapValues(statusFunctions, ([place, ...parameters]: ApiFunction) =>
       this.#pick(
         api,
         place,

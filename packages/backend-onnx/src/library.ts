@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
 import { type Handle, OnnxApi } from './api.ts';
+import { enlargeCallStacks } from './call-stacks.ts';
 import { MissingLibraryError } from './errors.ts';
 
 /** A loaded library and the few objects of which a process needs one. */
@@ -39,6 +40,7 @@ export function loadRuntime(file: string = findLibrary()): Runtime {
   if (known) return known;
   // The Linux library contains a telemetry uploader; it reads this while it loads.
   process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  enlargeCallStacks();
   const runtime = openRuntime(file);
   loaded.set(file, runtime);
   return runtime;

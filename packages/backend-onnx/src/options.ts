@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { ProviderName } from './providers.ts';
+import { type ProviderName, providerNames } from './providers.ts';
 
 export interface OnnxOptions {
   /** What runs the operators. Default: `'cpu'`. */
@@ -39,6 +39,11 @@ export function settle(options: OnnxOptions): Settings {
     accuracyLevel = 4,
     prepack = false,
   } = options;
+  if (!providerNames.includes(provider)) {
+    throw new RangeError(
+      `onnx: there is no provider "${provider}", only ${providerNames.join(', ')}`,
+    );
+  }
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`onnx: threads must be a whole number above 0, but it is ${threads}`);
   }

@@ -91,14 +91,15 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const store = this.#createStore({ layers: this.#layers(), capacity, slots });
     const forget = (cache: OnnxCache) => {
       this.#caches.delete(cache);
-      void this.#inTurn(() => this.#unbindAll());
+      this.#inTurn(() => this.#unbindAll()).catch(() => {}); // A session that failed holds nothing.
     };
     const cache = new OnnxCache(store, capacity, slots, (task) => this.#inTurn(task), forget);
     this.#caches.add(cache);
     return cache;
   }
 
-  run(name: Name, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
+  async run(name: Name, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
+    this.#requireOpen();
     return this.#inTurn(() => this.#run(name, inputs, options));
   }
 
@@ -109,7 +110,9 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   }
 
   async #close(): Promise<void> {
-    for (const cache of [...this.#caches]) cache[Symbol.dispose]();
+    await this.#inTurn(async () => {
+      for (const cache of [...this.#caches]) cache[Symbol.dispose]();
+    });
     await this.#inTurn(() => this.#disposeSessions());
     for (const tensor of [...this.#tensors]) tensor[Symbol.dispose]();
     this.#deviceMemory?.[Symbol.dispose]();
@@ -118,7 +121,6 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   }
 
   async #run(name: Name, inputs: Inputs, options: RunOptions): Promise<Outputs> {
-    this.#requireOpen();
     options.signal?.throwIfAborted();
     const graph = this.#graph(name);
     const lengths = checkInputs(graph, inputs);
@@ -219,7 +221,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
 
   /** A disposed cache's memory is free only when no session is bound to it any more. */
   async #unbindAll(): Promise<void> {
-    for (const compiled of this.#compiled.values()) (await compiled).session.unbind();
+    for (const compiled of await Promise.all(this.#compiled.values())) compiled.session.unbind();
   }
 
   async #disposeSessions(): Promise<void> {

@@ -1,0 +1,209 @@
+import {
+  attention,
+  type HostTensor,
+  linear,
+  type Outputs,
+  putRows,
+  takeRows,
+  trace,
+} from '@lingbi/core';
+import { expectClose, int32, noiseWeights, randomFloats } from '@lingbi/core/testing';
+import { describe, expect, test } from 'vitest';
+import { onnx } from './backend.ts';
+
+const backend = onnx({ threads: 1 });
+
+const width = 1024;
+const w = { name: 'w', shape: [width, width] } as const;
+const x = { shape: ['rows', width], dtype: 'float32' } as const;
+/** Long enough to be interrupted: 40 products of [400, 1024] and [1024, 1024]. */
+const long = trace('long', { x }, ({ x }) => {
+  let y = x;
+  for (let i = 0; i < 40; i++) y = linear(y, w);
+  return { y };
+});
+const short = trace('short', { x }, ({ x }) => ({ y: linear(x, w) }));
+const weights = noiseWeights([w]);
+const rows = (count: number): HostTensor => randomFloats('rows', [count, width], 1e-3);
+
+describe('abort', () => {
+  test('ends a run at work, frees the event loop meanwhile, and leaves the program usable', async () => {
+    await using program = await backend.compile({ long, short }, weights);
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const started = performance.now();
+    await finish(program.run('long', { x: rows(400) }));
+    const whole = performance.now() - started;
+    let turns = 0;
+    const ticking = setInterval(() => turns++, 1);
+    setTimeout(() => controller.abort(reason), whole / 10);
+    const aborted = program.run('long', { x: rows(400) }, { signal: controller.signal });
+    await expect(aborted).rejects.toBe(reason);
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThan(1);
+    await finish(program.run('short', { x: rows(2) }));
+  });
+});
+
+describe('dispose', () => {
+  test('waits for the run at work', async () => {
+    const program = await backend.compile({ long }, weights);
+    let finished = false;
+    const running = program.run('long', { x: rows(50) }).then(({ y }) => {
+      finished = true;
+      return y!.read();
+    });
+    await program[Symbol.asyncDispose]();
+    expect(finished).toBe(true);
+    expect((await running).shape).toEqual([50, width]);
+    await expect(program.run('long', { x: rows(1) })).rejects.toThrow('has been disposed');
+  });
+
+  test('takes results with it that nobody disposed', async () => {
+    const program = await backend.compile({ short }, weights);
+    const { y } = await program.run('short', { x: rows(1) });
+    await program[Symbol.asyncDispose]();
+    await expect(y!.read()).rejects.toThrow('disposed');
+    y![Symbol.dispose]();
+  });
+
+  test('a disposed result is no input any more', async () => {
+    await using program = await backend.compile({ short }, weights);
+    const { y } = await program.run('short', { x: rows(1) });
+    y![Symbol.dispose]();
+    await expect(program.run('short', { x: y! })).rejects.toThrow('This tensor has been disposed');
+  });
+
+  test('a thousand programs leave nothing behind', async () => {
+    const small = { name: 'small', shape: [16, 16] } as const;
+    const input = { shape: ['rows', 16], dtype: 'float32' } as const;
+    const graph = trace('small', { x: input }, ({ x }) => ({ y: linear(x, small) }));
+    const source = noiseWeights([small]);
+    const given = randomFloats('given', [3, 16]);
+    const cycle = async () => {
+      await using program = await backend.compile({ graph }, source);
+      await finish(program.run('graph', { x: given }));
+    };
+    for (let i = 0; i < 200; i++) await cycle();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 1000; i++) await cycle();
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 << 20);
+  });
+});
+
+describe('cache', () => {
+  const [heads, kvHeads, headDim] = [4, 2, 16];
+  const layer = { layer: 0, kvHeads, headDim };
+  const features = (heads + 2 * kvHeads) * headDim;
+  const angle = { shape: ['tokens', headDim / 2], dtype: 'float32' } as const;
+  const qkv = { shape: ['tokens', features], dtype: 'float32' } as const;
+  const attend = trace('attend', { qkv, cos: angle, sin: angle }, ({ qkv, cos, sin }) => ({
+    y: attention(qkv, { cos, sin }, { heads, cache: layer }),
+  }));
+  const inputs = (seed: string, tokens: number) => ({
+    qkv: randomFloats(seed, [tokens, features]),
+    cos: randomFloats(`${seed}.cos`, [tokens, headDim / 2]),
+    sin: randomFloats(`${seed}.sin`, [tokens, headDim / 2]),
+  });
+  const open = () => backend.compile({ attend }, noiseWeights([]));
+
+  test('a failed run leaves every slot as it was', async () => {
+    await using program = await open();
+    using cache = program.createCache({ capacity: 8, slots: 2 });
+    await finish(program.run('attend', inputs('a', 3), { cache }));
+    const wrong = { ...inputs('b', 2), cos: randomFloats('cos', [3, headDim / 2]) };
+    await expect(program.run('attend', wrong, { cache })).rejects.toThrow('[tokens = 2, 8]');
+    expect([cache.length(0), cache.length(1)]).toEqual([3, 0]);
+  });
+
+  test('sequences may have other angles at one position', async () => {
+    await using program = await open();
+    using apart = program.createCache({ capacity: 8, slots: 2 });
+    using together = program.createCache({ capacity: 8, slots: 2 });
+    const both = inputs('both', 2);
+    const alone = [];
+    for (const slot of [0, 1]) {
+      const one = Object.fromEntries(
+        Object.entries(both).map(([key, tensor]) => [key, row(tensor, slot)]),
+      );
+      const segments = [{ slot, tokens: 1 }];
+      alone.push(...(await finish(program.run('attend', one, { cache: apart, segments }))).data);
+    }
+    const segments = [0, 1].map((slot) => ({ slot, tokens: 1 }));
+    const found = await finish(program.run('attend', both, { cache: together, segments }));
+    expect([...found.data]).toEqual(alone);
+  });
+
+  test('used after it was disposed, it is an error', async () => {
+    await using program = await open();
+    const cache = program.createCache({ capacity: 4 });
+    cache[Symbol.dispose]();
+    cache[Symbol.dispose]();
+    await expect(program.run('attend', inputs('a', 1), { cache })).rejects.toThrow(
+      'This cache has been disposed',
+    );
+    await expect(cache.copy(0, 0)).rejects.toThrow('This cache has been disposed');
+  });
+
+  test('disposed while a run uses it, it lets the run finish', async () => {
+    await using program = await open();
+    const cache = program.createCache({ capacity: 600 });
+    const running = finish(program.run('attend', inputs('a', 500), { cache }));
+    await Promise.resolve();
+    setImmediate(() => cache[Symbol.dispose]());
+    expect((await running).shape).toEqual([500, heads * headDim]);
+  });
+
+  test('sizes that cannot be are refused', async () => {
+    await using program = await open();
+    expect(() => program.createCache({ capacity: 0 })).toThrow('capacity must be a whole number');
+    expect(() => program.createCache({ capacity: 4, slots: 1.5 })).toThrow('slots must be a whole');
+  });
+
+  test('graphs that mean different layers by one number cannot share a cache', async () => {
+    const wide = { layer: 0, kvHeads: 1, headDim };
+    const other = trace('other', { qkv, cos: angle, sin: angle }, ({ qkv, cos, sin }) => ({
+      y: attention(qkv, { cos, sin }, { heads: 6, cache: wide }),
+    }));
+    await expect(backend.compile({ attend, other }, noiseWeights([]))).rejects.toThrow(
+      'Layer 0 of the cache has 2 heads of 16 in one graph and 1 of 16 in another',
+    );
+  });
+});
+
+test('row numbers outside the rows are an error, not a crash', async () => {
+  const rowNumbers = { shape: ['n'], dtype: 'int32' } as const;
+  const take = trace('take', { x, rowNumbers }, ({ x, rowNumbers }) => ({
+    y: takeRows(x, rowNumbers),
+  }));
+  const values = { shape: ['n', width], dtype: 'float32' } as const;
+  const put = trace('put', { x, rowNumbers, values }, ({ x, rowNumbers, values }) => ({
+    y: putRows(x, rowNumbers, values),
+  }));
+  await using program = await backend.compile({ take, put }, noiseWeights([]));
+  const outside = { x: rows(2), rowNumbers: int32([1], 9) };
+  await expect(program.run('take', outside)).rejects.toThrow('failed while running "take"');
+  await expect(program.run('put', { ...outside, values: rows(1) })).rejects.toThrow(
+    'failed while running "put"',
+  );
+});
+
+test('an empty input gives an empty result', async () => {
+  await using program = await backend.compile({ short }, weights);
+  expectClose(await finish(program.run('short', { x: rows(0) })), rows(0), 0, 'no rows');
+});
+
+async function finish(running: Promise<Outputs>): Promise<HostTensor> {
+  const { y } = await running;
+  using output = y!;
+  return await output.read();
+}
+
+function row(tensor: HostTensor, index: number): HostTensor {
+  const size = tensor.shape[1]!;
+  return {
+    ...tensor,
+    shape: [1, size],
+    data: tensor.data.slice(index * size, (index + 1) * size),
+  };
+}

@@ -1,0 +1,161 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  type Graph,
+  type HostTensor,
+  linear,
+  memoryWeights,
+  referenceBackend,
+  trace,
+  transpose,
+  type Weight,
+  type WeightSource,
+} from '@lingbi/core';
+import { expectClose, noiseWeights, randomFloats } from '@lingbi/core/testing';
+import { afterAll, describe, expect, test } from 'vitest';
+import { onnx } from './backend.ts';
+import { WeightBytesError } from './errors.ts';
+
+const backend = onnx({ threads: 1 });
+const folder = mkdtempSync(path.join(tmpdir(), 'lingbi-weights-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const [out, width] = [24, 64];
+const w = { name: 'w', shape: [out, width] } as const;
+const x = { shape: ['rows', width], dtype: 'float32' } as const;
+const graph = trace('map', { x }, ({ x }) => ({ y: linear(x, w) }));
+const rows = randomFloats('rows', [5, width]);
+const numbers = randomFloats('w', [out, width]).data as Float32Array;
+
+describe('byte ranges of files', () => {
+  /** The numbers of `w` somewhere inside a file; whoever reads them instead of binding fails. */
+  function inFile(name: string, offset: number, cutOff = 0): WeightSource {
+    const file = path.join(folder, name);
+    const bytes = Buffer.concat([Buffer.alloc(offset, 0x5a), Buffer.from(numbers.buffer)]);
+    writeFileSync(file, bytes.subarray(0, bytes.length - cutOff));
+    return {
+      has: () => true,
+      describe: () => ({
+        shape: [out, width],
+        encoding: { kind: 'dense', dtype: 'float32' },
+        at: { file, offset, length: numbers.byteLength },
+      }),
+      read: async () => new Uint8Array(numbers.buffer),
+    };
+  }
+
+  test.skipIf(process.platform === 'win32')('are bound where they stand', async () => {
+    const source = { ...inFile('bound', 4100), read: () => Promise.reject(new Error('was read')) };
+    expectClose(await runOnce(graph, source), await expected(graph), 1e-5, 'bound');
+  });
+
+  test('that begin between two numbers are read instead', async () => {
+    expectClose(await runOnce(graph, inFile('odd', 4101)), await expected(graph), 1e-5, 'odd');
+  });
+
+  test.skipIf(process.platform === 'win32')('beyond the end of the file are refused', async () => {
+    const compiled = backend.compile({ graph }, inFile('short', 64, 8));
+    await expect(compiled).rejects.toThrow(WeightBytesError);
+    await expect(backend.compile({ graph }, inFile('short', 64, 8))).rejects.toThrow(
+      'Cannot bind w: it ends at byte 6208',
+    );
+  });
+});
+
+test('a weight that the model folds before it runs is folded with its true numbers', async () => {
+  const square = { name: 'square', shape: [4, 4] } as const;
+  const input = { shape: [4, 4], dtype: 'float32' } as const;
+  const folded = trace('folded', { x: input }, ({ x }) => ({
+    y: linear(transpose(x, [1, 0]), square),
+  }));
+  const source = noiseWeights([square]);
+  const given = randomFloats('given', [4, 4]);
+  await using program = await backend.compile({ folded }, source);
+  await using reference = await referenceBackend.compile({ folded }, source);
+  const found = await (await program.run('folded', { x: given }))['y']!.read();
+  const wanted = await (await reference.run('folded', { x: given }))['y']!.read();
+  expectClose(found, wanted, 1e-5, 'folded');
+});
+
+test('a source whose bytes do not fit its description is refused', async () => {
+  const source: WeightSource = {
+    has: () => true,
+    describe: () => ({ shape: [out, width], encoding: { kind: 'dense', dtype: 'float32' } }),
+    read: async () => new Uint8Array(16),
+  };
+  await expect(backend.compile({ graph }, source)).rejects.toThrow(
+    'Cannot bind w: [24, 64] takes 6144 bytes, but there are 16',
+  );
+});
+
+describe.each([4, 8] as const)('weights in blocks of %i bits', (bits) => {
+  const blockSize = 32;
+  const blocks = width / blockSize;
+  const bias: Weight = { name: 'bias', shape: [out] };
+  const biased = trace('biased', { x }, ({ x }) => ({ y: linear(x, w, bias) }));
+
+  /** Random blocks, and the plain numbers that they stand for. */
+  function quantised(hasZeroPoints: boolean) {
+    const values = Uint8Array.from({ length: (out * width * bits) / 8 }, (_, i) => (i * 89) % 251);
+    const scales = (randomFloats('scales', [out, blocks]).data as Float32Array).map(
+      (scale) => 0.02 + Math.abs(scale) / 50,
+    );
+    const zeroBytes = Math.ceil((blocks * bits) / 8);
+    const zeroPoints = Uint8Array.from({ length: out * zeroBytes }, (_, i) => (i * 37) % 256);
+    const plain = new Float32Array(out * width);
+    for (const i of plain.keys()) {
+      const [row, column] = [Math.floor(i / width), i % width];
+      const block = Math.floor(column / blockSize);
+      const zero = hasZeroPoints
+        ? pick(zeroPoints.subarray(row * zeroBytes), block, bits)
+        : 1 << (bits - 1);
+      plain[i] = (pick(values, i, bits) - zero) * scales[row * blocks + block]!;
+    }
+    const parts = { values, scales: new Uint8Array(scales.buffer), zeroPoints };
+    const source: WeightSource = {
+      has: () => true,
+      describe: ({ length }) =>
+        length === 1
+          ? { shape: [out, width], encoding: { kind: 'blocks', bits, blockSize } }
+          : { shape: [out], encoding: { kind: 'dense', dtype: 'float32' } },
+      async read(name, part = 'values') {
+        if (name === 'bias') return new Uint8Array(biasNumbers.buffer);
+        return part === 'zeroPoints' && !hasZeroPoints ? new Uint8Array(0) : parts[part];
+      },
+    };
+    return { source, plain };
+  }
+  const biasNumbers = randomFloats('bias', [out]).data as Float32Array;
+
+  test.each([false, true])('multiply as their plain numbers (zero points: %s)', async (zeros) => {
+    const { source, plain } = quantised(zeros);
+    const dense = memoryWeights(
+      new Map([
+        ['w', { shape: [out, width], data: plain }],
+        ['bias', { shape: [out], data: biasNumbers }],
+      ]),
+    );
+    const wanted = await runOnce(biased, dense);
+    const exact = onnx({ threads: 1, accuracyLevel: 1 });
+    expectClose(await runOnce(biased, source, exact), wanted, 1e-5, 'in float32');
+    expectClose(await runOnce(biased, source), wanted, 1e-2, 'activations in int8');
+  });
+});
+
+function pick(bytes: Uint8Array, index: number, bits: 4 | 8): number {
+  if (bits === 8) return bytes[index]!;
+  const byte = bytes[index >> 1]!;
+  return index % 2 === 0 ? byte & 15 : byte >> 4;
+}
+
+async function runOnce(graph: Graph, source: WeightSource, chosen = backend): Promise<HostTensor> {
+  await using program = await chosen.compile({ graph }, source);
+  const { y } = await program.run('graph', { x: rows });
+  return await y!.read();
+}
+
+function expected(graph: Graph): Promise<HostTensor> {
+  const source = memoryWeights(new Map([['w', { shape: [out, width], data: numbers }]]));
+  return runOnce(graph, source, referenceBackend);
+}
