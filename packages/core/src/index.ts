@@ -59,6 +59,7 @@ export type {
 export { isWeight } from './graph/graph.ts';
 export { printGraph } from './graph/print-graph.ts';
 export { type InputSpec, inScope, record, trace } from './graph/trace.ts';
+export type { TowerConfig } from './models/clip/tower.ts';
 export {
   inverseFrequencies,
   type RotaryAngles,
@@ -70,7 +71,12 @@ export {
   thetaAt,
 } from './models/internlm2/rotary.ts';
 export type { TiledImage } from './models/tiled-image.ts';
-export { type AdapterName, readConfig, type XComposerConfig } from './models/xcomposer/config.ts';
+export {
+  type AdapterName,
+  readConfig,
+  type VisionConfig,
+  type XComposerConfig,
+} from './models/xcomposer/config.ts';
 export { ConfigError } from './models/xcomposer/config-fields.ts';
 export type { GraphName, XComposerGraphs } from './models/xcomposer/graphs.ts';
 export { type Grid, imageTokens } from './models/xcomposer/image-rows.ts';
@@ -88,6 +94,7 @@ export type { Checkpoint } from './weights/checkpoint.ts';
 export { memoryWeights } from './weights/memory-weights.ts';
 export { openCheckpoint } from './weights/open-checkpoint.ts';
 export { readFloat32 } from './weights/read-float32.ts';
+export { writeSafetensors } from './weights/safetensors/write-safetensors.ts';
 export { toFloat32 } from './weights/to-float32.ts';
 export { checkpointWeights } from './weights/weight-map.ts';
 export type {

@@ -38,8 +38,8 @@ export async function compareChat(
   findings: Findings,
 ): Promise<void> {
   const { golden, tensors, file } = loaded;
-  const { tower } = model.xcomposer.config;
-  const pictures = await comparePictures({ golden, file, data, tensors, tower }, findings);
+  const { xcomposer } = model;
+  const pictures = await comparePictures({ golden, file, data, tensors, xcomposer }, findings);
   const prompt = preparePrompt(model.tokenizer, pictures, promptRequest(golden));
   comparePrompt(prompt, golden, findings);
   await compareRows(model.xcomposer, pictures, loaded, tolerance, findings);

@@ -1,5 +1,6 @@
 /** Pictures of a case, from the file to the tiles, each step compared with the recording. */
 import { createHash } from 'node:crypto';
+import type { XComposer } from '@lingbi/core';
 import {
   createResizer,
   type Picture,
@@ -20,16 +21,18 @@ export interface PictureContext {
   /** Where the case's images are looked up. */
   readonly data: string;
   readonly tensors: GoldenTensors;
-  readonly tower: { readonly tileSize: number; readonly patchSize: number };
+  readonly xcomposer: XComposer;
 }
 
 export async function comparePictures(
-  { golden, file, data, tensors, tower }: PictureContext,
+  { golden, file, data, tensors, xcomposer }: PictureContext,
   findings: Findings,
 ): Promise<readonly TiledPicture[]> {
   const images = golden.inputs.images ?? [];
+  if (images.length === 0) return [];
+  const { tileSize, patchSize } = xcomposer.tower;
   const hdNum = images.length > 1 ? presets.severalPictures.hdNum : golden.inputs.hd_num;
-  const preset = { ...presets.chat, ...tower, hdNum };
+  const preset = { ...presets.chat, tileSize, patchSize, hdNum };
   const resizer = createResizer();
   const tiled: TiledPicture[] = [];
   for (const [index, image] of images.entries()) {

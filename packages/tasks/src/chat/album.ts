@@ -1,4 +1,4 @@
-import type { XComposerConfig } from '@lingbi/core';
+import type { XComposer } from '@lingbi/core';
 import {
   chatPreset,
   createResizer,
@@ -15,7 +15,7 @@ export interface Album {
 }
 
 /** Tiles are as large as the checkpoint's tower reads them; `hdNum` overrides the reference's rule. */
-export function createAlbum(tower: XComposerConfig['tower'], hdNum?: number): Album {
+export function createAlbum(xcomposer: XComposer, hdNum?: number): Album {
   const resizer = createResizer();
   const known = new WeakMap<Picture, { hdNum: number; tiled: TiledPicture }>();
   const tile = (picture: Picture, preset: HdPreset): TiledPicture => {
@@ -27,8 +27,9 @@ export function createAlbum(tower: XComposerConfig['tower'], hdNum?: number): Al
   };
   return {
     tile(pictures) {
+      if (pictures.length === 0) return [];
       const rule = chatPreset(pictures.length);
-      const { tileSize, patchSize } = tower;
+      const { tileSize, patchSize } = xcomposer.tower;
       const preset = { ...rule, tileSize, patchSize, hdNum: hdNum ?? rule.hdNum };
       return pictures.map((picture) => tile(picture, preset));
     },

@@ -58,7 +58,7 @@ export class Chat implements AsyncDisposable {
     requireKnownOptions('chat', options, chatOptions);
     this.#model = model;
     this.#options = options;
-    this.#album = createAlbum(model.xcomposer.config.tower, options.hdNum);
+    this.#album = createAlbum(model.xcomposer, options.hdNum);
     this.#history = options.history ?? [];
   }
 

@@ -18,16 +18,20 @@ export type AdapterName = 'base' | 'web' | 'write';
 export interface XComposerConfig {
   readonly decoder: DecoderConfig;
   readonly rotary: RotaryConfig;
-  readonly tower: TowerConfig;
   /** Width of the MLP between gate and down projection. */
   readonly mlpSize: number;
-  readonly towerMlpSize: number;
-  readonly projectorSize: number;
+  /** Absent from checkpoints that read only text, such as InternLM2 itself. */
+  readonly vision?: VisionConfig;
   /** Factor of the partial LoRA on image tokens, alpha / rank. */
   readonly imageLoraFactor: number;
   /** Adapters whose tensors the checkpoint holds; `base` is always there. */
   readonly adapters: readonly AdapterName[];
-  readonly endTokens: readonly number[];
+}
+
+export interface VisionConfig {
+  readonly tower: TowerConfig;
+  readonly mlpSize: number;
+  readonly projectorSize: number;
 }
 
 /**
@@ -39,13 +43,18 @@ export function readConfig(json: unknown, tensors: TensorShapes): XComposerConfi
   return {
     decoder,
     rotary: readRotary(fields, decoder.headDim),
-    tower: readTower(fields, tensors),
     mlpSize: tensors.describe(decoderLayerName(0, 'feed_forward.w1')).shape[0]!,
-    towerMlpSize: tensors.describe(towerLayerName(0, 'mlp.fc1.weight')).shape[0]!,
-    projectorSize: tensors.describe(names.projector[0]).shape[0]!,
+    ...(tensors.has(names.patches) && { vision: readVision(fields, tensors) }),
     imageLoraFactor: readImageLoraFactor(fields, tensors),
     adapters: readAdapters(tensors),
-    endTokens: [optionalField(fields, 'eos_token_id', 'number') ?? 2],
+  };
+}
+
+function readVision(fields: ConfigFields, tensors: TensorShapes): VisionConfig {
+  return {
+    tower: readTower(fields, tensors),
+    mlpSize: tensors.describe(towerLayerName(0, 'mlp.fc1.weight')).shape[0]!,
+    projectorSize: tensors.describe(names.projector[0]).shape[0]!,
   };
 }
 

@@ -3,8 +3,8 @@ import type { Graph, Tensor } from '../../graph/graph.ts';
 import { inScope, trace } from '../../graph/trace.ts';
 import { activate, linear, reshape, transpose } from '../../ops/index.ts';
 import { type TowerConfig, tower } from '../clip/tower.ts';
-import { decoder, tokenEmbedding } from '../internlm2/decoder.ts';
-import type { AdapterName, TensorShapes, XComposerConfig } from './config.ts';
+import { type DecoderConfig, decoder, tokenEmbedding } from '../internlm2/decoder.ts';
+import type { AdapterName, TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 import {
   decoderPlaces,
   embeddingPlace,
@@ -37,28 +37,35 @@ export function xcomposerGraphs(config: XComposerConfig, shapes: TensorShapes): 
     ];
   });
   return {
-    vision: visionGraph(config),
-    project: projectGraph(config),
+    ...(config.vision && visionGraphs(config.vision, config.decoder)),
     embed: tokenEmbedding(embeddingPlace(config)),
     ...Object.fromEntries(decoders),
   } as XComposerGraphs;
 }
 
+function visionGraphs(
+  vision: VisionConfig,
+  decoder: DecoderConfig,
+): Pick<XComposerGraphs, 'vision' | 'project'> {
+  return { vision: visionGraph(vision, decoder), project: projectGraph(vision, decoder) };
+}
+
 /** One tile: `pixels` [3, tileSize, tileSize] → `rows` [cells, hiddenSize], a row for 2 × 2 patches. */
-function visionGraph(config: XComposerConfig): Graph {
-  const { tileSize } = config.tower;
+function visionGraph(vision: VisionConfig, decoder: DecoderConfig): Graph {
+  const { tileSize } = vision.tower;
   const inputs = { pixels: { shape: [3, tileSize, tileSize], dtype: 'float32' } } as const;
   return trace('vision', inputs, ({ pixels }) => {
-    const features = tower(pixels, towerPlaces(config), config.tower);
-    return { rows: project(mergePatches(features, config.tower), projectorPlaces(config)) };
+    const features = tower(pixels, towerPlaces(vision), vision.tower);
+    const cells = mergePatches(features, vision.tower);
+    return { rows: project(cells, projectorPlaces(vision, decoder)) };
   });
 }
 
 /** Separators pass through the projector like any cell: `cells` [cells, 4 · hidden] → `rows`. */
-function projectGraph(config: XComposerConfig): Graph {
-  const shape = ['cells', 4 * config.tower.hiddenSize];
+function projectGraph(vision: VisionConfig, decoder: DecoderConfig): Graph {
+  const shape = ['cells', 4 * vision.tower.hiddenSize];
   return trace('project', { cells: { shape, dtype: 'float32' } }, ({ cells }) => ({
-    rows: project(cells, projectorPlaces(config)),
+    rows: project(cells, projectorPlaces(vision, decoder)),
   }));
 }
 

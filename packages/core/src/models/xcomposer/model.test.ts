@@ -38,7 +38,7 @@ test('sizes come from the configuration and the shapes of the tensors', async ()
       headDim: 16,
       vocabularySize: 92544,
     },
-    tower: { tileSize: 560, patchSize: 14, hiddenSize: 16, layers: 3, heads: 2 },
+    vision: { tower: { tileSize: 560, patchSize: 14, hiddenSize: 16, layers: 3, heads: 2 } },
     rotary: { theta: 1e6, scaling: { kind: 'dynamic', factor: 2, trainedLength: 32768 } },
     adapters: ['base', 'web', 'write'],
     imageLoraFactor: 1,

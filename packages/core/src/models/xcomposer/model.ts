@@ -13,6 +13,7 @@ import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { readFloat32 } from '../../weights/read-float32.ts';
 import { checkpointWeights } from '../../weights/weight-map.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
+import type { TowerConfig } from '../clip/tower.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
 import { type AdapterName, readConfig, type XComposerConfig } from './config.ts';
@@ -62,7 +63,7 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     const config = readConfig(options.config, checkpoint);
     const weights = checkpointWeights(checkpoint, weightMap(config, checkpoint));
     const program = await compileGraphs(config, weights, options);
-    const separators = await projectSeparators(program, weights);
+    const separators = config.vision && (await projectSeparators(program, weights));
     const rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
     return new XComposer(config, program, checkpoint, separators, rotary);
   } catch (error) {
@@ -102,18 +103,13 @@ async function projectSeparators(
 }
 
 export class XComposer implements AsyncDisposable {
-  /** How many cells a tile is wide: each stands for two patches by two. */
-  readonly cellsPerSide: number;
-
   constructor(
     readonly config: XComposerConfig,
     readonly program: Program<GraphName>,
     readonly checkpoint: AsyncDisposable,
-    readonly separators: HostTensor,
+    readonly separators: HostTensor | undefined,
     readonly rotary: RotaryPositions,
-  ) {
-    this.cellsPerSide = config.tower.tileSize / config.tower.patchSize / 2;
-  }
+  ) {}
 
   /** What the model really runs on, for people. */
   get device(): string {
@@ -122,6 +118,23 @@ export class XComposer implements AsyncDisposable {
 
   get adapters(): readonly AdapterName[] {
     return this.config.adapters;
+  }
+
+  /**
+   * Sizes of the vision tower.
+   *
+   * @throws UnsupportedError when the checkpoint reads only text.
+   */
+  get tower(): TowerConfig {
+    if (this.config.vision) return this.config.vision.tower;
+    throw new UnsupportedError(
+      'This checkpoint reads only text: it holds no vision tower. Open one of InternLM-XComposer to show it pictures',
+    );
+  }
+
+  /** How many cells a tile is wide: each stands for two patches by two. */
+  get cellsPerSide(): number {
+    return this.tower.tileSize / this.tower.patchSize / 2;
   }
 
   /** How many prompt positions a picture of this grid takes. */
@@ -143,7 +156,7 @@ export class XComposer implements AsyncDisposable {
     const layout = imageLayout(image.grid, this.cellsPerSide);
     const width = this.config.decoder.hiddenSize;
     const data = new Float32Array(layout.length * width);
-    placeSeparators(data, this.separators, layout);
+    placeSeparators(data, this.separators!, layout);
     place(data, await this.#encodeTile(image.globalView(), signal), layout.globalView());
     for (let row = 0; row < image.grid.rows; row++) {
       for (let column = 0; column < image.grid.columns; column++) {
@@ -190,7 +203,7 @@ export class XComposer implements AsyncDisposable {
   }
 
   async #encodeTile(pixels: Float32Array, signal?: AbortSignal): Promise<HostTensor> {
-    const { tileSize } = this.config.tower;
+    const { tileSize } = this.tower;
     const input = { dtype: 'float32', shape: [3, tileSize, tileSize], data: pixels } as const;
     const { rows } = await this.program.run('vision', { pixels: input }, signal && { signal });
     return readOnce(rows!);

@@ -2,8 +2,8 @@
 import type { Weight } from '../../graph/graph.ts';
 import type { Affine, TowerLayerWeights, TowerWeights } from '../clip/tower.ts';
 import type { AdaptedLinear, Lora } from '../internlm2/adapted-linear.ts';
-import type { DecoderLayerWeights, DecoderWeights } from '../internlm2/decoder.ts';
-import type { TensorShapes, XComposerConfig } from './config.ts';
+import type { DecoderConfig, DecoderLayerWeights, DecoderWeights } from '../internlm2/decoder.ts';
+import type { TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 import type { LoraName } from './weight-map.ts';
 
 export interface ProjectorWeights {
@@ -31,7 +31,7 @@ export function embeddingPlace({ decoder }: XComposerConfig): Weight {
   return place('embed', decoder.vocabularySize, decoder.hiddenSize);
 }
 
-export function towerPlaces({ tower, towerMlpSize }: XComposerConfig): TowerWeights {
+export function towerPlaces({ tower, mlpSize }: VisionConfig): TowerWeights {
   const { hiddenSize, patchSize, tileSize, layers } = tower;
   const patches = (tileSize / patchSize) ** 2;
   return {
@@ -40,13 +40,16 @@ export function towerPlaces({ tower, towerMlpSize }: XComposerConfig): TowerWeig
     positions: place('tower.positions', 1 + patches, hiddenSize),
     preNorm: affinePlace('tower.preNorm', hiddenSize),
     layers: Array.from({ length: layers }, (_, layer) =>
-      towerLayerPlaces(`tower.${layer}`, hiddenSize, towerMlpSize),
+      towerLayerPlaces(`tower.${layer}`, hiddenSize, mlpSize),
     ),
   };
 }
 
-export function projectorPlaces(config: XComposerConfig): ProjectorWeights {
-  const { decoder, tower, projectorSize } = config;
+/** Cells come in, rows as wide as the decoder go out. */
+export function projectorPlaces(
+  { tower, projectorSize }: VisionConfig,
+  decoder: DecoderConfig,
+): ProjectorWeights {
   return {
     first: affinePlace('projector.0', projectorSize, 4 * tower.hiddenSize),
     second: affinePlace('projector.1', decoder.hiddenSize, projectorSize),

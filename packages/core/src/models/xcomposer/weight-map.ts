@@ -1,7 +1,8 @@
 /** Our parameter names, and how to make each from the checkpoint's tensors. */
 import type { WeightExpression, WeightMap } from '../../weights/weight-expression.ts';
+import type { TowerConfig } from '../clip/tower.ts';
 import { decoderLayerName, names, towerLayerName } from './checkpoint-names.ts';
-import type { TensorShapes, XComposerConfig } from './config.ts';
+import type { TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 
 /** The five linears of a decoder layer that carry adapters: our name and the checkpoint's. */
 export const adaptedLinears = {
@@ -33,17 +34,23 @@ const towerLinears = {
 } as const;
 
 export function weightMap(config: XComposerConfig, tensors: TensorShapes): WeightMap {
-  const { hiddenSize } = config.tower;
   return {
     embed: { from: names.embeddings },
     norm: { from: names.norm },
     head: { from: names.head },
     ...decoderLayers(config, tensors),
+    ...(config.vision && visionMap(config.vision)),
+  };
+}
+
+function visionMap({ tower }: VisionConfig): WeightMap {
+  const { hiddenSize } = tower;
+  return {
     'tower.patches': { from: names.patches },
     'tower.classToken': { reshape: { from: names.classToken }, shape: [1, hiddenSize] },
     'tower.positions': { from: names.positions },
     ...affine('tower.preNorm', names.preNorm),
-    ...towerLayers(config),
+    ...towerLayers(tower),
     'projector.0': { from: names.projector[0] },
     'projector.0.bias': { from: names.projectorBias[0] },
     'projector.1': { from: names.projector[1] },
@@ -78,7 +85,7 @@ function decoderLayers(config: XComposerConfig, tensors: TensorShapes): WeightMa
   return map;
 }
 
-function towerLayers({ tower }: XComposerConfig): WeightMap {
+function towerLayers(tower: TowerConfig): WeightMap {
   const map: Record<string, WeightExpression> = {};
   for (let layer = 0; layer < tower.layers; layer++) {
     for (const [ours, theirs] of Object.entries(towerLinears)) {
