@@ -90,13 +90,29 @@ export {
 export * from './ops/index.ts';
 export { referenceBackend } from './reference/reference-backend.ts';
 export { relativeError } from './testing/relative-error.ts';
-export type { Checkpoint } from './weights/checkpoint.ts';
-export { memoryWeights } from './weights/memory-weights.ts';
-export { openCheckpoint } from './weights/open-checkpoint.ts';
+export type { Checkpoint, StoredTensor } from './weights/checkpoint.ts';
+export {
+  CheckpointError,
+  type CheckpointFault,
+  MissingWeightError,
+  WeightMapError,
+} from './weights/errors.ts';
+export { type CheckpointLimits, DEFAULT_LIMITS } from './weights/limits.ts';
+export { type MemoryWeight, memoryWeights } from './weights/memory-weights.ts';
+export { type OpenCheckpointOptions, openCheckpoint } from './weights/open-checkpoint.ts';
 export { readFloat32 } from './weights/read-float32.ts';
-export { writeSafetensors } from './weights/safetensors/write-safetensors.ts';
+export {
+  type TensorToWrite,
+  type WriteSafetensorsOptions,
+  writeSafetensors,
+} from './weights/safetensors/write-safetensors.ts';
 export { toFloat32 } from './weights/to-float32.ts';
-export { checkpointWeights } from './weights/weight-map.ts';
+export {
+  checkpointWeights,
+  type RegroupHeads,
+  type WeightExpression,
+  type WeightMap,
+} from './weights/weight-map.ts';
 export type {
   Encoding,
   FileRange,

@@ -1,4 +1,5 @@
 /** Recorded cases as files hold them: `<id>.json` and, beside it, `<id>.safetensors`. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type AdapterName, openCheckpoint, toFloat32 } from '@lingbi/core';
@@ -99,13 +100,22 @@ export async function loadCase(file: string): Promise<LoadedCase> {
   return { golden: { ...golden, id: golden.id ?? file }, file, tensors: await openTensors(file) };
 }
 
+const noTensors: GoldenTensors = {
+  has: () => false,
+  read: async () => undefined,
+  [Symbol.asyncDispose]: async () => {},
+};
+
 /** `./x` stands beside the case, everything else under the data folder. */
 export function imagePath(image: string, caseFile: string, data: string): string {
   return image.startsWith('./') ? resolve(dirname(caseFile), image) : join(data, image);
 }
 
+/** A case recorded without numbers is compared by its ids alone. */
 async function openTensors(file: string): Promise<GoldenTensors> {
-  const checkpoint = await openCheckpoint(file.replace(/\.json$/, '.safetensors'));
+  const path = file.replace(/\.json$/, '.safetensors');
+  if (!existsSync(path)) return noTensors;
+  const checkpoint = await openCheckpoint(path);
   return {
     has: (name) => checkpoint.has(name),
     async read(name) {
