@@ -4,10 +4,11 @@ import type { Engine } from './engines/engine.ts';
 import { onEngine } from './engines/on-engine.ts';
 import { kernelsFor } from './kernels/kernels.ts';
 import { isPast, isTensor, type Value } from './value.ts';
+import type { WeightFormat } from './weights/format.ts';
 import { loadWeight } from './weights/load-weight.ts';
 
 /** Everything `kernelBackend` needs to run graphs on an engine. */
-export function kernelTable(engine: Engine): KernelTable<Value> {
+export function kernelTable(engine: Engine, weights: WeightFormat): KernelTable<Value> {
   const { tf, report } = engine;
   return {
     name: 'tfjs',
@@ -24,7 +25,7 @@ export function kernelTable(engine: Engine): KernelTable<Value> {
       return onEngine(engine, () => tf.keep(tf.clone(value as Tensor)));
     },
     dispose: (value) => value.dispose(),
-    loadWeight: (...weight) => loadWeight(engine, ...weight),
+    loadWeight: (...weight) => loadWeight(engine, weights, ...weight),
   };
 
   /** Some engines keep the array they are given, so they get one of their own. */

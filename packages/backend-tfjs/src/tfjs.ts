@@ -1,7 +1,9 @@
-import { type Backend, kernelBackend } from '@lingbi/core';
+import { type Backend, type Graph, kernelBackend, UnsupportedError } from '@lingbi/core';
 import type { EngineName, EngineReport, TensorFlow } from './engines/engine.ts';
 import { openEngine } from './engines/open-engine.ts';
 import { kernelTable } from './kernel-table.ts';
+import { checkLimits } from './memory/check-limits.ts';
+import type { WeightFormat } from './weights/format.ts';
 
 export interface TfjsOptions {
   /** Default: the fastest of tensorflow, wasm and cpu that is installed. */
@@ -13,6 +15,11 @@ export interface TfjsOptions {
    * LINGBI_TFJS_BINDING, else the one that tfjs-node-gpu or tfjs-node has installed.
    */
   readonly binding?: string;
+  /**
+   * How matrices are kept. Default: `float32`. Smaller formats need the `tensorflow` engine: they
+   * halve, quarter or eighth the memory of the linears, see the README for what they cost.
+   */
+  readonly weights?: WeightFormat;
 }
 
 export interface TfjsBackend extends Backend {
@@ -27,19 +34,37 @@ export interface TfjsBackend extends Backend {
  * own only while one of its kernels runs. A process that has chosen none gets this one.
  */
 export function tfjs(options: TfjsOptions = {}): TfjsBackend {
-  const { engine = 'auto', tf, binding = process.env['LINGBI_TFJS_BINDING'] } = options;
+  const { engine = 'auto', tf, weights: format = 'float32' } = options;
+  const binding = options.binding ?? process.env['LINGBI_TFJS_BINDING'];
   const open = once(async () => {
     const opened = await openEngine({ engine, tf, binding });
-    return { engine: opened, backend: kernelBackend(kernelTable(opened)) };
+    requireFormat(opened.name, format);
+    return { engine: opened, backend: kernelBackend(kernelTable(opened, format)) };
   });
   return {
     name: engine === 'auto' ? 'tfjs' : `tfjs (${engine})`,
     engine: async () => (await open()).engine.report,
     compile: async (graphs, weights, compileOptions) => {
-      const { backend } = await open();
+      const { engine, backend } = await open();
+      checkLimits(engine.name, Object.values(graphs), eagerGraphs(graphs, compileOptions?.lazy));
       return backend.compile(graphs, weights, compileOptions);
     },
   };
+}
+
+function requireFormat(engine: EngineName, format: WeightFormat): void {
+  if (engine === 'tensorflow' || format === 'float32') return;
+  throw new UnsupportedError(
+    `The TensorFlow.js engine "${engine}" cannot keep weights as ${format}, only as float32. ` +
+      "Leave the option weights out, or use engine 'tensorflow', which needs @tensorflow/tfjs-node",
+  );
+}
+
+function eagerGraphs(
+  graphs: Readonly<Record<string, Graph>>,
+  lazy: readonly string[] = [],
+): Graph[] {
+  return Object.entries(graphs).flatMap(([name, graph]) => (lazy.includes(name) ? [] : [graph]));
 }
 
 /** Remembers what `make` gave; a failure is forgotten, so that the next call tries again. */

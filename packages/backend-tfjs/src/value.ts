@@ -1,9 +1,9 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Past } from './kernels/past.ts';
-import type { Matrix } from './weights/matrix.ts';
+import type { Matrix, Table } from './weights/matrix.ts';
 
-/** What the kernels hand to each other: tensors, and two things only one kernel can read. */
-export type Value = Tensor | Matrix | Past;
+/** What the kernels hand to each other: tensors, and things that only one kernel can read. */
+export type Value = Tensor | Matrix | Table | Past;
 
 export function isTensor(value: Value): value is Tensor {
   return 'dataId' in value;
@@ -11,6 +11,10 @@ export function isTensor(value: Value): value is Tensor {
 
 export function isMatrix(value: Value): value is Matrix {
   return 'multiply' in value;
+}
+
+export function isTable(value: Value): value is Table {
+  return 'pick' in value;
 }
 
 export function isPast(value: Value): value is Past {

@@ -13,7 +13,7 @@ export type TensorFlow = typeof import('@tensorflow/tfjs');
 /** Which engine runs, and why this one. */
 export interface EngineReport {
   readonly engine: EngineName;
-  /** What it runs on, for people: `'wasm: SIMD, 1 thread'`. */
+  /** What it runs on, for people: `'TensorFlow.js on WebAssembly, 1 thread'`. */
   readonly device: string;
   /** Why it was taken: it was asked for, or what stood before it could not be had. */
   readonly reason: string;

@@ -50,8 +50,12 @@ async function register(
   }
 }
 
-/** `findBackend` starts an engine without activating it; wasm and webgpu take a moment. */
+/**
+ * `findBackend` starts an engine without activating it; wasm and webgpu take a moment. A process
+ * without an active engine would start a second instance at its next tensor: it gets this one.
+ */
 async function start(name: EngineName, tf: TensorFlow): Promise<boolean> {
+  if (!tf.getBackend()) return tf.setBackend(name);
   if (tf.findBackend(name)) return true;
   await tf.ready();
   return Boolean(tf.findBackend(name));

@@ -49,8 +49,9 @@ function opened(
   reason: string,
   refused: EngineReport['refused'],
 ): Engine {
-  const report = { engine: name, device: describeDevice(name, tf), reason, refused };
-  return { tf, name, report };
+  const missing = refused.map((each) => ` (no ${each.engine}: ${each.because})`).join('');
+  const device = describeDevice(name, tf) + missing;
+  return { tf, name, report: { engine: name, device, reason, refused } };
 }
 
 async function importTensorFlow(engine: EngineChoice['engine']): Promise<TensorFlow> {

@@ -1,6 +1,7 @@
 import type { Kernel, KernelName, Kernels, OpName } from '@lingbi/core';
 import type { Engine } from '../engines/engine.ts';
 import { onEngine } from '../engines/on-engine.ts';
+import { checkBuffer } from '../memory/check-limits.ts';
 import { isTensor, type Value } from '../value.ts';
 import { attention, selfAttention } from './attention.ts';
 import { activate, add, multiply, scale, swiglu } from './elementwise.ts';
@@ -41,18 +42,23 @@ type Results = Value | readonly Value[];
 export function kernelsFor(engine: Engine): Kernels<Value> {
   const entries = Object.entries(makers).map(([op, make]) => {
     const kernel = make(engine) as AnyKernel; // ranks and dtypes were checked when the graph was traced
-    return [op, tidied(engine, kernel)] as const;
+    return [op, tidied(engine, op, kernel)] as const;
   });
   return Object.fromEntries(entries) as Record<KernelName, AnyKernel>;
 }
 
 /** Results are kept: they outlive any scope that the caller's own code may have open. */
-function tidied(engine: Engine, kernel: AnyKernel): AnyKernel {
+function tidied(engine: Engine, op: string, kernel: AnyKernel): AnyKernel {
   const { tf } = engine;
+  const keep = (result: Value) => {
+    if (!isTensor(result)) return;
+    if (engine.name === 'webgpu') checkBuffer('webgpu', `The result of ${op}`, result.shape);
+    tf.keep(result);
+  };
   return (operands, attributes, context) =>
     onEngine(engine, () => {
       const results = tf.tidy(() => kernel(operands, attributes, context) as never) as Results;
-      for (const result of [results].flat()) if (isTensor(result)) tf.keep(result);
+      for (const result of [results].flat()) keep(result);
       return results;
     });
 }

@@ -13,7 +13,7 @@ export function linear({ tf }: Engine): Kernel<'linear', Value> {
   };
 
   /** A matrix that other operations read as well is a plain tensor, [out, in]. */
-  function multiplied(x: Tensor2D, matrix: Value): Tensor2D {
+  function multiplied(x: Tensor2D, matrix: Value): Tensor {
     if (isMatrix(matrix)) return matrix.multiply(x);
     return tf.matMul(x, matrix as Tensor2D, false, true);
   }

@@ -1,9 +1,15 @@
 import { type Kernel, RunError } from '@lingbi/core';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
 import type { Engine } from '../engines/engine.ts';
+import { isTable, type Value } from '../value.ts';
 
-export function embed(engine: Engine): Kernel<'embed', Tensor> {
-  return ([ids], { table }, { weight }) => pickRows(engine, weight(table), ids!);
+export function embed(engine: Engine): Kernel<'embed', Value> {
+  return ([ids], { table: which }, { weight }) => {
+    const table = weight(which);
+    if (!isTable(table)) return pickRows(engine, table as Tensor, ids as Tensor);
+    checkRows(engine, ids as Tensor, table.shape[0]);
+    return table.pick(ids as Tensor);
+  };
 }
 
 export function takeRows(engine: Engine): Kernel<'takeRows', Tensor> {
@@ -50,7 +56,7 @@ function pickRows(engine: Engine, table: Tensor, ids: Tensor): Tensor {
  * The wasm engine would read beyond the table without a word. Row numbers are few and in reach on
  * every engine but webgpu, where reading them back would stall the device.
  */
-export function checkRows({ name }: Engine, indices: Tensor, rows: number): void {
+function checkRows({ name }: Engine, indices: Tensor, rows: number): void {
   if (name === 'webgpu') return;
   const outside = (indices.dataSync() as Int32Array).find((row) => row < 0 || row >= rows);
   if (outside === undefined) return;

@@ -1,0 +1,57 @@
+import type { Graph, Shape, Weight } from '@lingbi/core';
+import type { Engine, EngineName } from '../engines/engine.ts';
+import { BufferLimitError, EngineMemoryError } from '../errors.ts';
+import { WASM_LIMIT, WEBGPU_BUFFER_LIMIT } from './limits.ts';
+import { weightBytes } from './weight-bytes.ts';
+
+/**
+ * Refuses what the engine would answer with an abort or with wrong numbers; reads nothing.
+ *
+ * @throws EngineMemoryError when the weights of `eager` graphs do not fit wasm's memory.
+ * @throws BufferLimitError when a weight or a result of any graph does not fit a WebGPU buffer.
+ */
+export function checkLimits(
+  engine: EngineName,
+  all: readonly Graph[],
+  eager: readonly Graph[],
+): void {
+  if (engine === 'wasm') checkTotal(engine, eager);
+  if (engine === 'webgpu') for (const graph of all) checkBuffers(engine, graph);
+}
+
+/**
+ * Weights of lazy graphs arrive later, when caches have grown: whether one more still fits. What
+ * tensors take counts twice, since wasm packs nearly all of it.
+ *
+ * @throws EngineMemoryError
+ */
+export function checkRoom({ name, tf }: Engine, { shape }: Weight): void {
+  if (name !== 'wasm') return;
+  const added = shape.reduce((product, length) => product * length, 4);
+  const needed = 2 * (tf.memory().numBytes + added);
+  if (needed > WASM_LIMIT) throw new EngineMemoryError(name, needed, WASM_LIMIT);
+}
+
+function checkTotal(engine: EngineName, graphs: readonly Graph[]): void {
+  const needed = weightBytes(graphs, engine, 'float32');
+  if (needed > WASM_LIMIT) throw new EngineMemoryError(engine, needed, WASM_LIMIT);
+}
+
+function checkBuffers(engine: EngineName, { name, weights, nodes }: Graph): void {
+  for (const weight of weights) checkBuffer(engine, weight.name, weight.shape);
+  for (const { op, outputs, scope } of nodes) {
+    for (const { shape } of outputs) {
+      checkBuffer(engine, `The result of ${op} in ${scope || name}`, shape);
+    }
+  }
+}
+
+/** Lengths that only a run knows count as one: `checkBuffer` is called again on what it makes. */
+export function checkBuffer(engine: EngineName, what: string, shape: Shape): void {
+  const numbers = shape.reduce<number>((product, dim) => {
+    return product * (typeof dim === 'number' ? dim : 1);
+  }, 1);
+  const bytes = numbers * 4;
+  if (bytes <= WEBGPU_BUFFER_LIMIT) return;
+  throw new BufferLimitError(engine, what, bytes, WEBGPU_BUFFER_LIMIT);
+}

@@ -1,0 +1,73 @@
+import { embed, linear, type Shape, trace, type WeightSource } from '@lingbi/core';
+import { expect, test } from 'vitest';
+import { tfjs } from '../tfjs.ts';
+import { checkLimits } from './check-limits.ts';
+import { planMemory } from './plan-memory.ts';
+
+function linearGraph(name: string, out: number, width: number, rows: Shape[0] = 'rows') {
+  return trace(name, { x: { shape: [rows, width], dtype: 'float32' } }, ({ x }) => ({
+    y: linear(x, { name: `${name}.w`, shape: [out, width] }),
+  }));
+}
+
+const GiB = 2 ** 30;
+
+test('wasm refuses weights that would abort the process, before a byte is read', async () => {
+  const graphs = { big: linearGraph('big', 2 ** 15, 2 ** 14) };
+  const unread: WeightSource = {
+    has: () => true,
+    describe: () => ({ shape: [2 ** 15, 2 ** 14], encoding: { kind: 'dense', dtype: 'float32' } }),
+    read: () => Promise.reject(new Error('was read')),
+  };
+  const compiled = tfjs({ engine: 'wasm' }).compile(graphs, unread);
+  await expect(compiled).rejects.toThrow('need 4.0 GiB on the TensorFlow.js engine "wasm"');
+  await expect(compiled).rejects.toMatchObject({ name: 'EngineMemoryError', needed: 4 * GiB });
+});
+
+test('weights of lazy graphs do not count when a model is compiled', () => {
+  const big = linearGraph('big', 2 ** 15, 2 ** 14);
+  expect(() => checkLimits('wasm', [big], [])).not.toThrow();
+  expect(() => checkLimits('wasm', [big], [big])).toThrow('need 4.0 GiB');
+});
+
+test('webgpu refuses a weight or a result beyond its buffers', () => {
+  const fits = linearGraph('fits', 2 ** 13, 2 ** 12);
+  expect(() => checkLimits('webgpu', [fits], [fits])).not.toThrow();
+  const heavy = linearGraph('heavy', 2 ** 13, 2 ** 12 + 1);
+  expect(() => checkLimits('webgpu', [heavy], [])).toThrow('heavy.w takes 128.0 MiB');
+  const wide = linearGraph('wide', 2 ** 10, 4, 2 ** 16);
+  expect(() => checkLimits('webgpu', [wide], [])).toThrow('The result of linear in wide');
+});
+
+test('a plan counts what graphs share once, and what each format takes', () => {
+  const shared = linearGraph('shared', 256, 512);
+  const bytes = (weights: 'float32' | 'bfloat16' | 'int8' | 'int4') =>
+    planMemory([shared, shared], { engine: 'tensorflow', weights }).weights;
+  expect(bytes('float32')).toBe(256 * 512 * 4);
+  expect(bytes('bfloat16')).toBe(256 * 512 * 2);
+  expect(bytes('int8')).toBe(256 * 512 + 256 * 4);
+  expect(bytes('int4')).toBe(256 * 256 + 256 * 4 * 4);
+});
+
+test('a plan says what a limit holds', () => {
+  const table = trace('embed', { ids: { shape: ['tokens'], dtype: 'int32' } }, ({ ids }) => ({
+    rows: embed(ids, { name: 'table', shape: [92544, 4096] }),
+  }));
+  const ask = (limit: number) =>
+    planMemory([table], { engine: 'tensorflow', weights: 'int8', limit });
+  expect(ask(GiB)).toMatchObject({ weights: 92544 * 4096 * 2, cache: 0, fits: true });
+  expect(ask(GiB / 2).fits).toBe(false);
+});
+
+test('a 7B decoder in bfloat16 fits a GPU of 24 GB, in float32 it does not', () => {
+  const layers = Array.from({ length: 32 }, (_, i) => [
+    linearGraph(`${i}.qkv`, 6144, 4096),
+    linearGraph(`${i}.out`, 4096, 4096),
+    linearGraph(`${i}.gate`, 14336, 4096),
+    linearGraph(`${i}.up`, 14336, 4096),
+    linearGraph(`${i}.down`, 4096, 14336),
+  ]).flat();
+  const fits = (weights: 'float32' | 'bfloat16') =>
+    planMemory(layers, { engine: 'tensorflow', weights, limit: 24e9 }).fits;
+  expect([fits('float32'), fits('bfloat16')]).toEqual([false, true]);
+});
