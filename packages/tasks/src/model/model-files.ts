@@ -51,7 +51,8 @@ async function readSmallFile(
       `its ${name} takes ${found.size} bytes, more than the ${limit} such a file may have`,
     );
   }
-  return readFile(path, signal && { signal });
+  signal?.throwIfAborted();
+  return readFile(path);
 }
 
 function parseConfig(model: string, bytes: Uint8Array): unknown {

@@ -1,0 +1,175 @@
+import { fileURLToPath } from 'node:url';
+import { referenceBackend as backend } from '@lingbi/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Model, openModel } from '../model/open-model.ts';
+import type { ChatEvent } from './events.ts';
+
+const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
+
+/** A picture of four pixels. */
+const tinyPicture = {
+  width: 2,
+  height: 2,
+  channels: 3,
+  data: new Uint8Array(12).fill(128),
+} as const;
+
+let model: Model;
+beforeAll(async () => {
+  model = await openModel(micro, { backend });
+});
+afterAll(() => model[Symbol.asyncDispose]());
+
+async function collect(events: AsyncIterable<ChatEvent>): Promise<ChatEvent[]> {
+  const all: ChatEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+describe('an answer', () => {
+  test('comes as progress, tokens with their text, and one end', async () => {
+    await using chat = model.chat();
+    const events = await collect(chat.say('Is the onion blue?'));
+    const types = events.map(({ type }) => type).filter((type, i, all) => type !== all[i - 1]);
+    expect(types[0]).toBe('prompt-progress');
+    expect(types.at(-1)).toBe('end');
+    const texts = events.flatMap((event) => (event.type === 'text' ? [event.text] : []));
+    expect(events.at(-1)).toMatchObject({
+      text: texts.join(''),
+      reason: 'stop',
+      usage: { promptTokens: 15, cachedTokens: 0, imageTokens: 0, newTokens: 8 },
+      warnings: [],
+    });
+  });
+
+  test('ends at the limit', async () => {
+    await using chat = model.chat();
+    const { reason, usage } = await chat.ask('Hello', { maxNewTokens: 3 });
+    expect([reason, usage.newTokens]).toEqual(['length', 3]);
+  });
+
+  test('is picked by the sampler when there is one', async () => {
+    await using chat = model.chat();
+    const [hello, world] = [...model.tokenizer.encode('Hello world')];
+    const sampler = (_: Float32Array, history: readonly number[]) =>
+      [hello!, world!, 92542][history.length]!;
+    expect(await chat.ask('Say it', { sampler })).toMatchObject({
+      text: 'Hello world',
+      reason: 'stop',
+    });
+  });
+
+  test('says what was done to the prompt', async () => {
+    await using chat = model.chat();
+    const { warnings } = await chat.ask('Look at <ImageHere>', { maxNewTokens: 1 });
+    expect(warnings).toMatchObject([{ type: 'placeholders-unused' }]);
+  });
+});
+
+describe('a conversation', () => {
+  test('does not read again what the turns share', async () => {
+    await using chat = model.chat();
+    const first = await chat.ask('Is the onion blue?', { maxNewTokens: 5 });
+    const second = await chat.ask('And the apple?', { maxNewTokens: 5 });
+    expect(first.usage.cachedTokens).toBe(0);
+    expect(second.usage.cachedTokens).toBeGreaterThanOrEqual(first.usage.promptTokens);
+    expect(chat.history).toEqual([
+      { query: 'Is the onion blue?', answer: first.text },
+      { query: 'And the apple?', answer: second.text },
+    ]);
+  });
+
+  test('answers as if the earlier turns had been given as history', async () => {
+    await using live = model.chat();
+    await live.ask('Is the onion blue?', { maxNewTokens: 5 });
+    const continued = model.chat({ history: live.history });
+    await using _ = continued;
+    const options = { maxNewTokens: 8 };
+    const [fresh, reused] = [
+      await continued.ask('And the apple?', options),
+      await live.ask('And the apple?', options),
+    ];
+    expect(reused.text).toBe(fresh.text);
+    expect(reused.usage.cachedTokens).toBeGreaterThan(fresh.usage.cachedTokens);
+  });
+
+  test('grows past the room it was opened with', async () => {
+    await using chat = model.chat();
+    const long = 'one two three four five six seven eight nine ten '.repeat(40);
+    await chat.ask('Hello', { maxNewTokens: 2 });
+    const sampler = (_: Float32Array, history: readonly number[]) => (history.length < 3 ? 334 : 2);
+    const { usage } = await chat.ask(long, { maxNewTokens: 1000, sampler });
+    expect(usage).toMatchObject({ newTokens: 4, cachedTokens: 0 });
+  });
+
+  test('an aborted turn leaves it as it was', async () => {
+    await using chat = model.chat();
+    await chat.ask('Is the onion blue?', { maxNewTokens: 3 });
+    const before = chat.history;
+    const stop = new AbortController();
+    const aborted = (async () => {
+      for await (const event of chat.say('And the apple?', { signal: stop.signal })) {
+        if (event.type === 'token') stop.abort(new Error('enough'));
+      }
+    })();
+    await expect(aborted).rejects.toThrow('enough');
+    expect(chat.history).toBe(before);
+    expect(await chat.ask('And the apple?', { maxNewTokens: 3 })).toMatchObject({
+      reason: 'length',
+    });
+  });
+
+  test('a turn that nobody reads to its end leaves it as it was', async () => {
+    await using chat = model.chat();
+    for await (const event of chat.say('Hello')) if (event.type === 'token') break;
+    expect(chat.history).toEqual([]);
+    await chat.ask('Hello', { maxNewTokens: 2 });
+    expect(chat.history).toHaveLength(1);
+  });
+
+  test('answers one question at a time', async () => {
+    await using chat = model.chat();
+    const first = chat.say('Hello', { maxNewTokens: 2 });
+    await first.next();
+    await expect(chat.ask('And?')).rejects.toThrow('still answering');
+    await first.return(undefined);
+  });
+});
+
+describe('pictures', () => {
+  test('stay in the conversation, and are not read again', async () => {
+    await using chat = model.chat();
+    const first = await chat.ask('What is it?', { images: [tinyPicture], maxNewTokens: 2 });
+    expect(first.usage).toMatchObject({ imageTokens: 841, promptTokens: 855 });
+    const again = await chat.ask('Sure?', { maxNewTokens: 2 });
+    expect(again.usage.imageTokens).toBe(841);
+    expect(again.usage.cachedTokens).toBeGreaterThan(841);
+  }, 60_000);
+
+  test('over the length limit are an error that says what to lower', async () => {
+    await using chat = model.chat({ maxLength: 500 });
+    await expect(chat.ask('What is it?', { images: [tinyPicture] })).rejects.toThrow(/Lower hdNum/);
+  });
+
+  test('that cannot be read are an error, and the conversation goes on', async () => {
+    await using chat = model.chat();
+    const images = [new Uint8Array([1, 2, 3])];
+    await expect(chat.ask('What is it?', { images })).rejects.toThrow();
+    await expect(chat.ask('Hello', { maxNewTokens: 1 })).resolves.toBeTruthy();
+  });
+});
+
+describe('at the door', () => {
+  test('unknown options are errors that list the known ones', async () => {
+    expect(() => model.chat({ hdnum: 9 } as object)).toThrow('chat: unknown option hdnum');
+    await using chat = model.chat();
+    await expect(chat.ask('Hi', { maxTokens: 9 } as object)).rejects.toThrow(
+      'say: unknown option maxTokens. It takes images, maxNewTokens',
+    );
+  });
+
+  test('an adapter that is not there is an error', async () => {
+    await using chat = model.chat({ adapter: 'poem' as 'web' });
+    await expect(chat.ask('Hi')).rejects.toThrow('no "poem" adapter: it offers base, web, write');
+  });
+});

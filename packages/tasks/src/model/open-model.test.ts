@@ -1,0 +1,67 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { referenceBackend as backend } from '@lingbi/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openModel } from './open-model.ts';
+
+const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
+
+describe('openModel()', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lingbi-model-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('says what it runs on and which adapters there are', async () => {
+    await using model = await openModel(micro, { backend });
+    expect(model.device).toBe('CPU, plain loops');
+    expect(model.xcomposer.adapters).toEqual(['base', 'web', 'write']);
+    expect([...model.stopTokens]).toEqual([2, 92542]);
+  });
+
+  test('reports each weight as it comes in', async () => {
+    const seen: number[] = [];
+    const onProgress = ({ loadedWeights }: { loadedWeights: number }) => seen.push(loadedWeights);
+    await using _ = await openModel(micro, { backend, onProgress });
+    expect(seen.length).toBeGreaterThan(100);
+    expect(seen).toEqual(seen.map((_, index) => index + 1));
+  });
+
+  test('stops when aborted', async () => {
+    const signal = AbortSignal.abort(new Error('changed my mind'));
+    await expect(openModel(micro, { backend, signal })).rejects.toThrow('changed my mind');
+  });
+
+  test('an id of the hub says how to fetch the checkpoint', async () => {
+    await expect(openModel('internlm/internlm-xcomposer2d5-7b', { backend })).rejects.toThrow(
+      'huggingface-cli download internlm/internlm-xcomposer2d5-7b --local-dir',
+    );
+  });
+
+  test('a folder that is not there says what to give', async () => {
+    await expect(openModel('/no/such/folder/anywhere', { backend })).rejects.toThrow(
+      'Cannot open the model "/no/such/folder/anywhere": there is no such folder',
+    );
+  });
+
+  test('a checkpoint without its tokenizer names the file', async () => {
+    await cp(join(micro, 'config.json'), join(folder, 'config.json'));
+    await expect(openModel(folder, { backend })).rejects.toThrow('it has no tokenizer.model');
+  });
+
+  test('a damaged configuration is named', async () => {
+    await cp(join(micro, 'tokenizer.model'), join(folder, 'tokenizer.model'));
+    await writeFile(join(folder, 'config.json'), '{ "hidden_size": 64');
+    await expect(openModel(folder, { backend })).rejects.toThrow('its config.json is not JSON');
+  });
+
+  test('an option it does not know is an error', async () => {
+    const options = { backend, device: 'gpu' };
+    await expect(openModel(micro, options)).rejects.toThrow(
+      'openModel: unknown option device. It takes backend, compat, onProgress, signal',
+    );
+  });
+});
