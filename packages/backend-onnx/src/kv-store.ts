@@ -1,4 +1,4 @@
-import type { CacheLayer } from '@lingbi/core';
+import { type CacheLayer, RunError } from '@lingbi/core';
 import type { DeviceMemory } from './device-memory.ts';
 import type { Runtime } from './library.ts';
 import { storedHeadDim } from './lowerings/attention.ts';
@@ -28,7 +28,7 @@ export function hostStore(runtime: Runtime, { layers, capacity, slots }: KvStore
   const slotLength = (layer: CacheLayer) => layer.kvHeads * capacity * storedHeadDim(layer);
   for (const layer of layers) {
     for (const part of kvParts) {
-      buffers.set(`${layer.layer}.${part}`, new Float32Array(slots * slotLength(layer)));
+      buffers.set(`${layer.layer}.${part}`, allocate(slots * slotLength(layer), capacity, slots));
     }
   }
   return {
@@ -58,6 +58,18 @@ export function hostStore(runtime: Runtime, { layers, capacity, slots }: KvStore
       buffers.clear();
     },
   };
+}
+
+function allocate(length: number, capacity: number, slots: number): Float32Array {
+  try {
+    return new Float32Array(length);
+  } catch (cause) {
+    throw new RunError(
+      `createCache: keys or values of one layer take ${((length * 4) / 2 ** 30).toFixed(1)} GiB for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
+        'Ask for less capacity or fewer slots',
+      { cause },
+    );
+  }
 }
 
 /** Each head's tokens stand together, so only those of the copied length move. */

@@ -16,38 +16,50 @@ const backend = onnx({ threads: 1 });
 const width = 1024;
 const w = { name: 'w', shape: [width, width] } as const;
 const x = { shape: ['rows', width], dtype: 'float32' } as const;
-/** Long enough to be interrupted: 40 products of [400, 1024] and [1024, 1024]. */
-const long = trace('long', { x }, ({ x }) => {
-  let y = x;
-  for (let i = 0; i < 40; i++) y = linear(y, w);
-  return { y };
-});
+/** As many products of [rows, 1024] and [1024, 1024], one after the other. */
+const chain = (products: number) =>
+  trace('chain', { x }, ({ x }) => {
+    let y = x;
+    for (let i = 0; i < products; i++) y = linear(y, w);
+    return { y };
+  });
 const short = trace('short', { x }, ({ x }) => ({ y: linear(x, w) }));
 const weights = noiseWeights([w]);
 const rows = (count: number): HostTensor => randomFloats('rows', [count, width], 1e-3);
 
 describe('abort', () => {
-  test('ends a run at work, frees the event loop meanwhile, and leaves the program usable', async () => {
-    await using program = await backend.compile({ long, short }, weights);
+  // Left alone, this run takes half a minute.
+  test('ends a run at work, frees the event loop meanwhile, and leaves the program usable', {
+    timeout: 15_000,
+  }, async () => {
+    await using program = await backend.compile({ long: chain(400), short }, weights);
     const reason = new Error('enough');
     const controller = new AbortController();
-    const started = performance.now();
-    await finish(program.run('long', { x: rows(400) }));
-    const whole = performance.now() - started;
     let turns = 0;
-    const ticking = setInterval(() => turns++, 1);
-    setTimeout(() => controller.abort(reason), whole / 10);
-    const aborted = program.run('long', { x: rows(400) }, { signal: controller.signal });
+    const ticking = setInterval(() => {
+      if (++turns === 20) controller.abort(reason);
+    }, 1);
+    const aborted = program.run('long', { x: rows(2000) }, { signal: controller.signal });
     await expect(aborted).rejects.toBe(reason);
     clearInterval(ticking);
-    expect(turns).toBeGreaterThan(1);
+    expect(turns).toBeGreaterThanOrEqual(20);
     await finish(program.run('short', { x: rows(2) }));
+  });
+
+  test('of a run that waits its turn leaves the one at work alone', async () => {
+    await using program = await backend.compile({ long: chain(10), short }, weights);
+    const controller = new AbortController();
+    const first = finish(program.run('long', { x: rows(20) }));
+    const second = program.run('short', { x: rows(2) }, { signal: controller.signal });
+    controller.abort(new Error('not any more'));
+    await expect(second).rejects.toThrow('not any more');
+    expect((await first).shape).toEqual([20, width]);
   });
 });
 
 describe('dispose', () => {
   test('waits for the run at work', async () => {
-    const program = await backend.compile({ long }, weights);
+    const program = await backend.compile({ long: chain(40) }, weights);
     let finished = false;
     const running = program.run('long', { x: rows(50) }).then(({ y }) => {
       finished = true;
@@ -124,7 +136,7 @@ describe('cache', () => {
     const alone = [];
     for (const slot of [0, 1]) {
       const one = Object.fromEntries(
-        Object.entries(both).map(([key, tensor]) => [key, row(tensor, slot)]),
+        Object.entries(both).map(([key, tensor]) => [key, rowsOf(tensor, slot, 1)]),
       );
       const segments = [{ slot, tokens: 1 }];
       alone.push(...(await finish(program.run('attend', one, { cache: apart, segments }))).data);
@@ -132,6 +144,37 @@ describe('cache', () => {
     const segments = [0, 1].map((slot) => ({ slot, tokens: 1 }));
     const found = await finish(program.run('attend', both, { cache: together, segments }));
     expect([...found.data]).toEqual(alone);
+  });
+
+  test('each of several groups of sequences gets its own rows of the angles', async () => {
+    await using program = await open();
+    using apart = program.createCache({ capacity: 8, slots: 4 });
+    using together = program.createCache({ capacity: 8, slots: 4 });
+    const all = inputs('all', 6);
+    const segments = [
+      { slot: 3, tokens: 3 },
+      { slot: 1, tokens: 2 },
+      { slot: 2, tokens: 1 },
+    ];
+    const alone: number[] = [];
+    for (const [index, start] of [0, 3, 5].entries()) {
+      const segment = segments[index]!;
+      const own = Object.fromEntries(
+        Object.entries(all).map(([key, tensor]) => [key, rowsOf(tensor, start, segment.tokens)]),
+      );
+      const options = { cache: apart, segments: [segment] };
+      alone.push(...(await finish(program.run('attend', own, options))).data);
+    }
+    const found = await finish(program.run('attend', all, { cache: together, segments }));
+    expect([...found.data]).toEqual(alone);
+    for (const slot of [1, 2, 3]) {
+      const next = { segments: [{ slot, tokens: 1 }] };
+      const [one, other] = [
+        await finish(program.run('attend', inputs('next', 1), { cache: apart, ...next })),
+        await finish(program.run('attend', inputs('next', 1), { cache: together, ...next })),
+      ];
+      expect(other.data).toEqual(one.data);
+    }
   });
 
   test('used after it was disposed, it is an error', async () => {
@@ -158,6 +201,7 @@ describe('cache', () => {
     await using program = await open();
     expect(() => program.createCache({ capacity: 0 })).toThrow('capacity must be a whole number');
     expect(() => program.createCache({ capacity: 4, slots: 1.5 })).toThrow('slots must be a whole');
+    expect(() => program.createCache({ capacity: 2 ** 40 })).toThrow('Ask for less capacity');
   });
 
   test('graphs that mean different layers by one number cannot share a cache', async () => {
@@ -199,11 +243,8 @@ async function finish(running: Promise<Outputs>): Promise<HostTensor> {
   return await output.read();
 }
 
-function row(tensor: HostTensor, index: number): HostTensor {
+function rowsOf(tensor: HostTensor, start: number, count: number): HostTensor {
   const size = tensor.shape[1]!;
-  return {
-    ...tensor,
-    shape: [1, size],
-    data: tensor.data.slice(index * size, (index + 1) * size),
-  };
+  const data = tensor.data.slice(start * size, (start + count) * size);
+  return { ...tensor, shape: [count, size], data };
 }

@@ -91,7 +91,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const store = this.#createStore({ layers: this.#layers(), capacity, slots });
     const forget = (cache: OnnxCache) => {
       this.#caches.delete(cache);
-      this.#inTurn(() => this.#unbindAll()).catch(() => {}); // A session that failed holds nothing.
+      void this.#inTurn(() => this.#unbindAll());
     };
     const cache = new OnnxCache(store, capacity, slots, (task) => this.#inTurn(task), forget);
     this.#caches.add(cache);
@@ -221,12 +221,18 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
 
   /** A disposed cache's memory is free only when no session is bound to it any more. */
   async #unbindAll(): Promise<void> {
-    for (const compiled of await Promise.all(this.#compiled.values())) compiled.session.unbind();
+    for (const session of await this.#sessions()) session.unbind();
   }
 
   async #disposeSessions(): Promise<void> {
-    for (const compiled of this.#compiled.values()) (await compiled).session[Symbol.dispose]();
+    for (const session of await this.#sessions()) session[Symbol.dispose]();
     this.#compiled.clear();
+  }
+
+  /** Those that came to be. */
+  async #sessions(): Promise<readonly OnnxSession[]> {
+    const settled = await Promise.allSettled(this.#compiled.values());
+    return settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value.session] : []));
   }
 
   #requireOpen(): void {
