@@ -15,6 +15,7 @@ const typescript = ['--import', 'tsx', '--conditions=lingbi:source'];
 const commands = {
   test: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'],
   demo: [process.execPath, ...typescript, 'apps/cli/src/demo.ts'],
+  lingbi: [process.execPath, ...typescript, 'apps/cli/src/main.ts'],
   bench: [process.execPath, ...typescript, 'apps/bench/src/main.ts'],
   // turbo calls pnpm by its name, which npx provides to a machine that has none.
   ok: ['npx', '--yes', packageManager, 'exec', 'node', ...typescript, 'scripts/ok.ts'],

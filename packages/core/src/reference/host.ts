@@ -6,6 +6,7 @@ export interface Floats extends HostTensor {
   readonly data: Float32Array;
 }
 
+/** float32 numbers under a shape: those given, or zeros. */
 export function floats(shape: readonly number[], data?: Float32Array): Floats {
   const size = count(shape);
   return { dtype: 'float32', shape, data: data ?? new Float32Array(size) };
