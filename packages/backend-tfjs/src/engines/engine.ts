@@ -21,9 +21,13 @@ export interface EngineReport {
   readonly refused: readonly { readonly engine: EngineName; readonly because: string }[];
 }
 
-/** An engine that is ready to run. */
-export interface Engine {
+/** What a computation needs to know of where it runs. */
+export interface Place {
   readonly tf: TensorFlow;
   readonly name: EngineName;
+}
+
+/** An engine that is ready to run. */
+export interface Engine extends Place {
   readonly report: EngineReport;
 }

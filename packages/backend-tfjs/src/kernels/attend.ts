@@ -1,5 +1,5 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
-import type { Engine } from '../engines/engine.ts';
+import type { Place } from '../engines/engine.ts';
 import { type HeadMatrices, headsOf, multiplyHeads, someHeads } from './head-matrices.ts';
 
 /** Keys and values of consecutive positions. */
@@ -22,7 +22,7 @@ const SCORE_BYTES = 32 * 2 ** 20;
  * adds to the scores of `heads` heads, [heads, rows, positions]. Returns [heads, rows, headDim].
  */
 export function attend(
-  engine: Engine,
+  engine: Place,
   queries: Tensor3D,
   past: readonly KeysAndValues[],
   hide: (scores: Tensor3D) => Tensor3D = (scores) => scores,
@@ -52,7 +52,7 @@ export function attend(
   }
 }
 
-function mixValues(engine: Engine, shares: Tensor3D, past: readonly KeysAndValues[]): Tensor3D {
+function mixValues(engine: Place, shares: Tensor3D, past: readonly KeysAndValues[]): Tensor3D {
   const { tf } = engine;
   const [heads, rows, positions] = shares.shape;
   let start = 0;

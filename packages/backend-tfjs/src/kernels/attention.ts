@@ -3,7 +3,8 @@ import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { Engine } from '../engines/engine.ts';
 import type { Value } from '../value.ts';
 import { attend } from './attend.ts';
-import { hideLater } from './hide-later.ts';
+import { attendCausally } from './attend-causally.ts';
+import { headRows } from './head-rows.ts';
 import { appendPositions, type Past } from './past.ts';
 import { rotate } from './rotate.ts';
 
@@ -43,7 +44,7 @@ function attendSegment(
   context: KernelContext<Value>,
 ): Tensor2D {
   const { tf } = engine;
-  const { kvHeads, headDim } = layer;
+  const { kvHeads } = layer;
   const heads = turned.shape[1] - kvHeads;
   const entry = context.cache(layer, slot);
   const longer = appendPositions(engine, entry.keys as Past | undefined, past, {
@@ -53,10 +54,7 @@ function attendSegment(
   });
   entry.keys?.dispose();
   entry.keys = longer;
-  const grouped = groupQueries(tf, headRows(tf, turned, 0, heads), kvHeads);
-  const mixed = attend(engine, grouped, longer.blocks, (scores) => hideLater(tf, scores, tokens));
-  const byHead = tf.reshape(mixed, [heads, tokens, headDim]);
-  return tf.reshape(tf.transpose(byHead, [1, 0, 2]), [tokens, heads * headDim]);
+  return attendCausally(engine, headRows(tf, turned, 0, heads), longer.blocks, kvHeads);
 }
 
 export function selfAttention(engine: Engine): Kernel<'selfAttention', Value> {
@@ -73,18 +71,6 @@ export function selfAttention(engine: Engine): Kernel<'selfAttention', Value> {
     const mixed = attend(engine, tf.transpose(split(q), [1, 0, 2]), [past]);
     return tf.reshape(tf.transpose(mixed, [1, 0, 2]), [rows, width]);
   };
-}
-
-/** Query heads that share a key head become rows of one matrix: [kvHeads, group · tokens, headDim]. */
-function groupQueries(tf: Engine['tf'], queries: Tensor3D, kvHeads: number): Tensor3D {
-  const [tokens, heads, headDim] = queries.shape;
-  const byHead = tf.transpose(queries, [1, 0, 2]);
-  return tf.reshape(byHead, [kvHeads, (heads / kvHeads) * tokens, headDim]);
-}
-
-/** Heads `from` … `from + count` of x [rows, heads, headDim]. */
-function headRows(tf: Engine['tf'], x: Tensor3D, from: number, count: number): Tensor3D {
-  return tf.slice(x, [0, from, 0], [x.shape[0], count, x.shape[2]]);
 }
 
 function rowsOf(tf: Engine['tf'], x: Tensor3D, from: number, count: number): Tensor3D {

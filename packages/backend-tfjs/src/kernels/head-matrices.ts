@@ -1,6 +1,6 @@
 /** Products of many small matrices, one a head, in the form each engine is quick at. */
 import type { Tensor3D } from '@tensorflow/tfjs';
-import type { Engine } from '../engines/engine.ts';
+import type { Place } from '../engines/engine.ts';
 
 /** A matrix for each head: all in one tensor [heads, rows, columns], or a tensor [1, …] for each. */
 export type HeadMatrices = readonly Tensor3D[];
@@ -15,12 +15,12 @@ const FEW_ROWS = 8;
  * Whether the engine's quick product takes only one matrix at a time and no transposed one. XNNPACK
  * behind wasm does, and it packs its right side once for as long as that tensor lives.
  */
-export function prefersSingleMatrices({ name }: Engine): boolean {
+export function prefersSingleMatrices({ name }: Place): boolean {
   return name === 'wasm';
 }
 
 /** a [heads, m, k] · b, a matrix [k, n] for each head → [heads, m, n]. */
-export function multiplyHeads(engine: Engine, a: Tensor3D, b: HeadMatrices): Tensor3D {
+export function multiplyHeads(engine: Place, a: Tensor3D, b: HeadMatrices): Tensor3D {
   const { tf } = engine;
   const rows = a.shape[1];
   const apart = prefersSingleMatrices(engine) && rows >= FEW_ROWS ? eachHead(engine, b) : b;
@@ -32,7 +32,7 @@ export function multiplyHeads(engine: Engine, a: Tensor3D, b: HeadMatrices): Ten
 }
 
 /** The same matrices, a tensor for each head. */
-export function eachHead(engine: Engine, matrices: HeadMatrices): HeadMatrices {
+export function eachHead(engine: Place, matrices: HeadMatrices): HeadMatrices {
   const [first] = matrices;
   if (matrices.length > 1 || first!.shape[0] === 1) return matrices;
   return Array.from({ length: first!.shape[0] }, (_, head) =>
@@ -42,7 +42,7 @@ export function eachHead(engine: Engine, matrices: HeadMatrices): HeadMatrices {
 
 /** The matrices of the heads `from` ≤ head < `to`. */
 export function someHeads(
-  engine: Engine,
+  engine: Place,
   matrices: HeadMatrices,
   from: number,
   to: number,
@@ -52,7 +52,7 @@ export function someHeads(
 }
 
 /** Rows of the first axis. */
-export function headsOf({ tf }: Engine, x: Tensor3D, from: number, to: number): Tensor3D {
+export function headsOf({ tf }: Place, x: Tensor3D, from: number, to: number): Tensor3D {
   const [heads, rows, columns] = x.shape;
   if (from === 0 && to === heads) return x;
   return tf.slice(x, [from, 0, 0], [to - from, rows, columns]);

@@ -3,7 +3,7 @@
  * long past for every token would cost more than attending to it. So new positions join a short
  * recent block; when that is full it joins the settled one.
  */
-import type { Engine } from '../engines/engine.ts';
+import type { Place } from '../engines/engine.ts';
 import type { KeysAndValues } from './attend.ts';
 import { eachHead, type HeadMatrices, prefersSingleMatrices } from './head-matrices.ts';
 
@@ -26,7 +26,7 @@ export interface Past {
 
 /** The first `length` positions of `past`, then the new ones. `past` stays its owner's to dispose. */
 export function appendPositions(
-  engine: Engine,
+  engine: Place,
   past: Past | undefined,
   length: number,
   added: KeysAndValues,
@@ -43,7 +43,7 @@ export function appendPositions(
 }
 
 /** Holds its blocks until it is disposed; the last holder disposes them. */
-function newPast(engine: Engine, blocks: readonly Block[]): Past {
+function newPast(engine: Place, blocks: readonly Block[]): Past {
   for (const block of blocks) {
     block.holders++;
     for (const tensor of [...block.keys, ...block.values]) engine.tf.keep(tensor);
@@ -67,7 +67,7 @@ function newBlock({ keys, values, length }: KeysAndValues, settled: boolean): Bl
 }
 
 /** What was truncated is still in the blocks; whole blocks are shared, others cut. */
-function firstPositions(engine: Engine, blocks: readonly Block[], length: number): Block[] {
+function firstPositions(engine: Place, blocks: readonly Block[], length: number): Block[] {
   let left = length;
   return blocks.flatMap((block) => {
     const own = Math.min(left, block.length);
@@ -77,7 +77,7 @@ function firstPositions(engine: Engine, blocks: readonly Block[], length: number
   });
 }
 
-function cut({ tf }: Engine, { keys, values, settled }: Block, length: number): Block {
+function cut({ tf }: Place, { keys, values, settled }: Block, length: number): Block {
   const shorter: KeysAndValues = {
     keys: keys.map((k) => tf.slice(k, [0, 0, 0], [k.shape[0], k.shape[1], length])),
     values: values.map((v) => tf.slice(v, [0, 0, 0], [v.shape[0], length, v.shape[2]])),
@@ -86,7 +86,7 @@ function cut({ tf }: Engine, { keys, values, settled }: Block, length: number): 
   return newBlock(shorter, settled);
 }
 
-function join(engine: Engine, first: KeysAndValues, second: KeysAndValues): KeysAndValues {
+function join(engine: Place, first: KeysAndValues, second: KeysAndValues): KeysAndValues {
   return {
     keys: joinHeads(engine, first.keys, second.keys, 2),
     values: joinHeads(engine, first.values, second.values, 1),
@@ -95,7 +95,7 @@ function join(engine: Engine, first: KeysAndValues, second: KeysAndValues): Keys
 }
 
 function joinHeads(
-  engine: Engine,
+  engine: Place,
   first: HeadMatrices,
   second: HeadMatrices,
   axis: 1 | 2,
@@ -105,7 +105,7 @@ function joinHeads(
 }
 
 /** A settled block lives long enough for the engine to pack each of its matrices once. */
-function apart(engine: Engine, block: KeysAndValues): KeysAndValues {
+function apart(engine: Place, block: KeysAndValues): KeysAndValues {
   if (!prefersSingleMatrices(engine)) return block;
   const { keys, values, length } = block;
   return { keys: eachHead(engine, keys), values: eachHead(engine, values), length };
