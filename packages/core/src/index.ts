@@ -88,7 +88,7 @@ export {
   type XComposerOptions,
 } from './models/xcomposer/model.ts';
 export * from './ops/index.ts';
-export { floats } from './reference/host.ts';
+export { type Floats, floats } from './reference/host.ts';
 export { referenceBackend } from './reference/reference-backend.ts';
 export { relativeError } from './testing/relative-error.ts';
 export type { Checkpoint, StoredTensor } from './weights/checkpoint.ts';
