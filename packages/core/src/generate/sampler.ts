@@ -1,6 +1,72 @@
+import type { LogitsStep } from './logits/logits-step.ts';
+import {
+  filterSteps,
+  type PenaltyOptions,
+  penaltySteps,
+  type SamplingOptions,
+} from './logits/steps-of.ts';
+import { greatest } from './logits/threshold.ts';
+import { createRandom, freshSeed, type RandomStream } from './random.ts';
+
+/** Picks the next token from the logits; `history` holds what was generated so far. */
+export type Sampler = (logits: Float32Array, history: readonly number[]) => number;
+
+export interface SamplerOptions extends Omit<PenaltyOptions, 'penaltyScope'> {
+  /** Draw the token. Default: take the likeliest. */
+  readonly sampling?: SamplingOptions;
+  /** Needed by `minNewTokens`. */
+  readonly stopTokens?: ReadonlySet<number>;
+  /** Ids of the prompt that count as repetition. Default: none. */
+  readonly prompt?: readonly number[];
+}
+
+/**
+ * Penalties, then filters, then a draw or the likeliest token, in the order of the reference
+ * (spec CHAT §6.1). The logits it is given stay as they are.
+ */
+export function sampler(options: SamplerOptions = {}): Sampler {
+  const { sampling, stopTokens = new Set<number>(), prompt = [] } = options;
+  const steps = penaltySteps(options, stopTokens);
+  if (!sampling) return (logits, generated) => likeliest(applied(steps, logits, generated, prompt));
+  const random = createRandom(sampling.seed ?? freshSeed());
+  const all = [...steps, ...filterSteps(sampling)];
+  return (logits, generated) => draw(applied(all, logits, generated, prompt), random);
+}
+
 /** The place of the largest number; of equal ones the first (as the reference's argmax). */
 export function likeliest(logits: Float32Array): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
   return best;
+}
+
+/** A token by its probability under the softmax of the scores. Takes one number of the stream. */
+export function draw(scores: Float32Array, random: RandomStream): number {
+  const peak = greatest(scores);
+  let total = 0;
+  for (let i = 0; i < scores.length; i++) {
+    if (scores[i]! > -Infinity) total += Math.exp(scores[i]! - peak);
+  }
+  let left = random.uniform() * total;
+  let token = 0;
+  for (let i = 0; i < scores.length; i++) {
+    if (scores[i] === -Infinity) continue;
+    token = i;
+    left -= Math.exp(scores[i]! - peak);
+    if (left < 0) break;
+  }
+  return token;
+}
+
+/** A changed copy; the logits themselves when there is nothing to change. */
+function applied(
+  steps: readonly LogitsStep[],
+  logits: Float32Array,
+  generated: readonly number[],
+  prompt: readonly number[],
+): Float32Array {
+  if (steps.length === 0) return logits;
+  const scores = logits.slice();
+  for (const step of steps) step(scores, { generated, prompt });
+  return scores;
 }
