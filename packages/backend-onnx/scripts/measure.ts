@@ -1,7 +1,7 @@
 /**
  * What this backend costs on this machine, on random weights of the shape of InternLM2-1.8B:
  *
- *     npx tsx --conditions=lingbi:source packages/backend-onnx/scripts/measure.ts [mapped|bfloat16|int4] [layers]
+ *     npx tsx --conditions=lingbi:source packages/backend-onnx/scripts/measure.ts [mapped|bfloat16|int4] [layers] [prepack]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ import {
 import { onnx } from '../src/index.ts';
 
 const [hidden, heads, kvHeads, headDim, inner] = [2048, 16, 8, 128, 8192];
-const [encoding = 'mapped', layers = '2'] = process.argv.slice(2);
+const [encoding = 'mapped', layers = '2', prepack] = process.argv.slice(2);
 
 await measureOverhead();
 await measureDecoder(Number(layers), encoding);
@@ -49,10 +49,14 @@ async function measureDecoder(count: number, encoding: string): Promise<void> {
     const source = sourceOf(graph.weights, encoding, folder);
     const before = memory();
     const started = performance.now();
-    await using program = await onnx().compile({ decode: graph }, source);
+    const backend = onnx({ prepack: prepack === 'prepack' });
+    await using program = await backend.compile({ decode: graph, twin: graph }, source);
     const numbers = graph.weights.reduce((all, { shape }) => all + shape.reduce(product), 0);
     print('machine', `${cpus()[0]?.model}, ${program.device}`);
-    print('weights', `${encoding}, ${count} layers, ${(numbers / 1e6).toFixed(0)} M numbers`);
+    print(
+      'weights',
+      `${encoding}, ${count} layers, ${(numbers / 1e6).toFixed(0)} M numbers, in two graphs`,
+    );
     print('compile', `${((performance.now() - started) / 1000).toFixed(2)} s, ${grown(before)}`);
     await measureSteps(program, count);
     print('after running', grown(before));
@@ -73,12 +77,17 @@ async function measureSteps(program: Program, count: number): Promise<void> {
     cache.truncate(0);
     await step(512);
   });
+  const few = await timed(20, async () => {
+    cache.truncate(512);
+    await step(4);
+  });
   const decode = await timed(40, async () => {
     cache.truncate(512);
     await step(1);
   });
   const perLayer = (times: readonly number[]) => (median(times) / count).toFixed(2);
   print('prefill of 512', `${perLayer(prefill)} ms a layer`);
+  print('four tokens after 512', `${perLayer(few)} ms a layer`);
   print('decode after 512', `${perLayer(decode)} ms a layer and token`);
 }
 

@@ -54,6 +54,7 @@ function copyGraph() {
     model: model.finish('copy'),
     inputs: new Set(['from']),
     parameters: [],
+    visible: [],
     tableInputs: [],
     hasBlocks: false,
   };

@@ -13,6 +13,7 @@ import type { Lowering, LoweringAttributes, LowerOp } from './lowering.ts';
 import { lowerings } from './lowerings/index.ts';
 import { addRmsNorm } from './lowerings/norms.ts';
 import { ModelWriter } from './model-writer.ts';
+import { findOpaqueWeights } from './opaque-weights.ts';
 import { graphInput, graphOutput, rotaryTable } from './run-inputs.ts';
 import { type LoadedWeight, type Parameter, parametersOf } from './shared-weights.ts';
 
@@ -33,6 +34,8 @@ export interface LoweredGraph {
   /** Names of the model's inputs that are no parameters; see run-inputs.ts. */
   readonly inputs: ReadonlySet<string>;
   readonly parameters: readonly Parameter[];
+  /** Those of them whose numbers the optimizer may want to see. */
+  readonly visible: readonly Parameter[];
   /** Graph inputs that are handed over as rotary tables. */
   readonly tableInputs: readonly string[];
   readonly hasBlocks: boolean;
@@ -51,10 +54,13 @@ export function lowerGraph(graph: Graph, options: LowerOptions): LoweredGraph {
   lowerNodes(graph, lowering);
   declareOutputs(graph, model, lowering);
   const weights = graph.weights.map(({ name }) => options.weight(name));
+  const opaque = findOpaqueWeights(graph);
+  const visible = graph.weights.filter(({ name }) => !opaque.has(name));
   return {
     model: model.finish(graph.name),
     inputs: new Set(model.inputNames),
     parameters: weights.flatMap(parametersOf),
+    visible: visible.flatMap(({ name }) => parametersOf(options.weight(name))),
     tableInputs: [...tables.keys()].map((tensor) => keyOf(graph, tensor)),
     hasBlocks: weights.some(({ kind }) => kind === 'blocks'),
   };

@@ -182,23 +182,26 @@ function createOptions(
 }
 
 /**
- * Both are needed. AddExternalInitializers puts the true bytes behind the names before the model is
- * optimized, which may fold them; AddInitializer marks them as shared, without which every session
- * would prepack a copy of its own. Only this process's memory can be shared.
+ * AddInitializer makes sessions share a parameter, but hides its numbers from the optimizer, which
+ * would fold what the model's placeholder holds; AddExternalInitializers shows them, but then the
+ * optimizer may keep a copy. So the large ones, which nothing folds, are only shared. A device has
+ * its own copy of everything in any case.
  */
 function addParameters(
   { api }: Runtime,
   options: Handle,
-  { parameters }: LoweredGraph,
+  { parameters, visible }: LoweredGraph,
   { memoryName }: Provider,
 ): void {
-  if (parameters.length === 0) return;
-  const names = parameters.map(({ name }) => name);
-  const handles = parameters.map(({ value }) => value.handle);
+  const shown = memoryName === undefined ? visible : parameters;
+  const names = shown.map(({ name }) => name);
+  const handles = shown.map(({ value }) => value.handle);
   const doing = 'handing over the weights';
-  api.call(doing, 'AddExternalInitializers', options, names, handles, names.length);
+  if (shown.length > 0) {
+    api.call(doing, 'AddExternalInitializers', options, names, handles, names.length);
+  }
   if (memoryName !== undefined) return;
-  for (const [index, name] of names.entries()) {
-    api.call(doing, 'AddInitializer', options, name, handles[index]);
+  for (const { name, value } of parameters) {
+    api.call(doing, 'AddInitializer', options, name, value.handle);
   }
 }
