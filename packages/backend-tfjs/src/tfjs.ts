@@ -1,26 +1,10 @@
 import { type Backend, type Graph, kernelBackend, UnsupportedError } from '@lingbi/core';
-import type { EngineName, EngineReport, TensorFlow } from './engines/engine.ts';
+import type { EngineName, EngineReport } from './engines/engine.ts';
 import { openEngine } from './engines/open-engine.ts';
 import { kernelTable } from './kernel-table.ts';
 import { checkLimits } from './memory/check-limits.ts';
+import { settle, type TfjsOptions } from './options.ts';
 import type { WeightFormat } from './weights/format.ts';
-
-export interface TfjsOptions {
-  /** Default: the fastest of tensorflow, wasm and cpu that is installed. */
-  readonly engine?: EngineName | 'auto';
-  /** Default: `await import('@tensorflow/tfjs')`, when the first model is compiled. */
-  readonly tf?: TensorFlow;
-  /**
-   * Path of a native tfjs_binding.node for the `tensorflow` engine. Default: the environment's
-   * LINGBI_TFJS_BINDING, else the one that tfjs-node-gpu or tfjs-node has installed.
-   */
-  readonly binding?: string;
-  /**
-   * How matrices are kept. Default: `float32`. Smaller formats need the `tensorflow` engine: they
-   * halve, quarter or eighth the memory of the linears, see the README for what they cost.
-   */
-  readonly weights?: WeightFormat;
-}
 
 export interface TfjsBackend extends Backend {
   /** Opens the engine, if that has not happened yet, and tells which one it is and why. */
@@ -34,10 +18,10 @@ export interface TfjsBackend extends Backend {
  * own only while one of its kernels runs. A process that has chosen none gets this one.
  */
 export function tfjs(options: TfjsOptions = {}): TfjsBackend {
-  const { engine = 'auto', tf, weights: format = 'float32' } = options;
-  const binding = options.binding ?? process.env['LINGBI_TFJS_BINDING'];
+  const settings = settle(options);
+  const { engine, weights: format } = settings;
   const open = once(async () => {
-    const opened = await openEngine({ engine, tf, binding });
+    const opened = await openEngine(settings);
     requireFormat(opened.name, format);
     return { engine: opened, backend: kernelBackend(kernelTable(opened, format)) };
   });

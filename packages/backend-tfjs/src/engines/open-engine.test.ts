@@ -76,3 +76,13 @@ test('an injected tf is the one that runs', async () => {
   await tfjs({ engine: 'cpu', tf: spied as typeof tf }).engine();
   expect(spied.findBackend).toHaveBeenCalledWith('cpu');
 });
+
+test('options that cannot be are errors that say what can', () => {
+  expect(() => tfjs({ engine: 'webgl' as 'cpu' })).toThrow(
+    'tfjs: engine is "webgl", but must be one of auto, tensorflow, wasm, cpu, webgpu',
+  );
+  expect(() => tfjs({ weights: 'int2' as 'int4' })).toThrow('weights is "int2"');
+  expect(() => tfjs({ threads: 2 } as object)).toThrow(
+    'unknown option threads. It takes engine, tf, binding, weights',
+  );
+});

@@ -53,7 +53,11 @@ describe.each(testedEngines())('$name: gradients equal finite differences', (bac
   test('of linear, for its input, weight and bias', async () => {
     const f = (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) =>
       weighted(linear(tf, x as tf.Tensor2D, w as tf.Tensor2D, b as tf.Tensor1D));
-    await expectGradients(f as Differentiable, [random('x', 3, 4), random('w', 5, 4), random('b', 5)]);
+    await expectGradients(f as Differentiable, [
+      random('x', 3, 4),
+      random('w', 5, 4),
+      random('b', 5),
+    ]);
   });
 
   test('of rmsNorm, for its input and gain', async () => {

@@ -1,8 +1,10 @@
+export const WEIGHT_FORMATS = ['float32', 'bfloat16', 'int8', 'int4'] as const;
+
 /**
  * How matrices are kept: as they are computed with, or smaller. Below float32 only the `tensorflow`
  * engine can: TensorFlow has such tensors, TensorFlow.js has not.
  */
-export type WeightFormat = 'float32' | 'bfloat16' | 'int8' | 'int4';
+export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
 /** Input features that share a scale in `int4`: as many as AWQ and GPTQ checkpoints use. */
 export const INT4_BLOCK = 128;
