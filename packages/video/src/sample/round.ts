@@ -1,0 +1,7 @@
+/** Rounds to the nearest whole number, and halves to the even one, as Python's `round` does. */
+export function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
