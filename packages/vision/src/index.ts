@@ -1,6 +1,7 @@
 // A picture goes through these folders in the order of the alphabet:
 // bytes → decode → layout → resize → tiles.
-export type { PictureSource, RawPixels } from './bytes/picture-source.ts';
+export { type LoadBytesOptions, loadBytes } from './bytes/load-bytes.ts';
+export { describeSource, type PictureSource, type RawPixels } from './bytes/picture-source.ts';
 export type { WebAccess } from './bytes/web-access.ts';
 export type { Orientation } from './decode/decode.ts';
 export {
@@ -30,6 +31,7 @@ export { defaultLimits, type PictureLimits } from './limits.ts';
 export { type LoadOptions, loadTiledImage } from './load-tiled-image.ts';
 export type { Picture, Size } from './picture.ts';
 export { type ReadOptions, readPicture } from './read-picture.ts';
+export type { Media } from './reading.ts';
 export { createResizer, type ResizeOptions, type Resizer } from './resize/resizer.ts';
 export type { Filter } from './resize/taps.ts';
 export {

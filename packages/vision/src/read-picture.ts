@@ -6,7 +6,7 @@ import { decode, type Orientation } from './decode/decode.ts';
 import { PictureLimitError } from './errors.ts';
 import { fillLimits, type PictureLimits } from './limits.ts';
 import type { Picture } from './picture.ts';
-import { orAborted, type Reading } from './reading.ts';
+import { orAborted, pictures, type Reading } from './reading.ts';
 
 /** How a picture is read. */
 export interface ReadOptions {
@@ -36,7 +36,7 @@ export async function readPicture(
   const limits = fillLimits(options.limits);
   const deadline = AbortSignal.timeout(Math.min(limits.seconds * 1000, longestTimer));
   const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
-  const reading = { name: describeSource(source), limits, signal };
+  const reading = { name: describeSource(source), media: pictures, limits, signal };
   try {
     signal.throwIfAborted();
     return await read(source, options, reading);

@@ -1,10 +1,26 @@
 import { PictureLimitError } from './errors.ts';
 import type { PictureLimits } from './limits.ts';
 
+/** What a web server is asked for. Other packages read videos under the same rules. */
+export interface Media {
+  /** As errors call one of them. */
+  readonly noun: string;
+  /** The media types to ask for, and those to take: servers send much as plain bytes. */
+  readonly accept: string;
+  readonly types: RegExp;
+}
+
+export const pictures: Media = {
+  noun: 'picture',
+  accept: 'image/*',
+  types: /^(image\/.*|(application|binary)\/octet-stream)$/,
+};
+
 /** What every step of reading one picture has to know. */
 export interface Reading {
   /** The picture as errors call it. */
   readonly name: string;
+  readonly media: Media;
   readonly limits: PictureLimits;
   /** Ends with the caller's signal or with the time that `limits` allow. */
   readonly signal: AbortSignal;

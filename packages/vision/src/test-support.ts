@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defaultLimits, type PictureLimits } from './limits.ts';
 import type { Picture, Size } from './picture.ts';
-import type { Reading } from './reading.ts';
+import { pictures, type Reading } from './reading.ts';
 
 /** The path of a file in the project's fixtures. */
 export function fixturePath(name: string): string {
@@ -48,5 +48,5 @@ export function turned({ width, height, data }: Picture): Picture {
 /** A reading under way, for functions that take one. */
 export function readingOf(name: string, limits: Partial<PictureLimits> = {}): Reading {
   const { signal } = new AbortController();
-  return { name, limits: { ...defaultLimits, ...limits }, signal };
+  return { name, media: pictures, limits: { ...defaultLimits, ...limits }, signal };
 }

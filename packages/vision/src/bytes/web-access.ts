@@ -55,7 +55,9 @@ function checkUrl(url: URL, web: WebAccess, reading: Reading): void {
     refuse(`${url.protocol} addresses are not fetched, only http: and https:`);
   }
   if (url.username !== '' || url.password !== '') {
-    refuse('it carries a user name or password. Fetch such a picture yourself and give its bytes');
+    refuse(
+      `it carries a user name or password. Fetch such a ${reading.media.noun} yourself and give its bytes`,
+    );
   }
   if (!web.allow.some((pattern) => matches(url.hostname, pattern))) {
     refuse(`the host ${url.hostname} is not in web.allow (${web.allow.join(', ') || 'empty'})`);

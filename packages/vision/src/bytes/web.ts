@@ -34,7 +34,7 @@ function webIsOff({ hostname }: URL, reading: Reading): WebAddressRefusedError {
   return new WebAddressRefusedError(
     reading.name,
     hostname,
-    `pictures are not fetched from the web unless told so. Permit the host with web: { allow: ['${hostname}'] }`,
+    `${reading.media.noun}s are not fetched from the web unless told so. Permit the host with web: { allow: ['${hostname}'] }`,
   );
 }
 
@@ -42,7 +42,11 @@ function webIsOff({ hostname }: URL, reading: Reading): WebAddressRefusedError {
 function ask(url: URL, checked: PinnedAddress[], reading: Reading): Promise<IncomingMessage> {
   const options: RequestOptions = {
     agent: false,
-    headers: { accept: 'image/*', 'accept-encoding': 'identity', 'user-agent': 'lingbi' },
+    headers: {
+      accept: reading.media.accept,
+      'accept-encoding': 'identity',
+      'user-agent': 'lingbi',
+    },
     lookup: (_host, { all }, callback) => {
       if (all) callback(null, checked);
       else callback(null, checked[0]!.address, checked[0]!.family);
@@ -90,8 +94,8 @@ function checkAnswer({ statusCode: status, headers }: IncomingMessage, reading: 
   };
   if (status !== 200) refuse(`the server answered with status ${status} instead of 200`);
   const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (type && !/^(image\/.*|(application|binary)\/octet-stream)$/.test(type)) {
-    refuse(`the server sends ${type}, not a picture`);
+  if (type && !reading.media.types.test(type)) {
+    refuse(`the server sends ${type}, not a ${reading.media.noun}`);
   }
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity')
