@@ -1,7 +1,8 @@
 import { type Backend, checkWeights, type Graph } from '@lingbi/core';
+import { mergeLayers } from './cache-layers.ts';
 import { loadRuntime } from './library.ts';
 import { type OnnxOptions, settle } from './options.ts';
-import { checkLayers, OnnxProgram } from './program.ts';
+import { OnnxProgram } from './program.ts';
 import { findProvider } from './providers.ts';
 
 /**
@@ -19,7 +20,7 @@ export function onnx(options: OnnxOptions = {}): Backend {
     name: 'onnx',
     async compile(graphs, weights, compileOptions = {}) {
       const all: Graph[] = Object.values(graphs);
-      checkLayers(all);
+      mergeLayers(all);
       checkWeights(all, weights);
       const runtime = loadRuntime(settings.library);
       const provider = findProvider(settings.provider, runtime);

@@ -24,16 +24,20 @@ export interface RunPlan {
   readonly cache: OnnxCache | undefined;
 }
 
+/** A graph's rotary tables by input, kept between runs: only their first rows are ever written. */
+export type RotaryTables = Map<string, Float32Array>;
+
 /** Binds everything one run needs. What it makes for that is disposed with the result. */
 export function bindRun(
   runtime: Runtime,
   session: OnnxSession,
   lowered: LoweredGraph,
+  tables: RotaryTables,
   plan: RunPlan,
 ): Disposable {
   const binder = new RunBinder(runtime, session, lowered);
   try {
-    bindGraphInputs(binder, lowered, plan);
+    bindGraphInputs(binder, tables, plan);
     bindRows(binder, plan);
     for (const [index, group] of plan.groups.entries()) bindGroup(binder, index, group, plan);
     return binder;
@@ -69,9 +73,9 @@ class RunBinder implements Disposable {
   }
 }
 
-function bindGraphInputs(binder: RunBinder, lowered: LoweredGraph, plan: RunPlan): void {
+function bindGraphInputs(binder: RunBinder, tables: RotaryTables, plan: RunPlan): void {
   for (const [key, given] of Object.entries(plan.inputs)) {
-    if (lowered.tableInputs.includes(key)) bindTable(binder, key, given, plan);
+    if (binder.lowered.tableInputs.includes(key)) bindTable(binder, key, given, tables, plan);
     else if ('data' in given) {
       binder.numbers(run.graphInput(key), given.dtype, given.shape, given.data);
     } else binder.value(run.graphInput(key), ownTensor(given, key).open());
@@ -86,12 +90,14 @@ function bindTable(
   binder: RunBinder,
   key: string,
   given: HostTensor | DeviceTensor,
-  { groups }: RunPlan,
+  tables: RotaryTables,
+  { cache }: RunPlan,
 ): void {
   const [tokens, width] = given.shape as readonly [number, number];
-  const longest = Math.max(...groups.map(longestSequence));
-  const rows = Math.max(tokens, longest);
-  const table = new Float32Array(rows * width);
+  const rows = Math.max(tokens, cache!.capacity);
+  const known = tables.get(key);
+  const table = known?.length === rows * width ? known : new Float32Array(rows * width);
+  tables.set(key, table);
   table.set('data' in given ? given.data : readInPlace(binder.runtime, ownTensor(given, key)));
   binder.numbers(run.rotaryTable(key), 'float32', [rows, width], table);
 }
@@ -116,12 +122,13 @@ function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: 
   const firstRow = plan.groups
     .slice(0, index)
     .reduce((all, each) => all + each.tokens * each.pasts.length, 0);
+  const longest = Math.max(...pasts) + tokens;
   const shape = BigInt64Array.from([sequences, tokens, -1], BigInt);
   const lastPositions = Int32Array.from(pasts, (past) => past + tokens - 1);
   const rowNumbers = upFrom(firstRow, sequences * tokens);
   binder.numbers(run.groupShape(index), 'int64', [3], shape);
   binder.numbers(run.groupLastPositions(index), 'int32', [sequences], lastPositions);
-  binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longestSequence(group)));
+  binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longest));
   binder.numbers(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
   for (const layer of plan.graph.cache) {
     for (const part of run.kvParts) {
@@ -130,10 +137,6 @@ function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: 
       binder.session.bindOutput(run.present(layer, part, index), buffer);
     }
   }
-}
-
-function longestSequence({ pasts, tokens }: SegmentGroup): number {
-  return Math.max(...pasts) + tokens;
 }
 
 function ownTensor(given: DeviceTensor, key: string): OnnxTensor {

@@ -36,6 +36,7 @@ export async function openDeviceMemory(
       session.bindInput('from', from);
       session.bindOutput('to', to);
       await session.run();
+      session.unbind();
     },
     [Symbol.dispose]() {
       api.release('ReleaseAllocator', allocator);

@@ -28,6 +28,11 @@ test('a file that is no library is an error, not a crash', async () => {
   await expect(compiled).rejects.toThrow(MissingLibraryError);
 });
 
+test.skipIf(process.platform !== 'linux')('a library that is another one is an error', async () => {
+  const compiled = onnx({ library: 'libc.so.6' }).compile(graphs, noiseWeights([w]));
+  await expect(compiled).rejects.toThrow('Cannot find ONNX Runtime in libc.so.6');
+});
+
 test('the library is loaded once, with telemetry off', () => {
   expect(loadRuntime()).toBe(loadRuntime());
   expect(process.env['ORT_DISABLE_TELEMETRY']).toBe('1');

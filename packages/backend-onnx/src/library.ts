@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import koffi, { type LibraryHandle } from 'koffi';
+import koffi from 'koffi';
 import { type Handle, OnnxApi } from './api.ts';
 import { enlargeCallStacks } from './call-stacks.ts';
-import { MissingLibraryError } from './errors.ts';
+import { IncompatibleLibraryError, MissingLibraryError } from './errors.ts';
 
 /** A loaded library and the few objects of which a process needs one. */
 export interface Runtime {
@@ -87,7 +87,7 @@ function resolvePackage(): string {
 }
 
 function openRuntime(file: string): Runtime {
-  const api = new OnnxApi(file, openLibrary(file));
+  const api = openApi(file);
   const doing = 'starting ONNX Runtime';
   return {
     api,
@@ -98,12 +98,13 @@ function openRuntime(file: string): Runtime {
   };
 }
 
-function openLibrary(file: string): LibraryHandle {
+function openApi(file: string): OnnxApi {
   try {
-    return koffi.load(file);
+    return new OnnxApi(file, koffi.load(file));
   } catch (cause) {
+    if (cause instanceof IncompatibleLibraryError) throw cause;
     throw new MissingLibraryError(
-      `a library that loads: ${(cause as Error).message}`,
+      `ONNX Runtime in ${path.basename(file)} (${(cause as Error).message})`,
       path.dirname(file),
       'Reinstall it: npm install onnxruntime-node',
       { cause },

@@ -9,10 +9,10 @@ import {
   type Weight,
 } from '@lingbi/core';
 import { findFusedNorms } from './fuse-norms.ts';
-import type { Lowering, LoweringAttributes, LowerOp } from './lowering.ts';
+import type { Lowering, LowerOp } from './lowering.ts';
 import { lowerings } from './lowerings/index.ts';
 import { addRmsNorm } from './lowerings/norms.ts';
-import { ModelWriter } from './model-writer.ts';
+import { type Attributes, ModelWriter } from './model-writer.ts';
 import { findOpaqueWeights } from './opaque-weights.ts';
 import { graphInput, graphOutput, rotaryTable } from './run-inputs.ts';
 import { type LoadedWeight, type Parameter, parametersOf } from './shared-weights.ts';
@@ -97,7 +97,7 @@ function createLowering(
       const key = inputKeys.get(tensor);
       return key === undefined ? `t${tensor.id}` : graphInput(key);
     },
-    add(operator: string, inputs: readonly string[], attributes: LoweringAttributes = {}) {
+    add(operator: string, inputs: readonly string[], attributes: Attributes = {}) {
       const result = fresh(operator);
       model.node(operator, inputs, [result], attributes);
       return result;

@@ -1,5 +1,5 @@
 import type { NodeOf, OpName, Tensor, Weight } from '@lingbi/core';
-import type { ModelWriter } from './model-writer.ts';
+import type { Attributes, ModelWriter } from './model-writer.ts';
 import type { BlockWeight } from './shared-weights.ts';
 
 /** What the lowering of one operation may ask for while it writes its part of the model. */
@@ -14,7 +14,7 @@ export interface Lowering {
   /** A name that nothing else in the model has. */
   fresh(hint: string): string;
   /** Writes a node with a single result and returns its name. */
-  add(operator: string, inputs: readonly string[], attributes?: LoweringAttributes): string;
+  add(operator: string, inputs: readonly string[], attributes?: Attributes): string;
   /** A dense weight, by name. @throws UnsupportedError when it is encoded in blocks. */
   dense(weight: Weight, op: OpName): string;
   /** A block-encoded weight, or undefined when it is dense. */
@@ -25,6 +25,5 @@ export interface Lowering {
    */
   rotaryTable(angles: Tensor): string | undefined;
 }
-export type LoweringAttributes = Parameters<ModelWriter['node']>[3];
 
 export type LowerOp<Op extends OpName> = (node: NodeOf<Op>, lowering: Lowering) => void;

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import {
-  type CacheLayer,
   type CompileOptions,
   checkInputs,
   type Graph,
@@ -12,10 +11,10 @@ import {
   RunError,
   type RunOptions,
   type RunSegment,
-  UnsupportedError,
   type WeightSource,
 } from '@lingbi/core';
-import { bindRun, type RunPlan } from './bind-run.ts';
+import { bindRun, type RotaryTables, type RunPlan } from './bind-run.ts';
+import { mergeLayers } from './cache-layers.ts';
 import { type DeviceMemory, openDeviceMemory } from './device-memory.ts';
 import { OnnxTensor } from './device-tensor.ts';
 import { OnnxCache } from './kv-cache.ts';
@@ -33,6 +32,7 @@ import { SharedWeights } from './shared-weights.ts';
 interface Compiled {
   readonly session: OnnxSession;
   readonly lowered: LoweredGraph;
+  readonly tables: RotaryTables;
 }
 
 /** Graphs over one copy of their weights. Runs come one after the other. */
@@ -88,7 +88,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     this.#requireOpen();
     requireCount('capacity', capacity);
     requireCount('slots', slots);
-    const store = this.#createStore({ layers: this.#layers(), capacity, slots });
+    const layers = mergeLayers(Object.values<Graph>(this.graphs));
+    const store = this.#createStore({ layers, capacity, slots });
     const forget = (cache: OnnxCache) => {
       this.#caches.delete(cache);
       void this.#inTurn(() => this.#unbindAll());
@@ -137,11 +138,11 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   }
 
   async #execute(
-    { session, lowered }: Compiled,
+    { session, lowered, tables }: Compiled,
     plan: RunPlan,
     signal: AbortSignal | undefined,
   ): Promise<Outputs> {
-    using _bound = bindRun(this.runtime, session, lowered, plan);
+    using _bound = bindRun(this.runtime, session, lowered, tables, plan);
     const results = await session.run(signal);
     const outputs = Object.entries(plan.graph.outputs).map(([key, { dtype }], index) => {
       const forget = (each: OnnxTensor) => this.#tensors.delete(each);
@@ -179,21 +180,12 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     });
     const outputs = Object.keys(graph.outputs).map(graphOutput);
     const session = await OnnxSession.open(this.runtime, name, lowered, outputs, this.#settings);
-    return { session, lowered };
+    return { session, lowered, tables: new Map() };
   }
 
   #createStore(size: KvStoreSize): KvStore {
     if (this.#deviceMemory) return deviceStore(this.runtime, this.#deviceMemory, size);
     return hostStore(this.runtime, size);
-  }
-
-  /** Every layer once, whichever graphs name it. */
-  #layers(): readonly CacheLayer[] {
-    const layers = new Map<number, CacheLayer>();
-    for (const graph of Object.values<Graph>(this.graphs)) {
-      for (const layer of graph.cache) layers.set(layer.layer, layer);
-    }
-    return [...layers.values()];
   }
 
   #ownCache(cache: KvCache | undefined): OnnxCache | undefined {
@@ -248,18 +240,4 @@ function requireRows(graph: Graph, segments: readonly RunSegment[]): void {
 function requireCount(what: string, count: number): void {
   if (Number.isInteger(count) && count > 0) return;
   throw new RunError(`createCache: ${what} must be a whole number above 0, but it is ${count}`);
-}
-
-/** A cache has one buffer a layer, so all graphs must mean the same layer by its number. */
-export function checkLayers(graphs: readonly Graph[]): void {
-  const layers = new Map<number, CacheLayer>();
-  for (const layer of graphs.flatMap(({ cache }) => cache)) {
-    const known = layers.get(layer.layer) ?? layer;
-    layers.set(layer.layer, known);
-    if (known.kvHeads === layer.kvHeads && known.headDim === layer.headDim) continue;
-    throw new UnsupportedError(
-      `Layer ${layer.layer} of the cache has ${known.kvHeads} heads of ${known.headDim} in one graph ` +
-        `and ${layer.kvHeads} of ${layer.headDim} in another: graphs of one program share their caches`,
-    );
-  }
 }

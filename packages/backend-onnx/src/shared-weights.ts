@@ -4,6 +4,7 @@ import {
   readFloat32,
   type Weight,
   type WeightDescription,
+  type WeightPart,
   type WeightSource,
 } from '@lingbi/core';
 import { WeightBytesError } from './errors.ts';
@@ -85,7 +86,7 @@ export class SharedWeights implements Disposable {
     const isFloat32 = encoding.kind === 'dense' && encoding.dtype === 'float32';
     const mapped = isFloat32 && at ? this.#map(name, type, shape, at) : undefined;
     const value = mapped ?? (await this.#readDense(name, shape, signal));
-    return { kind: 'dense', values: { name, type, shape, value } };
+    return { kind: 'dense', values: { name: nameOf(name), type, shape, value } };
   }
 
   async #readDense(
@@ -118,11 +119,16 @@ export class SharedWeights implements Disposable {
       kind: 'blocks',
       bits,
       blockSize,
-      values: { name, type: 'uint8', shape: valuesShape, value: values! },
-      scales: { name: `${name}/scales`, type: 'float32', shape: [out, blocks], value: scales },
+      values: { name: nameOf(name), type: 'uint8', shape: valuesShape, value: values! },
+      scales: {
+        name: nameOf(name, 'scales'),
+        type: 'float32',
+        shape: [out, blocks],
+        value: scales,
+      },
       ...(zeroPoints && {
         zeroPoints: {
-          name: `${name}/zeroPoints`,
+          name: nameOf(name, 'zeroPoints'),
           type: 'uint8',
           shape: zeroPointsShape,
           value: zeroPoints,
@@ -178,6 +184,11 @@ export function parametersOf(weight: LoadedWeight): readonly Parameter[] {
   if (weight.kind === 'dense') return [weight.values];
   const { values, scales, zeroPoints } = weight;
   return zeroPoints ? [values, scales, zeroPoints] : [values, scales];
+}
+
+/** Checkpoints choose the names of weights, so in a model they stand apart from ours. */
+function nameOf(weight: string, part: WeightPart = 'values'): string {
+  return `weight/${part}/${weight}`;
 }
 
 function requireLength(
