@@ -24,16 +24,35 @@ export type {
   Kernels,
   KernelTable,
 } from './backend/kernel-table.ts';
+export { TooManyBranchesError } from './generate/assign-slots.ts';
+export type { EndReason, Hypothesis } from './generate/beams/beam-search.ts';
+export type { BeamProgress } from './generate/beams/search-beams.ts';
+export type { Branches, BranchStep } from './generate/branches.ts';
+export { beamCount, checkGenerateOptions, InvalidOptionError } from './generate/check-options.ts';
 export type { DecoderRuntime, DecodeStep } from './generate/decoder-runtime.ts';
 export {
-  type EndReason,
-  type GenerateOptions,
+  type GenerationEnd,
   type GenerationEvent,
   generate,
-  type Sampler,
+  type TokenEvent,
+  type WrittenAnswer,
 } from './generate/generate.ts';
+export type { BeamOptions, GenerateOptions } from './generate/generate-options.ts';
+export { logSoftmax } from './generate/logits/log-softmax.ts';
+export type { LogitsStep, StepContext } from './generate/logits/logits-step.ts';
+export { NoTokenLeftError } from './generate/logits/no-token-left-error.ts';
+export {
+  filterSteps,
+  type PenaltyOptions,
+  penaltySteps,
+  type SamplingOptions,
+} from './generate/logits/steps-of.ts';
+export type { TokenLogprobs } from './generate/logits/token-logprobs.ts';
+export { type ScoredToken, topScores } from './generate/logits/top-scores.ts';
 export { type Prompt, type PromptChunk, promptLength } from './generate/prompt.ts';
-export { likeliest } from './generate/sampler.ts';
+export { createRandom, freshSeed, type RandomStream } from './generate/random.ts';
+export { likeliest, type Sampler, type SamplerOptions, sampler } from './generate/sampler.ts';
+export { type ContinuationScore, scoreContinuations } from './generate/score-continuations.ts';
 export {
   type FeedOptions,
   finishPrefill,

@@ -1,25 +1,30 @@
-import type { DeviceTensor, HostTensor, KvCache } from '../backend/backend.ts';
+import type { DeviceTensor, HostTensor, KvCache, Segment } from '../backend/backend.ts';
 import type { RotaryAngles, RotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 
-/** New rows of one sequence, all text or all picture, with the angles of their positions. */
+/** New rows, all text or all picture, with the angles of their positions. */
 export interface DecodeStep {
   readonly kind: 'text' | 'image';
   /** [tokens, hiddenSize] */
   readonly x: HostTensor | DeviceTensor;
   readonly angles: RotaryAngles;
   readonly cache: KvCache;
+  /** Which slots the rows continue, in their order. */
+  readonly segments: readonly Segment[];
   readonly signal?: AbortSignal;
 }
 
 /** What a sequence needs of a model in one mode. Knows nothing of prompts or sampling. */
 export interface DecoderRuntime {
   readonly rotary: RotaryPositions;
-  createCache(capacity: number): KvCache;
+  createCache(options: { readonly capacity: number; readonly slots: number }): KvCache;
   /** Token ids → rows [tokens, hiddenSize]. */
   embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;
   /** A picture → rows [positions, hiddenSize], separators included. */
   encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor>;
-  /** Appends the rows to the cache and returns the logits that follow the last, [vocabularySize]. */
+  /**
+   * Appends the rows to the cache and returns the logits that follow the last row of each segment,
+   * [segments · vocabularySize].
+   */
   decode(step: DecodeStep): Promise<Float32Array>;
 }

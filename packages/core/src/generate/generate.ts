@@ -1,61 +1,139 @@
+import { TooManyBranchesError } from './assign-slots.ts';
+import { type EndReason, endReason, type Hypothesis } from './beams/beam-search.ts';
+import { type BeamProgress, searchBeams } from './beams/search-beams.ts';
+import { beamCount, beamOptions, checkGenerateOptions } from './check-options.ts';
+import type { GenerateOptions } from './generate-options.ts';
+import { filterSteps, penaltySteps } from './logits/steps-of.ts';
+import { type TokenLogprobs, tokenLogprobs } from './logits/token-logprobs.ts';
 import { type Prompt, promptLength } from './prompt.ts';
-import { likeliest } from './sampler.ts';
+import { createRandom, freshSeed } from './random.ts';
+import { sampler } from './sampler.ts';
 import type { PromptProgress, Sequence } from './sequence.ts';
 
-/** Picks the next token from the logits; `history` holds what was generated so far. */
-export type Sampler = (logits: Float32Array, history: readonly number[]) => number;
-
-export type EndReason = 'stop-token' | 'max-tokens';
-
-export type GenerationEvent =
-  | PromptProgress
-  | { readonly type: 'token'; readonly token: number }
-  | {
-      readonly type: 'generation-end';
-      readonly reason: EndReason;
-      readonly promptTokens: number;
-      /** Prompt positions that the sequence still held from before. */
-      readonly cachedTokens: number;
-      /** The stop token included. */
-      readonly newTokens: number;
-    };
-
-export interface GenerateOptions {
-  /** Ids that end the answer; the one that did is the last token event. */
-  readonly stopTokens: ReadonlySet<number>;
-  readonly maxNewTokens: number;
-  /** Default: the likeliest token, the first of equals. */
-  readonly sampler?: Sampler;
-  /** Stops before the next run of the model and rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+export interface TokenEvent {
+  readonly type: 'token';
+  readonly token: number;
+  /** When they were asked for. */
+  readonly logprobs?: TokenLogprobs;
 }
 
+/** How an answer came to be, known when it has ended. */
+export interface WrittenAnswer {
+  readonly reason: EndReason;
+  /** The stop token included. */
+  readonly newTokens: number;
+  /** What repeats the draws. */
+  readonly seed?: number;
+  /** All answers of a beam search, best first; the token events told the best. */
+  readonly answers?: readonly Hypothesis[];
+}
+
+export interface GenerationEnd extends WrittenAnswer {
+  readonly type: 'generation-end';
+  readonly promptTokens: number;
+  /** Prompt positions that the sequence still held from before. */
+  readonly cachedTokens: number;
+}
+
+/** With beams, the tokens come when the search has ended; until then, the best so far. */
+export type GenerationEvent = PromptProgress | TokenEvent | BeamProgress | GenerationEnd;
+
 /**
- * Reads a prompt, then writes tokens until one of the stop tokens or the limit.
+ * Reads a prompt, then writes tokens until something ends the answer.
+ *
+ * @throws InvalidOptionError, TooManyBranchesError before the model runs.
  */
-export async function* generate(
+export function generate(
   sequence: Sequence,
   prompt: Prompt,
-  { stopTokens, maxNewTokens, sampler = likeliest, signal }: GenerateOptions,
+  options: GenerateOptions,
 ): AsyncGenerator<GenerationEvent> {
-  const feed = signal ? { signal } : {};
-  const reading = sequence.prefill(prompt, feed);
+  checkGenerateOptions(options);
+  const count = beamCount(options.beams);
+  if (count > sequence.slots) throw new TooManyBranchesError(count, sequence.slots);
+  return readAndWrite(sequence, prompt, options);
+}
+
+async function* readAndWrite(
+  sequence: Sequence,
+  prompt: Prompt,
+  options: GenerateOptions,
+): AsyncGenerator<GenerationEvent> {
+  const { signal, beams } = options;
+  const reading = sequence.prefill(prompt, signal && { signal });
   let step = await reading.next();
   const cachedTokens = step.done ? 0 : step.value.processed;
   for (; !step.done; step = await reading.next()) yield step.value;
-  let logits = step.value;
-  const history: number[] = [];
-  const end = (reason: EndReason): GenerationEvent => {
-    const [promptTokens, newTokens] = [promptLength(prompt), history.length];
-    return { type: 'generation-end', reason, promptTokens, cachedTokens, newTokens };
-  };
-  while (history.length < maxNewTokens) {
+  const write = beamCount(beams) > 1 ? writeByBeams : writeTokens;
+  const answer = yield* write(sequence, step.value, prompt, options);
+  yield { type: 'generation-end', ...answer, promptTokens: promptLength(prompt), cachedTokens };
+}
+
+async function* writeTokens(
+  sequence: Sequence,
+  first: Float32Array,
+  prompt: Prompt,
+  options: GenerateOptions,
+): AsyncGenerator<TokenEvent, WrittenAnswer> {
+  const { signal, topLogprobs } = options;
+  const seed = seedOf(options);
+  const pick = options.sampler ?? tokenSampler(prompt, options, seed);
+  const tokens: number[] = [];
+  for (let logits = first; ; logits = await sequence.feed(tokens.at(-1)!, signal && { signal })) {
+    const token = pick(logits, tokens);
+    tokens.push(token);
+    yield tokenEvent(token, logits, topLogprobs);
+    const reason = endReason(tokens, options);
+    if (reason) return { reason, newTokens: tokens.length, ...(seed !== undefined && { seed }) };
     signal?.throwIfAborted();
-    if (history.length > 0) logits = await sequence.feed(history.at(-1)!, feed);
-    const token = sampler(logits, history);
-    history.push(token);
-    yield { type: 'token', token };
-    if (stopTokens.has(token)) return yield end('stop-token');
   }
-  yield end('max-tokens');
+}
+
+async function* writeByBeams(
+  sequence: Sequence,
+  first: Float32Array,
+  prompt: Prompt,
+  options: GenerateOptions,
+): AsyncGenerator<BeamProgress | TokenEvent, WrittenAnswer> {
+  const { stopTokens, maxNewTokens, stopWhen, sampling, signal } = options;
+  const seed = seedOf(options);
+  // Were fewer kept, all that is left of a beam could be stop tokens (spec CHAT §6.3).
+  const minTokensToKeep = Math.max(2, 1 + stopTokens.size);
+  const filters = sampling ? filterSteps({ minTokensToKeep, ...sampling }) : [];
+  const answers = yield* searchBeams(sequence, first, {
+    steps: [...penaltySteps(options, stopTokens), ...filters],
+    prompt: knownPrompt(prompt, options),
+    options: {
+      ...beamOptions(options.beams),
+      ...{ maxNewTokens, stopTokens },
+      ...(stopWhen && { stopWhen }),
+      ...(seed !== undefined && { random: createRandom(seed) }),
+    },
+    ...(signal && { signal }),
+  });
+  const { tokens, reason } = answers[0]!;
+  for (const token of tokens) yield { type: 'token', token };
+  return { reason, newTokens: tokens.length, answers, ...(seed !== undefined && { seed }) };
+}
+
+function tokenSampler(prompt: Prompt, options: GenerateOptions, seed: number | undefined) {
+  const { sampling, penaltyScope: _, ...others } = options;
+  const known = knownPrompt(prompt, options);
+  const seeded = sampling && seed !== undefined && { sampling: { ...sampling, seed } };
+  return sampler({ ...others, ...seeded, prompt: known });
+}
+
+function tokenEvent(token: number, logits: Float32Array, top: number | undefined): TokenEvent {
+  if (top === undefined) return { type: 'token', token };
+  return { type: 'token', token, logprobs: tokenLogprobs(logits, token, top) };
+}
+
+function seedOf({ sampling }: GenerateOptions): number | undefined {
+  return sampling && (sampling.seed ?? freshSeed());
+}
+
+/** Ids of the prompt that penalties count; pictures have none. */
+function knownPrompt(prompt: Prompt, { penaltyScope }: GenerateOptions): readonly number[] {
+  if (penaltyScope !== 'prompt-and-answer') return [];
+  return prompt.flatMap((chunk) => (chunk.type === 'text' ? [...chunk.ids] : []));
 }

@@ -1,4 +1,5 @@
-import type { LogitsStep } from './logits/logits-step.ts';
+import type { LogitsStep, StepContext } from './logits/logits-step.ts';
+import { NoTokenLeftError } from './logits/no-token-left-error.ts';
 import {
   filterSteps,
   type PenaltyOptions,
@@ -26,11 +27,15 @@ export interface SamplerOptions extends Omit<PenaltyOptions, 'penaltyScope'> {
  */
 export function sampler(options: SamplerOptions = {}): Sampler {
   const { sampling, stopTokens = new Set<number>(), prompt = [] } = options;
-  const steps = penaltySteps(options, stopTokens);
-  if (!sampling) return (logits, generated) => likeliest(applied(steps, logits, generated, prompt));
-  const random = createRandom(sampling.seed ?? freshSeed());
-  const all = [...steps, ...filterSteps(sampling)];
-  return (logits, generated) => draw(applied(all, logits, generated, prompt), random);
+  const penalties = penaltySteps(options, stopTokens);
+  const steps = sampling ? [...penalties, ...filterSteps(sampling)] : penalties;
+  const pick = sampling ? drawer(createRandom(sampling.seed ?? freshSeed())) : likeliest;
+  return (logits, generated) => {
+    const scores = applied(steps, logits, { generated, prompt });
+    const token = pick(scores);
+    if (scores[token] === -Infinity) throw new NoTokenLeftError(generated.length);
+    return token;
+  };
 }
 
 /** The place of the largest number; of equal ones the first (as the reference's argmax). */
@@ -50,7 +55,7 @@ export function draw(scores: Float32Array, random: RandomStream): number {
   let left = random.uniform() * total;
   let token = 0;
   for (let i = 0; i < scores.length; i++) {
-    if (scores[i] === -Infinity) continue;
+    if (!(scores[i]! > -Infinity)) continue;
     token = i;
     left -= Math.exp(scores[i]! - peak);
     if (left < 0) break;
@@ -58,15 +63,18 @@ export function draw(scores: Float32Array, random: RandomStream): number {
   return token;
 }
 
+function drawer(random: RandomStream): (scores: Float32Array) => number {
+  return (scores) => draw(scores, random);
+}
+
 /** A changed copy; the logits themselves when there is nothing to change. */
 function applied(
   steps: readonly LogitsStep[],
   logits: Float32Array,
-  generated: readonly number[],
-  prompt: readonly number[],
+  context: StepContext,
 ): Float32Array {
   if (steps.length === 0) return logits;
   const scores = logits.slice();
-  for (const step of steps) step(scores, { generated, prompt });
+  for (const step of steps) step(scores, context);
   return scores;
 }

@@ -27,7 +27,7 @@ function recordingRuntime(trainedLength = 1000) {
       theta: 100,
       scaling: { kind: 'dynamic', factor: 2, trainedLength },
     }),
-    createCache: (capacity) => listCache(held, capacity),
+    createCache: ({ capacity }) => listCache(held, capacity),
     embed: async (ids) => ({
       dtype: 'float32',
       shape: [ids.length, 1],

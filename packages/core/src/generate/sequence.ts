@@ -1,11 +1,13 @@
 import type { HostTensor, KvCache } from '../backend/backend.ts';
 import { CacheFullError } from '../backend/errors.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
+import { type Branches, openBranches } from './branches.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import {
   cutPrompt,
   joinTexts,
   type Prompt,
+  type PromptChunk,
   type PromptSpan,
   promptLength,
   sharedLength,
@@ -32,6 +34,8 @@ export interface PromptProgress {
 export interface Sequence extends Disposable {
   readonly length: number;
   readonly capacity: number;
+  /** How many continuations it can hold side by side. */
+  readonly slots: number;
   /**
    * Makes the sequence hold exactly `prompt`: what it shares with the past from the start is kept,
    * the rest is read in chunks. Yields the progress: first what was kept, then after each chunk.
@@ -44,16 +48,21 @@ export interface Sequence extends Disposable {
   feed(token: number, options?: FeedOptions): Promise<Float32Array>;
   /** Forgets everything after the first `length` positions. */
   truncate(length: number): void;
+  /** Splits into continuations. Until they are settled or disposed the sequence takes nothing. */
+  branch(): Branches;
 }
 
 /** A new, empty sequence over a cache of its own. */
-export function openSequence(runtime: DecoderRuntime, capacity: number): Sequence {
-  return new CachedSequence(runtime, runtime.createCache(capacity));
+export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 1): Sequence {
+  return new CachedSequence(runtime, runtime.createCache({ capacity, slots }));
 }
 
 class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
   #past: Prompt = [];
+  /** Where the past is: after a beam search, where the best answer was. */
+  #slot = 0;
+  #branching = false;
 
   constructor(
     readonly runtime: DecoderRuntime,
@@ -61,11 +70,15 @@ class CachedSequence implements Sequence {
   ) {}
 
   get length(): number {
-    return this.cache.length();
+    return this.cache.length(this.#slot);
   }
 
   get capacity(): number {
     return this.cache.capacity;
+  }
+
+  get slots(): number {
+    return this.cache.slots;
   }
 
   async *prefill(
@@ -76,7 +89,7 @@ class CachedSequence implements Sequence {
     const total = promptLength(wanted);
     if (total > this.capacity) throw new CacheFullError(total, 0, this.capacity);
     if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
-    this.cache.truncate(this.#reusable(wanted, total));
+    this.truncate(this.#reusable(wanted, total));
     this.#past = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
     const pictures = new PictureRows(this.runtime);
@@ -90,18 +103,47 @@ class CachedSequence implements Sequence {
   }
 
   async feed(token: number, { signal }: FeedOptions = {}): Promise<Float32Array> {
-    const chunk = { type: 'text', ids: Int32Array.of(token) } as const;
-    this.#past = joinTexts([...cutPrompt(this.#past, this.length), chunk]);
+    this.#requireWhole();
+    const chunk = this.#append([token]);
     return this.#read({ chunk, from: 0, to: 1 }, this.length + 1, undefined, signal);
   }
 
   truncate(length: number): void {
-    this.cache.truncate(length);
+    this.#requireWhole();
+    this.cache.truncate(length, this.#slot);
+  }
+
+  branch(): Branches {
+    this.#requireWhole();
+    const { runtime, cache, length } = this;
+    this.#branching = true;
+    return openBranches({
+      ...{ runtime, cache, slot: this.#slot },
+      onSettled: (slot, tokens) => {
+        this.#branching = false;
+        this.#slot = slot;
+        this.#past = cutPrompt(this.#past, length);
+        this.#append(tokens);
+      },
+    });
   }
 
   [Symbol.dispose](): void {
     this.cache[Symbol.dispose]();
     this.#past = [];
+  }
+
+  #requireWhole(): void {
+    if (!this.#branching) return;
+    throw new Error('This sequence has branches: settle or dispose them before you go on with it');
+  }
+
+  /** Notes tokens after what the cache holds now, or will hold when they are branches' own. */
+  #append(tokens: readonly number[]): PromptChunk {
+    const chunk = { type: 'text', ids: Int32Array.from(tokens) } as const;
+    const held = cutPrompt(this.#past, this.length);
+    this.#past = joinTexts([...held, chunk]);
+    return chunk;
   }
 
   /** The last position is always read again: its logits are what the caller wants. */
@@ -129,7 +171,8 @@ class CachedSequence implements Sequence {
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
       const angles = this.runtime.rotary.angles(start, start + to - from, total);
-      const step = { kind: chunk.type, x, angles, cache: this.cache };
+      const segments = [{ slot: this.#slot, tokens: to - from }];
+      const step = { kind: chunk.type, x, angles, cache: this.cache, segments };
       return await this.runtime.decode(signal ? { ...step, signal } : step);
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();

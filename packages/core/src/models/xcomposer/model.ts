@@ -47,6 +47,8 @@ export interface XComposerCompat {
 export interface SequenceOptions {
   /** How many positions the sequence can hold: the prompt and everything generated. */
   readonly capacity: number;
+  /** How many continuations it can hold side by side, as beam search needs them. Default 1. */
+  readonly slots?: number;
   /** Which task adapter acts on every token. Default: none, `base`. */
   readonly adapter?: AdapterName;
 }
@@ -143,9 +145,9 @@ export class XComposer implements AsyncDisposable {
   }
 
   /** @throws UnsupportedError when the checkpoint holds no such adapter. */
-  openSequence({ capacity, adapter = 'base' }: SequenceOptions): Sequence {
+  openSequence({ capacity, slots = 1, adapter = 'base' }: SequenceOptions): Sequence {
     this.#requireAdapter(adapter);
-    return openSequence(this.#runtime(adapter), capacity);
+    return openSequence(this.#runtime(adapter), capacity, slots);
   }
 
   /**
@@ -175,7 +177,7 @@ export class XComposer implements AsyncDisposable {
   #runtime(adapter: AdapterName): DecoderRuntime {
     return {
       rotary: this.rotary,
-      createCache: (capacity) => this.program.createCache({ capacity }),
+      createCache: (options) => this.program.createCache(options),
       embed: (ids, signal) => this.#embed(ids, signal),
       encodeImage: (image, signal) => this.encodeImage(image, signal),
       decode: (step) => this.#decode(step, adapter),
@@ -189,7 +191,7 @@ export class XComposer implements AsyncDisposable {
   }
 
   async #decode(step: DecodeStep, adapter: AdapterName): Promise<Float32Array> {
-    const { kind, x, angles, cache, signal } = step;
+    const { kind, x, angles, cache, segments, signal } = step;
     const name: DecodeGraph = `decode${kind === 'text' ? 'Text' : 'Image'}.${adapter}`;
     const shape = [x.shape[0]!, this.config.decoder.headDim / 2];
     const inputs = {
@@ -197,7 +199,8 @@ export class XComposer implements AsyncDisposable {
       cos: { dtype: 'float32', shape, data: angles.cos },
       sin: { dtype: 'float32', shape, data: angles.sin },
     } as const;
-    const outputs = await this.program.run(name, inputs, signal ? { cache, signal } : { cache });
+    const options = { cache, segments, ...(signal && { signal }) };
+    const outputs = await this.program.run(name, inputs, options);
     outputs['hidden']![Symbol.dispose]();
     return (await readOnce(outputs['logits']!)).data as Float32Array;
   }

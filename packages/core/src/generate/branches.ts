@@ -1,0 +1,136 @@
+import type { KvCache } from '../backend/backend.ts';
+import type { RotaryAngles } from '../models/internlm2/rotary.ts';
+import { assignSlots } from './assign-slots.ts';
+import type { DecoderRuntime } from './decoder-runtime.ts';
+
+export interface BranchStep {
+  /** Which of the branches so far goes on. */
+  readonly parent: number;
+  readonly token: number;
+}
+
+/**
+ * Continuations of one sequence side by side; how they share what they have in common is decided
+ * here, beam search does not know it. At first there is one branch, 0: the sequence as it is.
+ * Disposing it without `settle` brings back that sequence.
+ */
+export interface Branches extends Disposable {
+  /** How many there can be at once. */
+  readonly limit: number;
+  /**
+   * Replaces the branches by new ones, each an old one and a token more, in one run of the model.
+   * Returns the logits after each new branch, [vocabularySize] each. When it rejects, nothing more
+   * can be grown.
+   */
+  grow(
+    steps: readonly BranchStep[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly Float32Array[]>;
+  /** Ends the branches: the sequence goes on with as much of these tokens as some branch has read. */
+  settle(tokens: readonly number[]): void;
+}
+
+export interface BranchingSequence {
+  readonly runtime: DecoderRuntime;
+  readonly cache: KvCache;
+  /** Where the sequence is, and where it is to go on. */
+  readonly slot: number;
+  readonly onSettled: (slot: number, tokens: readonly number[]) => void;
+}
+
+/** What a branch has read since the sequence split, and where its keys and values are. */
+interface Branch {
+  readonly slot: number;
+  readonly tokens: readonly number[];
+}
+
+/** Each branch holds the whole past in a slot of its own. */
+export function openBranches(sequence: BranchingSequence): Branches {
+  return new SlotBranches(sequence);
+}
+
+class SlotBranches implements Branches {
+  readonly #start: number;
+  #branches: readonly Branch[];
+  #settled = false;
+
+  constructor(readonly sequence: BranchingSequence) {
+    const { cache, slot } = sequence;
+    this.#start = cache.length(slot);
+    this.#branches = [{ slot, tokens: [] }];
+  }
+
+  get limit(): number {
+    return this.sequence.cache.slots;
+  }
+
+  async grow(
+    steps: readonly BranchStep[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly Float32Array[]> {
+    const parents = steps.map(({ parent }) => this.#branches[parent]!);
+    const { slots, copies } = assignSlots(parents, this.limit);
+    for (const [from, to] of copies) await this.sequence.cache.copy(from, to);
+    this.#branches = parents.map(({ tokens }, i) => ({ slot: slots[i]!, tokens }));
+    const logits = await this.#read(steps, signal);
+    this.#branches = this.#branches.map(({ slot, tokens }, i) => {
+      return { slot, tokens: [...tokens, steps[i]!.token] };
+    });
+    return logits;
+  }
+
+  settle(tokens: readonly number[]): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    const { cache, onSettled } = this.sequence;
+    const read = this.#branches.map((branch) => sharedTokens(branch.tokens, tokens));
+    const longest = Math.max(...read);
+    const { slot } = this.#branches[read.indexOf(longest)]!;
+    for (let other = 0; other < cache.slots; other++) {
+      cache.truncate(other === slot ? this.#start + longest : 0, other);
+    }
+    onSettled(slot, tokens.slice(0, longest));
+  }
+
+  [Symbol.dispose](): void {
+    this.settle([]);
+  }
+
+  /** Rows go in the order of the slots, so that backends see neighbours as one batch. */
+  async #read(steps: readonly BranchStep[], signal?: AbortSignal): Promise<Float32Array[]> {
+    const { runtime, cache } = this.sequence;
+    const order = [...steps.keys()].sort((a, b) => this.#slotOf(a) - this.#slotOf(b));
+    const ids = Int32Array.from(order, (place) => steps[place]!.token);
+    const segments = order.map((place) => ({ slot: this.#slotOf(place), tokens: 1 }));
+    const position = cache.length(segments[0]!.slot);
+    const angles = repeated(
+      runtime.rotary.angles(position, position + 1, position + 1),
+      ids.length,
+    );
+    using x = await runtime.embed(ids, signal);
+    const step = { kind: 'text', x, angles, cache, segments } as const;
+    const logits = await runtime.decode(signal ? { ...step, signal } : step);
+    const width = logits.length / order.length;
+    const rows = order.map((_, row) => logits.subarray(row * width, (row + 1) * width));
+    return steps.map((_, place) => rows[order.indexOf(place)]!);
+  }
+
+  #slotOf(branch: number): number {
+    return this.#branches[branch]!.slot;
+  }
+}
+
+function sharedTokens(a: readonly number[], b: readonly number[]): number {
+  const differs = a.findIndex((token, place) => token !== b[place]);
+  return differs < 0 ? a.length : differs;
+}
+
+function repeated({ cos, sin }: RotaryAngles, rows: number): RotaryAngles {
+  return { cos: repeatRow(cos, rows), sin: repeatRow(sin, rows) };
+}
+
+function repeatRow(row: Float32Array, rows: number): Float32Array {
+  const all = new Float32Array(rows * row.length);
+  for (let i = 0; i < rows; i++) all.set(row, i * row.length);
+  return all;
+}
