@@ -2,7 +2,7 @@
  * TensorFlow.js beside ONNX Runtime on synthetic weights: four decoder layers of 1024 features (71 M
  * parameters) and two layers of a CLIP ViT-L tower on the 1601 patches of a 560 × 560 tile.
  *
- *     npx tsx --conditions=lingbi:source apps/bench/src/tfjs.ts
+ *     npm run bench -- tfjs
  *
  * The `tensorflow` rows need LINGBI_TFJS_BINDING or an installed binding of tfjs-node. Every runtime
  * runs in a process of its own, so that its memory can be told.
@@ -31,7 +31,7 @@ import {
   type Weight,
   type WeightSource,
 } from '@lingbi/core';
-import type { Row } from './tokenizer.ts';
+import { type Bench, milliseconds, type Row, rowOf } from './bench.ts';
 
 const RUNS = 9;
 const PROMPT = 512;
@@ -49,8 +49,13 @@ const runtimes = {
 } satisfies Record<string, () => Promise<Backend>>;
 type RuntimeName = keyof typeof runtimes;
 
+export const tfjsBench: Bench = {
+  describe: 'TensorFlow.js engines and weight formats beside ONNX Runtime, on synthetic weights',
+  run: benchTfjs,
+};
+
 /** Decode, prefill, tower and memory of every runtime that is here. */
-export async function benchTfjs(): Promise<Row[]> {
+async function benchTfjs(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const name of Object.keys(runtimes) as RuntimeName[]) rows.push(...(await runApart(name)));
   return rows;
@@ -90,8 +95,8 @@ async function benchDecoder(name: string, backend: Backend): Promise<Row[]> {
     if (run >= 0) decode.push(time);
   }
   return [
-    rowOf(`${name}: decode after ${PROMPT} tokens`, decode),
-    rowOf(`${name}: prefill ${PROMPT} tokens`, prefill),
+    rowOf(`${name}: decode after ${PROMPT} tokens`, 'ms', decode),
+    rowOf(`${name}: prefill ${PROMPT} tokens`, 'ms', prefill),
   ];
 }
 
@@ -104,7 +109,7 @@ async function benchTower(name: string, backend: Backend): Promise<Row> {
     const time = await milliseconds(() => runOnce(program, 'tower', { x }));
     if (run >= 0) times.push(time);
   }
-  return rowOf(`${name}: 2 tower layers, 1 tile`, times);
+  return rowOf(`${name}: 2 tower layers, 1 tile`, 'ms', times);
 }
 
 async function runOnce(
@@ -201,25 +206,13 @@ function randomTensor(shape: readonly number[]): HostTensor {
   return { dtype: 'float32', shape, data };
 }
 
-async function milliseconds(task: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await task();
-  return performance.now() - start;
-}
-
-function rowOf(name: string, times: readonly number[], unit = 'ms'): Row {
-  const sorted = [...times].sort((a, b) => a - b);
-  const median = sorted[sorted.length >> 1]!;
-  return { name, unit, median, lowest: sorted[0]!, highest: sorted.at(-1)! };
-}
-
 /** The most memory the process ever had; the last rows of a runtime, since it counts everything before. */
 function rss(name: string): Row {
-  return rowOf(`${name}: peak memory`, [process.resourceUsage().maxRSS / 1024], 'MiB');
+  return rowOf(`${name}: peak memory`, 'MiB', [process.resourceUsage().maxRSS / 1024]);
 }
 
+// The process of one runtime, started by runApart.
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [name] = process.argv.slice(2);
-  if (name) console.log(JSON.stringify(await benchRuntime(name as RuntimeName)));
-  else console.table(await benchTfjs());
+  const name = process.argv[2] as RuntimeName;
+  console.log(JSON.stringify(await benchRuntime(name)));
 }

@@ -1,17 +1,17 @@
 /**
  * A 4096 × 2160 photograph to tiles, step by step, beside Pillow where a Python has it:
  *
- *     npx tsx --conditions=lingbi:source apps/bench/src/vision.ts
+ *     npm run bench -- vision
  *
  * LINGBI_PYTHON names the Python to ask for Pillow (python3 by default).
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import {
   createResizer,
   type Picture,
@@ -21,27 +21,42 @@ import {
   tileCanvas,
   tilePicture,
 } from '@lingbi/vision';
-import type { Row } from './tokenizer.ts';
+import {
+  type Bench,
+  medianOf,
+  milliseconds,
+  type Row,
+  rowOf,
+  type Step,
+  takeTurns,
+} from './bench.ts';
 
 const RUNS = 15;
+/** Begins the name of a step that Pillow does. */
+const pillowMark = 'Pillow: ';
 const photograph: Size = { width: 4096, height: 2160 };
 
 /** A common reduction: the ratio of the resample that is compared with Pillow. */
 const reduced: Size = { width: 2240, height: 1181 };
 
-/** One step: what is measured, in milliseconds. Most are timed from outside, Pillow by itself. */
-type Step = () => Promise<number>;
+/** The two steps that Pillow does as well. */
+const decodeStep = 'decode JPEG';
+const resizeStep = `resize to ${reduced.width} × ${reduced.height}, WebAssembly`;
 
-/** Milliseconds of every step; runs of the steps take turns, so that a slow moment meets all of them. */
-export async function benchVision(): Promise<Row[]> {
+export const visionBench: Bench = {
+  describe: `A JPEG of ${photograph.width} × ${photograph.height} to tiles, step by step, beside Pillow`,
+  run: benchVision,
+};
+
+async function benchVision(): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'lingbi-bench-'));
   const path = join(folder, 'photograph.jpg');
   await writeFile(path, await makePhotograph());
   const pillow = await openPillow(path);
   try {
     const steps = new Map([...ownSteps(path, await readPicture(path)), ...pillowSteps(pillow)]);
-    const runs = await takeTurns(steps);
-    return [...runs].map(([name, times]) => rowOf(name, times));
+    const runs = await takeTurns(steps, { runs: RUNS, warmUp: 2 });
+    return besidePillow(runs, pillow);
   } finally {
     pillow?.close();
     await rm(folder, { recursive: true });
@@ -57,13 +72,13 @@ function ownSteps(path: string, picture: Picture): [string, Step][] {
   const size = `${plan.resized.width} × ${plan.resized.height}`;
   const sizeReduced = `${reduced.width} × ${reduced.height}`;
   return [
-    ['decode JPEG', timed(() => readPicture(path))],
+    [decodeStep, timed(() => readPicture(path))],
     [`resize to ${size}`, timed(() => resizer.resize(picture, plan.resized))],
     ['resize, paint canvas, hash', timed(() => tilePicture(picture, presets.chat, { resizer }))],
     ['global view', timed(() => tiled.globalView())],
     [`normalise ${rows * columns} tiles`, timed(() => forEachTile(rows, columns, tiled.tile))],
     ['JPEG to all tiles', timed(() => everything(path))],
-    [`resize to ${sizeReduced}, WebAssembly`, timed(() => resizer.resize(picture, reduced))],
+    [resizeStep, timed(() => resizer.resize(picture, reduced))],
     [`resize to ${sizeReduced}, TypeScript`, timed(() => typescript.resize(picture, reduced))],
   ];
 }
@@ -85,28 +100,18 @@ function forEachTile(
 }
 
 function timed(task: () => unknown): Step {
-  return async () => {
-    const start = performance.now();
-    await task();
-    return performance.now() - start;
-  };
+  return () => milliseconds(task);
 }
 
-async function takeTurns(steps: ReadonlyMap<string, Step>): Promise<Map<string, number[]>> {
-  const runs = new Map([...steps.keys()].map((name): [string, number[]] => [name, []]));
-  for (let run = -2; run < RUNS; run++) {
-    for (const [name, step] of steps) {
-      const time = await step();
-      if (run >= 0) runs.get(name)!.push(time); // the first two only warm up
-    }
-  }
-  return runs;
-}
-
-function rowOf(name: string, times: readonly number[]): Row {
-  const sorted = [...times].sort((a, b) => a - b);
-  const median = sorted[sorted.length >> 1]!;
-  return { name, unit: 'ms', median, lowest: sorted[0]!, highest: sorted.at(-1)! };
+/** Rows of our own steps; those that Pillow does as well carry its median. */
+function besidePillow(runs: ReadonlyMap<string, number[]>, pillow: Pillow | undefined): Row[] {
+  return [...runs]
+    .filter(([step]) => !step.startsWith(pillowMark))
+    .map(([step, times]) => {
+      const theirs = runs.get(pillowMark + step);
+      const peer = theirs && { name: `Pillow ${pillow?.version}`, median: medianOf(theirs) };
+      return rowOf(step, 'ms', times, peer);
+    });
 }
 
 /** Gradients under noise, the same every time, as JPEG. */
@@ -179,26 +184,8 @@ function closeInput({ stdin }: ChildProcessWithoutNullStreams): void {
 
 function pillowSteps(pillow: Pillow | undefined): [string, Step][] {
   if (!pillow) return [];
-  const { width, height } = reduced;
   return [
-    [`decode JPEG, Pillow ${pillow.version}`, () => pillow.milliseconds('decode')],
-    [
-      `resize to ${width} × ${height}, Pillow ${pillow.version}`,
-      () => pillow.milliseconds('resize'),
-    ],
+    [pillowMark + decodeStep, () => pillow.milliseconds('decode')],
+    [pillowMark + resizeStep, () => pillow.milliseconds('resize')],
   ];
-}
-
-function markdown(rows: readonly Row[]): string {
-  const line = ({ name, unit, median, lowest, highest }: Row): string =>
-    `| ${name} | ${median.toFixed(1)} ${unit} | ${lowest.toFixed(1)}–${highest.toFixed(1)} |`;
-  return ['| step | median | spread |', '|---|---|---|', ...rows.map(line)].join('\n');
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const rows = await benchVision();
-  const machine = `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`;
-  console.log(`${photograph.width} × ${photograph.height} JPEG, ${RUNS} runs, ${machine}\n`);
-  console.log(markdown(rows));
-  console.log(`\n${JSON.stringify({ machine, runs: RUNS, rows })}`);
 }

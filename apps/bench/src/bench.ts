@@ -1,0 +1,58 @@
+/** What a bench is, and the parts that all of them share. */
+
+export interface Bench {
+  /** What it measures, in one line for people. */
+  readonly describe: string;
+  run(): Promise<readonly Row[]>;
+}
+
+/** One line of a bench's table: what was measured, its median and how far the runs lie apart. */
+export interface Row {
+  readonly figure: string;
+  readonly unit: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+  /** The same work done by somebody else, in the same unit, measured in turns with ours. */
+  readonly peer?: Peer;
+}
+
+export interface Peer {
+  readonly name: string;
+  readonly median: number;
+}
+
+export function rowOf(figure: string, unit: string, runs: readonly number[], peer?: Peer): Row {
+  const sorted = [...runs].sort((a, b) => a - b);
+  const [min, max] = [sorted[0]!, sorted.at(-1)!];
+  return { figure, unit, median: medianOf(runs), min, max, ...(peer && { peer }) };
+}
+
+export function medianOf(runs: readonly number[]): number {
+  const sorted = [...runs].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+}
+
+/** Does some work once and says the figure: milliseconds, or a rate. */
+export type Step = () => number | Promise<number>;
+
+/** Each step in turn, again and again, so that a slow moment of the machine meets all of them. */
+export async function takeTurns(
+  steps: ReadonlyMap<string, Step>,
+  { runs, warmUp }: { readonly runs: number; readonly warmUp: number },
+): Promise<Map<string, number[]>> {
+  const figures = new Map([...steps.keys()].map((name): [string, number[]] => [name, []]));
+  for (let run = -warmUp; run < runs; run++) {
+    for (const [name, step] of steps) {
+      const figure = await step();
+      if (run >= 0) figures.get(name)!.push(figure);
+    }
+  }
+  return figures;
+}
+
+export async function milliseconds(task: () => unknown): Promise<number> {
+  const start = performance.now();
+  await task();
+  return performance.now() - start;
+}

@@ -1,0 +1,92 @@
+/** Results for people, as Markdown, and for programs, as plain data. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Row } from './bench.ts';
+
+export interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memory: string;
+  readonly platform: string;
+  readonly node: string;
+  /** Of the packages that do the work. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** The package of this repository that depends on each library whose version matters. */
+const libraries = {
+  'onnxruntime-node': '@lingbi/backend-onnx',
+  '@tensorflow/tfjs': '@lingbi/backend-tfjs',
+  sharp: '@lingbi/vision',
+} as const;
+
+export function describeMachine(): Machine {
+  return {
+    processor: cpus()[0]?.model.trim() ?? 'unknown processor',
+    cores: availableParallelism(),
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    platform: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+    versions: Object.fromEntries(
+      Object.entries(libraries).map(([name, owner]) => [name, versionOf(name, owner)]),
+    ),
+  };
+}
+
+export function machineLine({
+  processor,
+  cores,
+  memory,
+  platform,
+  node,
+  versions,
+}: Machine): string {
+  const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const parts = [`${processor}, ${cores} cores, ${memory}`, platform, `Node ${node}`];
+  return [...parts, ...libraries].join(' · ');
+}
+
+export function markdownTable(rows: readonly Row[]): string {
+  const cells = rows.map(({ figure, unit, median, min, max, peer }) => [
+    figure,
+    `${digits(median)} ${unit}`,
+    `${digits(min)}–${digits(max)}`,
+    ...(peer ? [`${digits(peer.median)} ${unit} (${peer.name})`, ratio(median, peer.median)] : []),
+  ]);
+  const compared = rows.some(({ peer }) => peer);
+  const head = ['figure', 'median', 'spread', ...(compared ? ['peer', 'ours ÷ peer'] : [])];
+  const line = (row: readonly string[]) => `| ${head.map((_, at) => row[at] ?? '').join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...cells.map(line)].join('\n');
+}
+
+/** Three digits that matter; whole numbers above a hundred. */
+function digits(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function ratio(own: number, peer: number): string {
+  return (own / peer).toFixed(2);
+}
+
+/** Looked up from its owner: a package may not let its package.json be imported. */
+function versionOf(name: string, owner: string): string {
+  const require = createRequire(fileURLToPath(import.meta.resolve(owner)));
+  for (let at = dirname(require.resolve(name)); at !== dirname(at); at = dirname(at)) {
+    const version = readVersion(join(at, 'package.json'), name);
+    if (version) return version;
+  }
+  return 'of an unknown version';
+}
+
+function readVersion(file: string, name: string): string | undefined {
+  try {
+    const manifest = JSON.parse(readFileSync(file, 'utf8'));
+    return manifest.name === name ? manifest.version : undefined;
+  } catch {
+    return undefined; // no package.json here: look further up
+  }
+}
