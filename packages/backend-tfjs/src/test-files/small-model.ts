@@ -1,5 +1,6 @@
-/** A decoder layer with a long past, for what the small sequences of `testBackend` do not reach. */
+/** Decoder layers for long pasts, for what the small sequences of `testBackend` do not reach. */
 import {
+  add,
   attention,
   type Graph,
   type HostTensor,
@@ -27,10 +28,13 @@ export function longDecoder(): Graph {
     sin: angles,
   } as const;
   return trace('decode', inputs, ({ x, ...angles }) => {
-    const qkv = linear(x, { name: 'qkv', shape: [(heads + 2 * kvHeads) * headDim, width] });
-    const cache = { layer: 0, kvHeads, headDim };
-    const mixed = attention(qkv, angles, { heads, cache });
-    return { y: linear(lastToken(mixed), { name: 'out', shape: [width, heads * headDim] }) };
+    for (const layer of [0, 1]) {
+      const w = (part: string, ...shape: number[]) => ({ name: `${layer}.${part}`, shape });
+      const qkv = linear(x, w('qkv', (heads + 2 * kvHeads) * headDim, width));
+      const mixed = attention(qkv, angles, { heads, cache: { layer, kvHeads, headDim } });
+      x = add(x, linear(mixed, w('out', width, heads * headDim)));
+    }
+    return { y: lastToken(x) };
   });
 }
 
