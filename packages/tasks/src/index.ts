@@ -1,5 +1,5 @@
 export { Chat, type ChatOptions, type SayOptions } from './chat/chat.ts';
-export type { Answer, ChatEvent, FinishReason, Usage } from './chat/events.ts';
+export type { Answer, ChatEvent, FinishReason, RankedAnswer, Usage } from './chat/events.ts';
 export {
   type PreparedPrompt,
   type PromptOptions,

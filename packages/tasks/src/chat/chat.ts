@@ -1,4 +1,10 @@
-import type { AdapterName, Sampler, Sequence } from '@lingbi/core';
+import {
+  type AdapterName,
+  beamCount,
+  checkGenerateOptions,
+  type GenerateOptions,
+  type Sequence,
+} from '@lingbi/core';
 import { type ChatTurn, xcomposer2d5 } from '@lingbi/tokenizer';
 import { type Picture, type PictureSource, type ReadOptions, readPicture } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
@@ -6,7 +12,8 @@ import type { Model } from '../model/open-model.ts';
 import { type Album, createAlbum } from './album.ts';
 import type { Answer, ChatEvent } from './events.ts';
 import { type PreparedPrompt, type PromptOptions, preparePrompt } from './prepare-prompt.ts';
-import { respond } from './respond.ts';
+import { type RespondOptions, respond } from './respond.ts';
+import { requireStopStrings } from './stop-strings.ts';
 
 export interface ChatOptions extends PromptOptions {
   /** Earlier turns. Their pictures go into `images`. */
@@ -23,22 +30,32 @@ export interface ChatOptions extends PromptOptions {
   readonly reading?: Omit<ReadOptions, 'signal'>;
 }
 
-export interface SayOptions {
+/** How a turn is answered. Without options: the likeliest token each time. */
+export interface SayOptions extends Omit<GenerateOptions, GivenByChat> {
   /** Pictures of this turn: paths, URLs, data URIs, bytes, blobs or raw pixels. */
   readonly images?: readonly PictureSource[];
   /** Default 1024, as in the reference. */
   readonly maxNewTokens?: number;
-  /** Picks each token. Default: the likeliest. */
-  readonly sampler?: Sampler;
+  /** The answer ends before the first of these texts. */
+  readonly stop?: readonly string[];
   /** Stops within a step; the turn is then forgotten, what was read stays cached. */
   readonly signal?: AbortSignal;
 }
+
+type GivenByChat = 'stopTokens' | 'stopWhen' | 'maxNewTokens' | 'signal';
 
 const chatOptions = [
   ...['history', 'images', 'meta', 'adapter', 'hdNum', 'reading'],
   ...['placeholders', 'overflow', 'maxLength', 'parseSpecial', 'nullImage'],
 ];
-const sayOptions = ['images', 'maxNewTokens', 'sampler', 'signal'];
+const sayOptions = [
+  ...['images', 'maxNewTokens', 'stop', 'sampling', 'beams', 'sampler', 'topLogprobs', 'signal'],
+  ...['repetitionPenalty', 'penaltyScope', 'presencePenalty', 'frequencyPenalty'],
+  ...['noRepeatNgram', 'minNewTokens', 'logitBias'],
+];
+
+/** As in the reference. */
+const DEFAULT_MAX_NEW_TOKENS = 1024;
 
 /** Capacity grows in steps of this many positions, so that short turns do not reopen the cache. */
 const CAPACITY_STEP = 1024;
@@ -79,11 +96,12 @@ export class Chat implements AsyncDisposable {
    */
   async *say(question: string, options: SayOptions = {}): AsyncGenerator<ChatEvent> {
     requireKnownOptions('say', options, sayOptions);
+    const answering = this.#respondOptions(options);
     this.#claim();
     try {
       const pictures = await this.#picturesWith(options.images ?? [], options.signal);
       const prompt = this.#prepare(question, pictures);
-      for await (const event of this.#respond(prompt, options)) {
+      for await (const event of this.#respond(prompt, answering)) {
         if (event.type === 'end') {
           this.#history = [...this.#history, { query: question, answer: event.text }];
           this.#pictures = pictures;
@@ -132,27 +150,29 @@ export class Chat implements AsyncDisposable {
     });
   }
 
-  #respond(
-    prompt: PreparedPrompt,
-    { maxNewTokens = 1024, sampler, signal }: SayOptions,
-  ): AsyncGenerator<ChatEvent> {
-    const { tokenizer, stopTokens } = this.#model;
-    const sequence = this.#sequenceFor(prompt.written.length + maxNewTokens);
-    return respond(sequence, tokenizer, prompt, {
-      stopTokens,
-      maxNewTokens,
-      ...(sampler && { sampler }),
-      ...(signal && { signal }),
-    });
+  /** Checked at once, so that a wrong option costs no reading of pictures. */
+  #respondOptions({ images: _, stop = [], ...options }: SayOptions): RespondOptions {
+    requireStopStrings(stop);
+    const { stopTokens } = this.#model;
+    const generating = { maxNewTokens: DEFAULT_MAX_NEW_TOKENS, ...options, stopTokens };
+    checkGenerateOptions(generating);
+    return { ...generating, stop };
+  }
+
+  #respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {
+    const length = prompt.written.length + options.maxNewTokens;
+    const sequence = this.#sequenceFor(length, beamCount(options.beams));
+    return respond(sequence, this.#model.tokenizer, prompt, options);
   }
 
   /** The sequence of the turns before, or a larger one that reads them again. */
-  #sequenceFor(length: number): Sequence {
-    if (this.#sequence && this.#sequence.capacity >= length) return this.#sequence;
-    this.#sequence?.[Symbol.dispose]();
+  #sequenceFor(length: number, slots: number): Sequence {
+    const known = this.#sequence;
+    if (known && known.capacity >= length && known.slots >= slots) return known;
+    known?.[Symbol.dispose]();
     const capacity = Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
     const { adapter = 'base' } = this.#options;
-    this.#sequence = this.#model.xcomposer.openSequence({ capacity, adapter });
+    this.#sequence = this.#model.xcomposer.openSequence({ capacity, slots, adapter });
     return this.#sequence;
   }
 }

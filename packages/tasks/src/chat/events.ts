@@ -1,8 +1,8 @@
-import type { PromptProgress } from '@lingbi/core';
+import type { PromptProgress, TokenEvent } from '@lingbi/core';
 import type { PromptWarning } from '@lingbi/tokenizer';
 
-/** Why an answer ended: the model closed its turn, or `maxNewTokens` was reached. */
-export type FinishReason = 'stop' | 'length';
+/** Why an answer ended: the model closed its turn, wrote a stop string, or `maxNewTokens` was reached. */
+export type FinishReason = 'stop' | 'stop-string' | 'length';
 
 export interface Usage {
   readonly promptTokens: number;
@@ -14,18 +14,35 @@ export interface Usage {
   readonly newTokens: number;
 }
 
+/** One of several answers that beam search found. */
+export interface RankedAnswer {
+  readonly text: string;
+  /** Its log-probability over its length to the power of `lengthPenalty`. */
+  readonly score: number;
+  readonly reason: FinishReason;
+}
+
 export interface Answer {
   readonly text: string;
   readonly reason: FinishReason;
   readonly usage: Usage;
+  /** With beams, all answers that were found, best first; the first is this one. */
+  readonly ranked?: readonly RankedAnswer[];
+  /** Where tokens were drawn: given again as `sampling.seed`, it draws the same answer. */
+  readonly seed?: number;
   /** What was done to the prompt that its writer may not have meant. */
   readonly warnings: readonly PromptWarning[];
 }
 
-/** What happens while an answer is made, in order: progress, then tokens and texts, then the end. */
+/**
+ * What happens while an answer is made, in order: progress, then tokens and texts, then the end.
+ * With beams, drafts come first, and tokens and text at the end, when the best answer is known.
+ */
 export type ChatEvent =
   | PromptProgress
-  | { readonly type: 'token'; readonly token: number }
+  | TokenEvent
+  /** The whole of the best answer so far; the next draft may be another one. */
+  | { readonly type: 'draft'; readonly text: string; readonly score: number }
   /** New text, never half a character; joined they are the answer. */
   | { readonly type: 'text'; readonly text: string }
   | ({ readonly type: 'end' } & Answer);

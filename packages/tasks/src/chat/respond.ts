@@ -1,13 +1,21 @@
-import { type GenerationEvent, generate, type Sampler, type Sequence } from '@lingbi/core';
-import { createTurnEndCutter, type Tokenizer } from '@lingbi/tokenizer';
-import type { ChatEvent } from './events.ts';
+import {
+  type EndReason,
+  type GenerateOptions,
+  type GenerationEnd,
+  type GenerationEvent,
+  generate,
+  type Hypothesis,
+  type Sequence,
+} from '@lingbi/core';
+import type { Tokenizer } from '@lingbi/tokenizer';
+import { type AnswerWriter, answerText, createAnswerWriter } from './answer-writer.ts';
+import type { ChatEvent, FinishReason, RankedAnswer } from './events.ts';
 import type { PreparedPrompt } from './prepare-prompt.ts';
+import { endsWithStopString } from './stop-strings.ts';
 
-export interface RespondOptions {
-  readonly stopTokens: ReadonlySet<number>;
-  readonly maxNewTokens: number;
-  readonly sampler?: Sampler;
-  readonly signal?: AbortSignal;
+export interface RespondOptions extends Omit<GenerateOptions, 'stopWhen'> {
+  /** Texts before which the answer ends. */
+  readonly stop?: readonly string[];
 }
 
 /** Reads a prompt and writes the answer, as events. */
@@ -15,18 +23,35 @@ export async function* respond(
   sequence: Sequence,
   tokenizer: Tokenizer,
   prompt: PreparedPrompt,
-  options: RespondOptions,
+  { stop = [], ...options }: RespondOptions,
 ): AsyncGenerator<ChatEvent> {
-  const writer = createAnswerWriter(tokenizer);
-  for await (const event of generate(sequence, prompt.chunks, options)) {
-    if (event.type === 'prompt-progress') yield event;
-    else if (event.type === 'token') {
+  const stopWhen = stop.length > 0 && { stopWhen: endsWithStopString(tokenizer, stop) };
+  const writer = createAnswerWriter(tokenizer, stop);
+  const textOf = (tokens: readonly number[]) => answerText(tokenizer, tokens, stop);
+  for await (const event of generate(sequence, prompt.chunks, { ...options, ...stopWhen })) {
+    yield* chatEvents(event, writer, textOf, prompt);
+  }
+}
+
+function* chatEvents(
+  event: GenerationEvent,
+  writer: AnswerWriter,
+  textOf: (tokens: readonly number[]) => string,
+  prompt: PreparedPrompt,
+): Generator<ChatEvent> {
+  switch (event.type) {
+    case 'prompt-progress':
+      return yield event;
+    case 'beam-progress':
+      return yield { type: 'draft', text: textOf(event.tokens), score: event.score };
+    case 'token':
       yield event;
-      yield* textEvent(writer.push(event.token));
-    } else {
+      return yield* textEvent(writer.push(event.token));
+    case 'generation-end':
       yield* textEvent(writer.end());
-      yield endEvent(event, writer.text, prompt);
-    }
+      return yield endEvent(event, writer.text, textOf, prompt);
+    default:
+      throw event satisfies never;
   }
 }
 
@@ -35,34 +60,33 @@ function* textEvent(text: string): Generator<ChatEvent> {
 }
 
 function endEvent(
-  { reason, promptTokens, cachedTokens, newTokens }: GenerationEvent & { type: 'generation-end' },
+  { reason, promptTokens, cachedTokens, newTokens, answers, seed }: GenerationEnd,
   text: string,
+  textOf: (tokens: readonly number[]) => string,
   { written }: PreparedPrompt,
 ): ChatEvent {
   const imageTokens = written.imageSpans.reduce((sum, [, length]) => sum + length, 0);
+  const ranked = answers?.map((answer) => rankedAnswer(answer, textOf));
   return {
     type: 'end',
     text,
-    reason: reason === 'stop-token' ? 'stop' : 'length',
+    reason: finishReasons[reason],
     usage: { promptTokens, cachedTokens, imageTokens, newTokens },
+    ...(ranked && { ranked }),
+    ...(seed !== undefined && { seed }),
     warnings: written.warnings,
   };
 }
 
-/** Tokens to text, whole to the character and up to the mark that closes the turn. */
-function createAnswerWriter(tokenizer: Tokenizer) {
-  const characters = tokenizer.createTextStream();
-  const turn = createTurnEndCutter();
-  let text = '';
-  const write = (part: string) => {
-    text += part;
-    return part;
-  };
-  return {
-    get text() {
-      return text;
-    },
-    push: (token: number) => write(turn.push(characters.push(token))),
-    end: () => write(turn.push(characters.end()) + turn.end()),
-  };
+function rankedAnswer(
+  { tokens, score, reason }: Hypothesis,
+  textOf: (tokens: readonly number[]) => string,
+): RankedAnswer {
+  return { text: textOf(tokens), score, reason: finishReasons[reason] };
 }
+
+const finishReasons: Readonly<Record<EndReason, FinishReason>> = {
+  'stop-token': 'stop',
+  'stop-condition': 'stop-string',
+  'max-tokens': 'length',
+};
