@@ -12,18 +12,11 @@ import {
 import { type PreparedPrompt, preparePrompt } from '@lingbi/tasks';
 import { cutAtTurnEnd, type Tokenizer } from '@lingbi/tokenizer';
 import type { TiledPicture } from '@lingbi/vision';
+import { compareGeneration } from './compare-generation.ts';
 import { comparePictures } from './compare-pictures.ts';
 import type { Findings } from './findings.ts';
 import type { ChatCase, GoldenTensors, LoadedCase } from './golden-case.ts';
 import type { ParityModel } from './parity-model.ts';
-
-/** Recorded parts that need more than greedy decoding. */
-const laterParts = [
-  'beams',
-  'greedy_repetition',
-  'first_step_distributions',
-  'first_step_distributions_beam_sampling',
-] as const;
 
 export interface CompareOptions {
   readonly data: string;
@@ -45,10 +38,7 @@ export async function compareChat(
   await compareRows(model.xcomposer, pictures, loaded, tolerance, findings);
   await compareAnswer(model, prompt.chunks, loaded, tolerance, findings);
   await compareOtherModes(model.xcomposer, prompt.chunks, golden, tolerance, findings);
-  findings.notCompared.push(...laterParts.filter((part) => part in golden));
-  if (golden.custom_stop && 'beams' in golden.custom_stop) {
-    findings.notCompared.push('custom_stop.beams');
-  }
+  await compareGeneration(model.xcomposer, prompt.chunks, golden, findings);
 }
 
 /** As the reference is called: placeholders, overflow and markers behave as they do upstream. */

@@ -41,6 +41,20 @@ export class Findings {
     this.all.push({ what, ok, figure: error.toExponential(1), ...(!ok && { detail }) });
   }
 
+  /** The largest difference must stay within `tolerance`. */
+  near(
+    what: string,
+    found: readonly number[],
+    expected: readonly number[],
+    tolerance: number,
+  ): void {
+    const differences = expected.map((number, place) => Math.abs(number - (found[place] ?? NaN)));
+    const error = Math.max(0, ...differences);
+    const ok = found.length === expected.length && error <= tolerance;
+    const detail = `largest difference ${error}, allowed ${tolerance}; ${found.length} numbers, ${expected.length} recorded`;
+    this.all.push({ what, ok, figure: error.toExponential(1), ...(!ok && { detail }) });
+  }
+
   /** Token ids one by one. */
   tokens(what: string, found: readonly number[], expected: readonly number[]): void {
     const differs = expected.findIndex((id, index) => found[index] !== id);

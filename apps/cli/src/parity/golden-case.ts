@@ -41,6 +41,27 @@ interface TopLogits {
   readonly logits: readonly number[];
 }
 
+/** A beam search; the end ids of a custom stop are recorded beside it. */
+export interface GoldenBeams {
+  readonly num_beams: number;
+  readonly max_new_tokens: number;
+  readonly eos_ids?: readonly number[];
+  readonly length_penalty: number;
+  readonly early_stopping: boolean | 'never';
+  readonly repetition_penalty?: number;
+  readonly all: readonly { readonly ids: readonly number[]; readonly score: number }[];
+}
+
+/** What may be drawn as the first token. */
+export interface GoldenDistribution {
+  readonly temperature: number;
+  readonly top_k: number | null;
+  readonly top_p: number;
+  readonly min_tokens_to_keep: number;
+  readonly ids: readonly number[];
+  readonly probs: readonly number[];
+}
+
 /** A conversation: kinds a to i of the goldens. */
 export interface ChatCase {
   readonly id: string;
@@ -65,7 +86,16 @@ export interface ChatCase {
   readonly custom_stop?: {
     readonly eos_ids: readonly number[];
     readonly greedy: readonly number[];
+    readonly beams?: readonly GoldenBeams[];
   };
+  readonly greedy_repetition?: readonly {
+    readonly repetition_penalty: number;
+    readonly prompt_ids_visible: boolean;
+    readonly ids: readonly number[];
+  }[];
+  readonly beams?: readonly GoldenBeams[];
+  readonly first_step_distributions?: readonly GoldenDistribution[];
+  readonly first_step_distributions_beam_sampling?: readonly GoldenDistribution[];
   readonly other_modes_top5?: Readonly<Record<string, TopLogits>>;
 }
 
