@@ -20,6 +20,7 @@ export async function showAnswer(
     return answer;
   }
   const reading = progressBar('reading the prompt');
+  let drafted = false;
   for await (const event of events) {
     if (event.type === 'prompt-progress') {
       reading.setTotal(event.total);
@@ -27,6 +28,9 @@ export async function showAnswer(
     } else {
       reading.stop();
     }
+    if (drafted) clearDraft();
+    drafted = event.type === 'draft';
+    if (event.type === 'draft') showDraft(event.text);
     if (event.type === 'text') process.stdout.write(event.text);
     if (event.type === 'end') {
       process.stdout.write('\n');
@@ -36,4 +40,16 @@ export async function showAnswer(
   }
   reading.stop();
   return answer;
+}
+
+/** The end of the best answer so far, in one line that the next one replaces. */
+function showDraft(text: string): void {
+  if (!process.stderr.isTTY) return;
+  const room = (process.stderr.columns || 80) - 4;
+  const line = text.replaceAll(/\s+/g, ' ').slice(-room);
+  process.stderr.write(`\r\x1b[K… ${line}`);
+}
+
+function clearDraft(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 }

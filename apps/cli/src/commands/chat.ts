@@ -2,12 +2,17 @@ import { createInterface } from 'node:readline/promises';
 import { type Chat, type Model, openModel } from '@lingbi/tasks';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendName, chooseBackend } from '../backends.ts';
+import {
+  addGenerationOptions,
+  type GenerationFlags,
+  generationOptions,
+} from '../generation-options.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { backendOption, Option } from '../options.ts';
 import { showAnswer } from '../show-answer.ts';
 import { showLoading } from '../show-loading.ts';
 
-interface ChatCommandOptions {
+interface ChatCommandOptions extends GenerationFlags {
   readonly model: string;
   readonly image?: readonly string[];
   readonly backend: BackendName;
@@ -22,10 +27,11 @@ interface ChatCommandOptions {
 const examples = `
 Examples:
   lingbi chat --model internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
+  lingbi chat --model internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
   lingbi chat --model internlm-xcomposer2d5-7b --image a.png b.png    (asks for questions)`;
 
 export function addChatCommand(program: Command): void {
-  program
+  const command = program
     .command('chat')
     .description('ask about pictures; without a question, ask for them one by one')
     .argument('[question]', 'what to ask')
@@ -44,6 +50,7 @@ export function addChatCommand(program: Command): void {
     .option('--json', 'print events as a JSON object a line')
     .addHelpText('after', examples)
     .action(runChat);
+  addGenerationOptions(command);
 }
 
 async function runChat(question: string | undefined, options: ChatCommandOptions): Promise<void> {
@@ -81,11 +88,12 @@ async function converse(chat: Chat, options: ChatCommandOptions): Promise<void> 
 async function ask(
   chat: Chat,
   question: string,
-  { maxNewTokens, json = false }: ChatCommandOptions,
+  { maxNewTokens, json = false, ...flags }: ChatCommandOptions,
   images: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  await showAnswer(chat.say(question, { images, maxNewTokens, signal }), { json });
+  const options = { ...generationOptions(flags), images, maxNewTokens, signal };
+  await showAnswer(chat.say(question, options), { json });
 }
 
 function wholeNumber(text: string): number {
