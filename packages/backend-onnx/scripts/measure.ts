@@ -137,35 +137,40 @@ function sourceOf(weights: readonly Weight[], encoding: string, folder: string):
     offset += length;
   }
   if (encoding === 'mapped') {
-    for (const { shape } of weights) {
-      const { data } = floats(shape);
+    for (const { name, shape } of weights) {
+      const { data } = floats(shape, seedOf(name));
       writeFileSync(file, new Uint8Array(data.buffer), { flag: 'a' });
     }
   }
   return {
     has: (name) => places.has(name),
     describe: (name) => places.get(name)!,
-    read: async (name, part = 'values') => makeBytes(places.get(name)!, part),
+    read: async (name, part = 'values') => makeBytes(places.get(name)!, part, seedOf(name)),
   };
 }
 
-function makeBytes({ shape, encoding }: WeightDescription, part: string): Uint8Array {
+function makeBytes({ shape, encoding }: WeightDescription, part: string, seed: number): Uint8Array {
   const numbers = shape.reduce(product);
   if (encoding.kind === 'blocks') {
     if (part === 'zeroPoints') return new Uint8Array(0);
-    if (part === 'scales') return bytesOf(floats([numbers / encoding.blockSize]));
-    return Uint8Array.from({ length: numbers / 2 }, (_, i) => (i * 89) % 251);
+    if (part === 'scales') return bytesOf(floats([numbers / encoding.blockSize], seed));
+    return Uint8Array.from({ length: numbers / 2 }, (_, i) => (i * 89 + seed) % 251);
   }
-  if (encoding.dtype === 'float32') return bytesOf(floats(shape));
-  return new Uint8Array(new Uint16Array(numbers).fill(0x3c80).buffer);
+  if (encoding.dtype === 'float32') return bytesOf(floats(shape, seed));
+  return new Uint8Array(new Uint16Array(numbers).fill(0x3c00 + seed).buffer);
 }
 
-function floats(shape: readonly number[]): HostTensor & { data: Float32Array } {
+function floats(shape: readonly number[], seed = 0): HostTensor & { data: Float32Array } {
   const data = Float32Array.from(
     { length: shape.reduce(product) },
-    (_, i) => ((i * 37) % 101) / 5e3 - 0.01,
+    (_, i) => ((i * 37 + seed) % 101) / 5e3 - 0.01,
   );
   return { dtype: 'float32', shape, data };
+}
+
+/** Another for each weight: equal ones would be prepacked only once. */
+function seedOf(name: string): number {
+  return [...name].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 97, 7);
 }
 
 function bytesOf({ data }: HostTensor & { data: Float32Array }): Uint8Array {
