@@ -106,6 +106,7 @@ export {
   type XComposerCompat,
   type XComposerOptions,
 } from './models/xcomposer/model.ts';
+export type { RowCache, RowCacheUse } from './models/xcomposer/row-cache.ts';
 export * from './ops/index.ts';
 export { type Floats, floats } from './reference/host.ts';
 export { referenceBackend } from './reference/reference-backend.ts';

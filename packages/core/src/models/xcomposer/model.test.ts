@@ -108,12 +108,23 @@ test('a prompt at once equals the same prompt token by token', async () => {
   expect(relativeError(found, expected)).toBeLessThan(1e-5);
 });
 
-test('a picture takes part in the answer, and the same picture gives the same rows', async () => {
-  await using model = await open();
+test('the same picture gives the same rows, another one others', async () => {
+  await using model = await open({ imageCacheBytes: 0 });
   const rows = await model.encodeImage(flatImage(0.5));
   expect(rows.shape).toEqual([841, 64]);
   expect(await model.encodeImage(flatImage(0.5))).toEqual(rows);
   expect((await model.encodeImage(flatImage(1))).data).not.toEqual(rows.data);
+  expect(model.imageRows.use).toMatchObject({ hits: 0, misses: 3, bytes: 0 });
+});
+
+test('a picture shown again, in another sequence, is not encoded again', async () => {
+  await using model = await open();
+  const chunk = { type: 'image', image: flatImage(0.5), tokens: 3 } as const;
+  for (let round = 0; round < 2; round++) {
+    using sequence = model.openSequence({ capacity: 8 });
+    await finishPrefill(sequence.prefill([chunk]));
+  }
+  expect(model.imageRows.use).toEqual({ hits: 1, misses: 1, bytes: 841 * 64 * 4, pictures: 1 });
 });
 
 test('an adapter that the checkpoint lacks is an error that names the others', async () => {

@@ -25,6 +25,7 @@ import {
   imageTokens,
   type Placement,
 } from './image-rows.ts';
+import { createRowCache, type RowCache } from './row-cache.ts';
 import { weightMap } from './weight-map.ts';
 
 export interface XComposerOptions {
@@ -35,9 +36,16 @@ export interface XComposerOptions {
   readonly config: unknown;
   /** Surprising habits of the published code, each off unless asked for. */
   readonly compat?: XComposerCompat;
+  /**
+   * How many bytes of encoded pictures to keep, so that a picture shown again, in any sequence, is
+   * not encoded again. Default: 256 MiB, one picture of 24 tiles for the 7B model and a bit. 0 keeps none.
+   */
+  readonly imageCacheBytes?: number;
   readonly onProgress?: CompileOptions['onProgress'];
   readonly signal?: AbortSignal;
 }
+
+const DEFAULT_IMAGE_CACHE_BYTES = 256 * 2 ** 20;
 
 export interface XComposerCompat {
   /** A long sequence enlarges the rotary base of all later ones (spec MODEL §5). */
@@ -67,7 +75,8 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     const program = await compileGraphs(config, weights, options);
     const separators = config.vision && (await projectSeparators(program, weights));
     const rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
-    return new XComposer(config, program, checkpoint, separators, rotary);
+    const rows = createRowCache(options.imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
+    return new XComposer(config, program, checkpoint, separators, rotary, rows);
   } catch (error) {
     await checkpoint[Symbol.asyncDispose]();
     throw error;
@@ -111,6 +120,8 @@ export class XComposer implements AsyncDisposable {
     readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor | undefined,
     readonly rotary: RotaryPositions,
+    /** Pictures that were encoded, and what that saved. */
+    readonly imageRows: RowCache,
   ) {}
 
   /** What the model really runs on, for people. */
@@ -152,9 +163,13 @@ export class XComposer implements AsyncDisposable {
 
   /**
    * A picture as the decoder reads it: [positions, hiddenSize]. Tiles pass through the tower one by
-   * one, so that only one of them is held at a time.
+   * one, so that only one of them is held at a time. The result belongs to the cache: do not change it.
    */
   async encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
+    return this.imageRows.rows(image.key, () => this.#encodeImage(image, signal));
+  }
+
+  async #encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
     const layout = imageLayout(image.grid, this.cellsPerSide);
     const width = this.config.decoder.hiddenSize;
     const data = new Float32Array(layout.length * width);
@@ -170,6 +185,7 @@ export class XComposer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.imageRows.clear();
     await this.program[Symbol.asyncDispose]();
     await this.checkpoint[Symbol.asyncDispose]();
   }

@@ -1,0 +1,60 @@
+import type { HostTensor } from '../../backend/backend.ts';
+
+/** What a row cache did so far. */
+export interface RowCacheUse {
+  /** Pictures that did not have to be encoded again. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Bytes it holds now, at most its budget. */
+  readonly bytes: number;
+  readonly pictures: number;
+}
+
+/** Rows of pictures by their `key`: pixels and transform. The picture used longest ago goes first. */
+export interface RowCache {
+  readonly use: RowCacheUse;
+  /** The rows of a picture, made by `encode` unless they are here. */
+  rows(key: string, encode: () => Promise<HostTensor>): Promise<HostTensor>;
+  clear(): void;
+}
+
+/** A cache of at most `budget` bytes; 0 keeps nothing. */
+export function createRowCache(budget: number): RowCache {
+  const held = new Map<string, HostTensor>();
+  const counts = { hits: 0, misses: 0, bytes: 0 };
+  const drop = (key: string) => {
+    counts.bytes -= held.get(key)?.data.byteLength ?? 0;
+    held.delete(key);
+  };
+  const keep = (key: string, rows: HostTensor) => {
+    if (rows.data.byteLength > budget) return;
+    drop(key);
+    held.set(key, rows);
+    counts.bytes += rows.data.byteLength;
+    for (const oldest of held.keys()) {
+      if (counts.bytes <= budget) break;
+      drop(oldest);
+    }
+  };
+  return {
+    get use() {
+      return { ...counts, pictures: held.size };
+    },
+    async rows(key, encode) {
+      const known = held.get(key);
+      if (known) {
+        counts.hits++;
+        keep(key, known); // moves it to the end of the queue
+        return known;
+      }
+      counts.misses++;
+      const rows = await encode();
+      keep(key, rows);
+      return rows;
+    },
+    clear() {
+      held.clear();
+      counts.bytes = 0;
+    },
+  };
+}
