@@ -16,6 +16,7 @@ export default defineConfig({
     ],
     reporters: ['default', closingLine()],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
   },
