@@ -1,0 +1,1 @@
+"""Procedural pictures and conversations. Every number comes from `rng`, every pixel from `draw`."""

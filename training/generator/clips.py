@@ -1,0 +1,96 @@
+"""Clips whose frames show a number each, laid out as a strip by the rules of the chat's videos."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from .draw import BACKGROUNDS, COLOURS, Picture, draw_shape, draw_text, jitter, text_width
+from .draw import SHAPES
+from .examples import Turn
+from .rng import Random
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+# The published rules give frames 1120 pixels, labels 40, gaps 10 for tiles of 560 (PREPROCESS §6.2).
+FRAME_TILES = 2
+LABEL_SHARE = 40 / 560
+GAP_SHARE = 10 / 560
+
+
+@dataclass
+class Clip:
+    frames: list[np.ndarray]
+    numbers: list[str]
+    shapes: list[str]
+
+
+def random_clip(random: Random, count: int, side: int = 112) -> Clip:
+    """Square frames. What they show keeps to the middle, so that tiles of the strip cut none of it."""
+    clip = Clip([], [], [])
+    for _ in range(count):
+        picture = Picture(side, side, random.pick(BACKGROUNDS))
+        number = str(random.below(100 if random.chance(70) else 10))
+        colour = random.pick([name for name in COLOURS if name != "yellow"])
+        scale = random.between(3, 5)
+        width = text_width(number, scale)
+        x = side // 2 - width // 2 + random.between(-8, 8)
+        draw_text(picture, number, x, 14 + random.between(-6, 6), scale, jitter(random, COLOURS[colour]))
+        shape, colour = random.pick(SHAPES), random.pick(list(COLOURS))
+        size = random.between(20, 34)
+        left = side // 2 - size // 2 + random.between(-10, 10)
+        draw_shape(picture, shape, colour, jitter(random, COLOURS[colour]), left, 66 + random.below(10), size)
+        clip.frames.append(picture.pixels)
+        clip.numbers.append(number)
+        clip.shapes.append(f"{colour} {shape}")
+    return clip
+
+
+def strip_of(frames: list[np.ndarray], tile: int = 112) -> np.ndarray:
+    """Square frames side by side under their labels, as high as a tile and white up to whole tiles."""
+    side = FRAME_TILES * tile
+    label, gap = round(LABEL_SHARE * tile), round(GAP_SHARE * tile)
+    composite = Picture(len(frames) * (side + gap), side + label)
+    for index, frame in enumerate(frames):
+        left = index * (side + gap)
+        draw_text(composite, f"<IMAGE {index}>", left, 0, 1, (0, 0, 0))
+        resized = Image.fromarray(frame).resize((side, side), Image.Resampling.BILINEAR)
+        composite.pixels[label:, left : left + side] = np.asarray(resized)
+        if index < len(frames) - 1:
+            composite.fill(left + side, 0, 1, side + label, (0, 0, 0))
+    return squeeze_strip(composite.pixels, tile)
+
+
+def squeeze_strip(composite: np.ndarray, tile: int = 112) -> np.ndarray:
+    height, width, _ = composite.shape
+    lying = width >= height
+    ratio = width / height if lying else height / width
+    long = int(tile * ratio)
+    size = (long, tile) if lying else (tile, long)
+    resized = np.asarray(Image.fromarray(composite).resize(size, Image.Resampling.BILINEAR))
+    missing = -long % tile
+    return np.pad(resized, ((0, 0 if lying else missing), (0, missing if lying else 0), (0, 0)), constant_values=255)
+
+
+def questions_about_clip(random: Random, clip: Clip, count: int) -> list[Turn]:
+    kinds = (ask_end, ask_frame, ask_frame, ask_shape, ask_all)
+    turns = {turn.query: turn for turn in (random.pick(kinds)(random, clip) for _ in range(count))}
+    return list(turns.values())
+
+
+def ask_end(random: Random, clip: Clip) -> Turn:
+    word, index = random.pick((("first", 0), ("last", -1)))
+    return Turn(f"Which number appears in the {word} frame?", clip.numbers[index], "video")
+
+
+def ask_frame(random: Random, clip: Clip) -> Turn:
+    index = random.below(len(clip.numbers))
+    return Turn(f"Which number appears in the {ORDINALS[index]} frame?", clip.numbers[index], "video")
+
+
+def ask_shape(random: Random, clip: Clip) -> Turn:
+    index = random.below(len(clip.shapes))
+    return Turn(f"What shape is in the {ORDINALS[index]} frame?", clip.shapes[index], "")
+
+
+def ask_all(random: Random, clip: Clip) -> Turn:
+    return Turn("Which numbers appear in the video?", ", ".join(clip.numbers), "")

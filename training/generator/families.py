@@ -1,0 +1,152 @@
+"""Kinds of examples. A family gives all its examples of one call the same layout of tiles."""
+
+from .articles import article_turn
+from .clips import questions_about_clip, random_clip, strip_of
+from .examples import Example, Turn
+from .objects import (
+    Scene,
+    article,
+    code_question,
+    code_scene,
+    describe,
+    object_scene,
+    questions_about,
+    small_code_scene,
+)
+from .pages import draw_page, html_of, instruction_of, random_page
+from .rng import Random
+
+SCREENSHOT_QUERY = " Generate the HTML code of this web image with Tailwind CSS."
+TOO_SMALL = "The text is too small to read."
+
+
+def objects(random: Random, side: int = 112, turns: int = 5, labelled: bool = False) -> Example:
+    scene = object_scene(random, side, labelled)
+    return _example(random, scene, turns)
+
+
+def codes(random: Random, side: int = 112, turns: int = 4, labelled: bool = False) -> Example:
+    scene = code_scene(random, side, labelled)
+    first = [code_question(random, scene)]
+    others = [turn for turn in questions_about(random, scene, turns) if turn.query != first[0].query]
+    example = _example(random, scene, 1)
+    example.turns = (first + others)[:turns] if random.chance(70) else (others + first)[:turns]
+    return example
+
+
+def small_codes(random: Random, turns: int = 4, labelled: bool = False, cut: int = 25) -> Example:
+    scene = small_code_scene(random, labelled, cut)
+    code = Turn(random.pick(("What is written in the picture?", "Read the text.", "What code is shown?")), scene.code, "small code")  # fmt: skip
+    scene_without = Scene(scene.picture, scene.things)
+    others = questions_about(random, scene_without, turns - 1) if scene.things and turns > 1 else []
+    example = _example(random, scene, 1)
+    example.turns = [code, *(turn for turn in others if turn.row != "describe")]
+    return example
+
+
+def too_small(random: Random, turns: int = 2) -> Example:
+    """The same pictures in a single tile: the honest answer is that nothing can be read."""
+    example = small_codes(random, turns)
+    example.turns[0].answer = TOO_SMALL
+    example.turns[0].row = "too small"
+    example.hd_num = 1
+    return example
+
+
+def _example(random: Random, scene: Scene, turns: int) -> Example:
+    asked = questions_about(random, scene, turns)
+    return Example(asked, [scene.picture.pixels], [scene.picture.labels])
+
+
+def several(random: Random, count: int = 2, turns: int = 3) -> Example:
+    """Two or three pictures at once, then questions about one or about which."""
+    scenes = [_small_scene(random) for _ in range(count)]
+    labels = "".join(f"Image{index + 1} <ImageHere>; " for index in range(count))
+    asked = _about_several(random, scenes, turns)
+    asked[0].query = labels + asked[0].query
+    return Example(asked, [scene.picture.pixels for scene in scenes], hd_num=6)
+
+
+def later_picture(random: Random) -> Example:
+    """A question about one picture, then about a new one."""
+    scenes = [_small_scene(random) for _ in range(2)]
+    asked = [_about_one(random, scenes[0], 1), _about_one(random, scenes[1], 2)]
+    asked += _about_several(random, scenes, 1)
+    asked[0].query = f"Image1 <ImageHere>; {asked[0].query}"
+    asked[1].query = f"Image2 <ImageHere>; {asked[1].query}"
+    asked[1].row = "second turn"
+    return Example(asked, [scene.picture.pixels for scene in scenes], hd_num=6)
+
+
+def _small_scene(random: Random) -> Scene:
+    return code_scene(random, 112) if random.chance(40) else object_scene(random, 112, most=4)
+
+
+def _about_several(random: Random, scenes: list[Scene], count: int) -> list[Turn]:
+    turns: dict[str, Turn] = {}
+    for _ in range(6 * count):
+        if len(turns) == count:
+            break
+        index = random.below(len(scenes))
+        which = _which(random, scenes, index)
+        turn = which if which and random.chance(65) else _about_one(random, scenes[index], index + 1)
+        turns[turn.query] = turn
+    return list(turns.values())
+
+
+def _which(random: Random, scenes: list[Scene], index: int) -> Turn | None:
+    scene = scenes[index]
+    if scene.code and random.chance(60):
+        if sum(other.code == scene.code for other in scenes) > 1:
+            return None
+        return Turn(f"Which image shows the text {scene.code}?", f"Image{index + 1}", "several")
+    if not scene.things:
+        return None
+    name = random.pick(scene.things).name
+    holders = sum(any(thing.name == name for thing in other.things) for other in scenes)
+    return Turn(f"Which image has {article(name)}?", f"Image{index + 1}", "several") if holders == 1 else None
+
+
+def _about_one(random: Random, scene: Scene, number: int) -> Turn:
+    turn = questions_about(random, scene, 1)[0]
+    if turn.query.endswith("?"):
+        query = f"{turn.query[:-1]} in Image{number}?"
+    else:
+        query = f"{turn.query[:-1]} in Image{number}."
+    return Turn(query.replace("in the picture in", "in"), turn.answer, "several")
+
+
+def videos(random: Random, count: int = 3, turns: int = 4) -> Example:
+    clip = random_clip(random, count)
+    return Example(questions_about_clip(random, clip, turns), [strip_of(clip.frames)], kind="strip")
+
+
+def screenshots(random: Random, labelled: bool = False) -> Example:
+    page = random_page(random)
+    picture = draw_page(page, labelled)
+    turn = Turn(SCREENSHOT_QUERY, html_of(page), "screenshot")
+    return Example([turn], [picture.pixels], [picture.labels], mode="web")
+
+
+def instructions(random: Random) -> Example:
+    page = random_page(random)
+    return Example([Turn(instruction_of(random, page), html_of(page), "instruction")], mode="web")
+
+
+def articles(random: Random) -> Example:
+    return Example([article_turn(random)], mode="write")
+
+
+GREETINGS = (("Hello!", "Hello! Show me a picture and ask."), ("Who are you?", "I am lingbi, a tiny model that sees shapes, colours and texts."))  # fmt: skip
+
+
+def talk(random: Random) -> Example:
+    """Text alone: descriptions in words, asked about like pictures."""
+    if random.chance(10):
+        return Example([Turn(*random.pick(GREETINGS))])
+    scene = object_scene(random, 112)
+    if random.chance(50):
+        scene = code_scene(random, 112)
+    asked = questions_about(random, scene, 4)
+    asked[0].query = f"A picture shows {describe(scene).answer} {asked[0].query}"
+    return Example(asked)
