@@ -1,5 +1,6 @@
 import type { Tensor3D } from '@tensorflow/tfjs';
 import type { Place } from '../engines/engine.ts';
+import { checkBuffer } from '../memory/check-limits.ts';
 import { type HeadMatrices, headsOf, multiplyHeads, someHeads } from './head-matrices.ts';
 
 /** Keys and values of consecutive positions. */
@@ -17,6 +18,8 @@ export interface KeysAndValues {
  */
 const SCORE_BYTES = 32 * 2 ** 20;
 
+const SCORES = 'What attention makes of its queries and keys';
+
 /**
  * softmax(q · kᵀ / √headDim + mask) · v. `queries` is [heads, rows, headDim]; `hide`, when given,
  * adds to the scores of `heads` heads, [heads, rows, positions]. Returns [heads, rows, headDim].
@@ -31,7 +34,9 @@ export function attend(
   const [heads, rows, headDim] = queries.shape;
   const scaled = tf.mul(queries, headDim ** -0.5) as Tensor3D;
   const positions = past.reduce((sum, { length }) => sum + length, 0);
-  const atOnce = Math.max(1, Math.floor(SCORE_BYTES / (rows * positions * 4)));
+  const fitting = Math.floor(SCORE_BYTES / (rows * positions * 4));
+  const atOnce = Math.min(heads, Math.max(1, fitting));
+  if (engine.name === 'webgpu') checkBuffer('webgpu', SCORES, [atOnce, rows, positions]);
   const mixed: Tensor3D[] = [];
   for (let from = 0; from < heads; from += atOnce) {
     const to = Math.min(heads, from + atOnce);

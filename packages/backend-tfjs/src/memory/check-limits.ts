@@ -2,7 +2,7 @@ import type { Graph, Shape, Weight } from '@lingbi/core';
 import type { Engine, EngineName } from '../engines/engine.ts';
 import { BufferLimitError, EngineMemoryError } from '../errors.ts';
 import { WASM_LIMIT, WEBGPU_BUFFER_LIMIT } from './limits.ts';
-import { weightBytes } from './weight-bytes.ts';
+import { WASM_COPIES, weightBytes } from './weight-bytes.ts';
 
 /**
  * Refuses what the engine would answer with an abort or with wrong numbers; reads nothing.
@@ -20,15 +20,14 @@ export function checkLimits(
 }
 
 /**
- * Weights of lazy graphs arrive later, when caches have grown: whether one more still fits. What
- * tensors take counts twice, since wasm packs nearly all of it.
+ * Weights of lazy graphs arrive later, when caches have grown: whether one more still fits.
  *
  * @throws EngineMemoryError
  */
 export function checkRoom({ name, tf }: Engine, { shape }: Weight): void {
   if (name !== 'wasm') return;
   const added = shape.reduce((product, length) => product * length, 4);
-  const needed = 2 * (tf.memory().numBytes + added);
+  const needed = WASM_COPIES * (tf.memory().numBytes + added);
   if (needed > WASM_LIMIT) throw new EngineMemoryError(name, needed, WASM_LIMIT);
 }
 

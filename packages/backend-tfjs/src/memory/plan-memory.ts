@@ -2,7 +2,7 @@ import type { CacheLayer, Graph } from '@lingbi/core';
 import type { EngineName } from '../engines/engine.ts';
 import type { WeightFormat } from '../weights/format.ts';
 import { memoryLimit } from './limits.ts';
-import { weightBytes } from './weight-bytes.ts';
+import { WASM_COPIES, weightBytes } from './weight-bytes.ts';
 
 export interface MemoryQuestion {
   readonly engine: EngineName;
@@ -52,5 +52,5 @@ function bytesPerPosition(graphs: readonly Graph[], engine: EngineName): number 
     (sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim,
     0,
   );
-  return numbers * 4 * (engine === 'wasm' ? 2 : 1);
+  return numbers * 4 * (engine === 'wasm' ? WASM_COPIES : 1);
 }

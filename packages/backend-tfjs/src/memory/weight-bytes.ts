@@ -3,8 +3,11 @@ import { isWeight } from '@lingbi/core';
 import type { EngineName } from '../engines/engine.ts';
 import { formatOf, matrixBytes, type WeightFormat } from '../weights/format.ts';
 
-/** XNNPACK behind wasm keeps a packed copy of every matrix it multiplies with, beside the matrix. */
-const WASM_COPIES = 2;
+/**
+ * XNNPACK behind wasm keeps a packed copy of every matrix it multiplies with, beside the matrix. That
+ * is nearly all there is; tables of embeddings, which it does not pack, count as if it did.
+ */
+export const WASM_COPIES: number = 2;
 
 /** Bytes the weights of the graphs take on an engine; what several graphs share counts once. */
 export function weightBytes(
@@ -13,7 +16,8 @@ export function weightBytes(
   format: WeightFormat,
 ): number {
   const all = new Map(graphs.flatMap((graph) => usedWeights(graph)));
-  return [...all.values()].reduce((sum, use) => sum + bytesOf(use, engine, format), 0);
+  const bytes = [...all.values()].reduce((sum, use) => sum + bytesOf(use, format), 0);
+  return engine === 'wasm' ? bytes * WASM_COPIES : bytes;
 }
 
 interface WeightUse {
@@ -29,10 +33,10 @@ function usedWeights({ nodes }: Graph): [string, WeightUse][] {
   );
 }
 
-function bytesOf({ weight, op }: WeightUse, engine: EngineName, format: WeightFormat): number {
+function bytesOf({ weight, op }: WeightUse, format: WeightFormat): number {
   const numbers = weight.shape.reduce((product, length) => product * length, 1);
   if (weight.shape.length !== 2 || (op !== 'linear' && op !== 'embed')) return numbers * 4;
   const shape = weight.shape as readonly [number, number];
   if (op === 'embed') return matrixBytes(format === 'float32' ? format : 'bfloat16', shape);
-  return matrixBytes(formatOf(format, shape), shape) * (engine === 'wasm' ? WASM_COPIES : 1);
+  return matrixBytes(formatOf(format, shape), shape);
 }
