@@ -1,0 +1,73 @@
+/** For tests: a model whose next token depends on everything its slot of the cache holds. */
+import type { HostTensor, KvCache } from '../backend/backend.ts';
+import { rotaryPositions } from '../models/internlm2/rotary.ts';
+import type { DecoderRuntime } from './decoder-runtime.ts';
+import type { PromptChunk } from './prompt.ts';
+
+export const SYMBOLS = 12;
+
+export interface TestRuntime {
+  readonly runtime: DecoderRuntime;
+  /** What each slot holds. */
+  readonly held: number[][];
+  /** The slots of each run, as they were given. */
+  readonly runs: number[][];
+  /** Copies from slot to slot. */
+  readonly copies: [number, number][];
+}
+
+export function testRuntime(): TestRuntime {
+  const [held, runs, copies]: [number[][], number[][], [number, number][]] = [[], [], []];
+  const runtime: DecoderRuntime = {
+    rotary: rotaryPositions({ headDim: 4, theta: 100, scaling: { kind: 'none' } }),
+    createCache: ({ capacity, slots }) => {
+      for (let slot = 0; slot < slots; slot++) held[slot] = [];
+      return listCache(held, capacity, copies);
+    },
+    async embed(ids) {
+      const rows: HostTensor = {
+        ...{ dtype: 'float32', shape: [ids.length, 1] },
+        data: Float32Array.from(ids),
+      };
+      return { ...rows, read: async () => rows, [Symbol.dispose]: () => {} };
+    },
+    encodeImage: () => Promise.reject(new Error('this model sees no pictures')),
+    async decode({ x, segments, signal }) {
+      signal?.throwIfAborted();
+      const { data } = 'data' in x ? x : await x.read();
+      runs.push(segments.map(({ slot }) => slot));
+      let row = 0;
+      for (const { slot, tokens } of segments) {
+        held[slot]!.push(...data.subarray(row, row + tokens));
+        row += tokens;
+      }
+      const logits = segments.flatMap(({ slot }) => [...testLogits(held[slot]!)]);
+      return Float32Array.from(logits);
+    },
+  };
+  return { runtime, held, runs, copies };
+}
+
+/** Any change of the past changes all of them. */
+export function testLogits(past: readonly number[]): Float32Array {
+  const hash = past.reduce((sum, id) => (sum * 31 + id + 1) % 9973, 7);
+  return Float32Array.from({ length: SYMBOLS }, (_, symbol) => 3 * Math.sin(hash * (symbol + 1)));
+}
+
+export function testPrompt(...ids: number[]): PromptChunk[] {
+  return [{ type: 'text', ids: Int32Array.from(ids) }];
+}
+
+function listCache(held: number[][], capacity: number, copies: [number, number][]): KvCache {
+  return {
+    slots: held.length,
+    capacity,
+    length: (slot = 0) => held[slot]!.length,
+    truncate: (length, slot = 0) => void held[slot]!.splice(length),
+    async copy(from, to) {
+      copies.push([from, to]);
+      held[to] = [...held[from]!];
+    },
+    [Symbol.dispose]: () => void held.splice(0),
+  };
+}
