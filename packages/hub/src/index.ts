@@ -1,1 +1,10 @@
-export {};
+export type { FileSelection } from './checkpoint-files.ts';
+export type { Environment } from './environment.ts';
+export * from './errors.ts';
+export type { PullEvent } from './events.ts';
+export type { PublishedHash } from './hub/hub.ts';
+export { defaultLimits, type PullLimits } from './limits.ts';
+export { type ModelId, parseModelId } from './model-id.ts';
+export type { HubSource, NetworkOptions, PullOptions } from './options.ts';
+export type { PlannedFile, PullPlan } from './plan.ts';
+export { type PulledCheckpoint, planPull, pull } from './pull.ts';

@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises';
+import type { RemoteFile } from '../hub/hub.ts';
+import type { Span } from './spans.ts';
+
+/** The first line says which bytes the file will hold; a journal of others is not continued. */
+export function journalHead({ bytes, hash }: RemoteFile): string {
+  return `lingbi 1 ${hash.algorithm} ${hash.hex} ${bytes}\n`;
+}
+
+export function journalLine({ start, end }: Span): string {
+  return `${start} ${end}\n`;
+}
+
+/**
+ * The spans that an earlier run wrote. A line that was cut short by a crash is ignored, and so is the
+ * whole journal when it is about other bytes.
+ */
+export async function readJournal(path: string, file: RemoteFile): Promise<Span[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const head = journalHead(file);
+  if (!text.startsWith(head)) return [];
+  const whole = text.slice(head.length, text.lastIndexOf('\n') + 1);
+  return [...whole.matchAll(/^(\d{1,15}) (\d{1,15})$/gm)].map(([, start, end]) => ({
+    start: Number(start),
+    end: Number(end),
+  }));
+}
