@@ -11,6 +11,34 @@ export {
   type PlacedFrame,
   planComposite,
 } from './compose/plan-composite.ts';
+export {
+  type DecodeOptions,
+  decodeFrames,
+  type VideoFrame,
+} from './decode/decode-frames.ts';
+export { type Ffmpeg, type FfmpegEnvironment, findFfmpeg } from './decode/find-ffmpeg.ts';
+export type { Strategy } from './decode/plan-runs.ts';
+export {
+  DamagedVideoError,
+  DecoderFailedError,
+  FfmpegMissingError,
+  NoFramesError,
+  NotAVideoError,
+  VideoAddressRefusedError,
+  VideoDownloadError,
+  VideoError,
+  VideoLimitError,
+  VideoNotReadableError,
+} from './errors.ts';
+export { defaultLimits, type VideoLimits } from './limits.ts';
+export {
+  type LoadVideoOptions,
+  loadTiledVideo,
+  type ShownFrame,
+  type TiledVideo,
+  type VideoProgress,
+} from './load-tiled-video.ts';
+export type { Container, VideoFacts } from './probe/facts.ts';
 export { sampleFrames } from './sample/sample-frames.ts';
 export type {
   AllSampling,
@@ -26,6 +54,7 @@ export type {
   TimesSampling,
 } from './sample/sampling.ts';
 export { evenTimeline, frameAt, framesBefore, type Timeline } from './sample/timeline.ts';
+export type { VideoBytes, VideoSource } from './source/video-source.ts';
 export {
   framesThatFit,
   planVideo,
@@ -33,3 +62,4 @@ export {
   tileFrames,
   type VideoPlan,
 } from './tile-frames.ts';
+export { type OpenVideoOptions, openVideo, type Video } from './video.ts';

@@ -1,0 +1,116 @@
+import type { VideoFacts } from '../probe/facts.ts';
+import type { DecodeRun } from './plan-runs.ts';
+
+/** What the arguments depend on besides the run. */
+export interface DecodeSetting {
+  readonly path: string;
+  readonly facts: VideoFacts;
+  /** The most pixels that a frame may have, whatever the file said before. */
+  readonly maxPixels: number;
+  /** Threads of one run; undefined leaves it to ffmpeg. */
+  readonly threads: number | undefined;
+  /** What to add to a time of the index to have ffmpeg's. */
+  readonly clockOffset: number;
+  /** The option has another name before ffmpeg 5.1. */
+  readonly everyFrame: readonly string[];
+}
+
+/** Spans that the filter is asked to pass, at most: its expression must stay short. */
+const mostSpans = 200;
+
+/** Frames `first` to `last`, each included. */
+interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What ffmpeg passes on: the frames of the run, and what lies between if they are very many. */
+export interface DecodeCommand {
+  readonly arguments: readonly string[];
+  /** The numbers of the frames that come out, in order. */
+  readonly frames: readonly number[];
+}
+
+/** Makes ffmpeg write the frames of a run as PPM. */
+export function decodeCommand(run: DecodeRun, setting: DecodeSetting): DecodeCommand {
+  const spans = spansOf(run.frames);
+  const frames = spans.flatMap(({ first, last }) =>
+    Array.from({ length: last - first + 1 }, (_, i) => first + i),
+  );
+  const args = [
+    ...['-v', 'error', '-nostdin', '-copyts'],
+    ...inputArguments(run, setting),
+    ...['-map', '0:V:0', '-vf', `select='${selection(run, spans, setting)}'`],
+    ...[...setting.everyFrame, '-frames:v', String(frames.length)],
+    ...['-f', 'image2pipe', '-c:v', 'ppm', '-pix_fmt', 'rgb24', 'pipe:1'],
+  ];
+  return { arguments: args, frames };
+}
+
+/** Makes ffmpeg say when it shows the first frame. */
+export function clockCommand(setting: Omit<DecodeSetting, 'clockOffset'>): string[] {
+  const run = { seekTo: undefined, frames: [0] };
+  const input = inputArguments(run, { ...setting, clockOffset: 0 });
+  const show = ['-map', '0:V:0', '-vf', 'showinfo', '-frames:v', '1', '-f', 'null', '-'];
+  return ['-v', 'info', '-nostats', '-hide_banner', '-nostdin', '-copyts', ...input, ...show];
+}
+
+/**
+ * The demuxer is named and files are the only protocol, so that no content makes ffmpeg follow a
+ * playlist to another file or address.
+ */
+function inputArguments(run: DecodeRun, setting: DecodeSetting): string[] {
+  const { path, facts, maxPixels, threads } = setting;
+  return [
+    ...['-protocol_whitelist', 'file', '-f', facts.container],
+    ...(Number.isFinite(maxPixels) ? ['-max_pixels', String(Math.floor(maxPixels))] : []),
+    ...(threads === undefined ? [] : ['-threads', String(threads)]),
+    ...seekArguments(run, setting),
+    ...['-i', `file:${path}`],
+  ];
+}
+
+/** ffmpeg goes back a little further for codecs with frames out of order (3/23 s, ffmpeg_demux.c). */
+const seekSlack = 0.2;
+
+function seekArguments({ seekTo }: DecodeRun, { facts, clockOffset }: DecodeSetting): string[] {
+  if (seekTo === undefined) return [];
+  const { timestamps, keyframes } = facts;
+  const next = keyframes.find((key) => key > seekTo);
+  const start = timestamps[seekTo]!;
+  const room = next === undefined ? seekSlack : (timestamps[next]! - start) / 2;
+  const seconds = start + clockOffset + Math.min(room, seekSlack);
+  return ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', seconds.toFixed(6)];
+}
+
+function spansOf(frames: readonly number[]): Span[] {
+  const spans: Span[] = [];
+  for (const frame of frames) {
+    const span = spans.at(-1);
+    if (span && frame === span.last + 1)
+      spans[spans.length - 1] = { first: span.first, last: frame };
+    else spans.push({ first: frame, last: frame });
+  }
+  return spans.length <= mostSpans ? spans : [{ first: frames[0]!, last: frames.at(-1)! }];
+}
+
+/** By number from the beginning of the file, by time after a leap. */
+function selection(run: DecodeRun, spans: readonly Span[], setting: DecodeSetting): string {
+  const term = run.seekTo === undefined ? byNumber : byTime(setting);
+  return spans.map(term).join('+');
+}
+
+function byNumber({ first, last }: Span): string {
+  return `between(n,${first},${last})`;
+}
+
+function byTime({ facts: { timestamps }, clockOffset }: DecodeSetting): (span: Span) => string {
+  // A third of the way to the neighbours: clocks of other units round, but never that far.
+  const slack = (frame: number, neighbour: number): number =>
+    Math.min(Math.abs((timestamps[neighbour] ?? Infinity) - timestamps[frame]!) / 3, 0.01);
+  return ({ first, last }) => {
+    const from = timestamps[first]! + clockOffset - slack(first, first - 1);
+    const to = timestamps[last]! + clockOffset + slack(last, last + 1);
+    return `between(t,${from.toFixed(6)},${to.toFixed(6)})`;
+  };
+}
