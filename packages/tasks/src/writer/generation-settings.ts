@@ -1,0 +1,61 @@
+/** How tokens are drawn. */
+export interface Sampling {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+}
+
+/** What bounds an answer: its own tokens, or those of prompt and answer together. */
+export type AnswerLimit = { readonly newTokens: number } | { readonly totalTokens: number };
+
+/**
+ * How an answer is generated: plain data. What a writer cannot honour it must refuse or warn about
+ * (`UnsupportedSettingError`), never ignore.
+ */
+export interface GenerationSettings {
+  readonly limit: AnswerLimit;
+  /** Answers searched side by side; 1 is no search. */
+  readonly beams: number;
+  /** `'greedy'` takes the likeliest token; with beams, the likeliest continuations. */
+  readonly sampling: Sampling | 'greedy';
+  /** Ids of the answer become less likely to come again. 1 changes nothing. */
+  readonly repetitionPenalty: number;
+  /** Scores of finished beams are divided by length^this. */
+  readonly lengthPenalty: number;
+  /** Pieces of the vocabulary that end the answer. */
+  readonly stop: readonly string[];
+  /** Positions that the prompt may take. */
+  readonly maxPromptTokens: number;
+  /** The same seed gives the same answer on the same engine; nothing is promised between engines. */
+  readonly seed?: number;
+}
+
+/** Ids 2 and 92542 of the 2.x models (spec CHAT §1). */
+export const turnStop: readonly string[] = ['</s>', '[UNUSED_TOKEN_145]'];
+
+/** `chat()` of InternLM-XComposer-2.5; recipes state what they do otherwise (spec CHAT §6.5). */
+export const chatSettings: GenerationSettings = {
+  limit: { newTokens: 1024 },
+  beams: 1,
+  sampling: { temperature: 1, topP: 0.8, topK: 50 },
+  repetitionPenalty: 1.005,
+  lengthPenalty: 1,
+  stop: turnStop,
+  maxPromptTokens: 16_384,
+};
+
+/** The settings with what the caller wants otherwise. */
+export function withSettings(
+  settings: GenerationSettings,
+  changes: Partial<GenerationSettings> = {},
+): GenerationSettings {
+  return { ...settings, ...changes };
+}
+
+/**
+ * The settings with a seed of its own for the `index`th of several answers, so that each can be made
+ * again without those before it. Without a seed they stay as they are.
+ */
+export function seededFor(settings: GenerationSettings, index: number): GenerationSettings {
+  return settings.seed === undefined ? settings : { ...settings, seed: settings.seed + index };
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { referenceBackend as backend } from '@lingbi/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Model, openModel } from '../model/open-model.ts';
+import * as webpage from '../webpage/index.ts';
+import { NoRoomForAnswerError, UnsupportedSettingError } from './errors.ts';
+import { chatSettings } from './generation-settings.ts';
+import { modelWriter } from './model-writer.ts';
+import { writeText } from './write-text.ts';
+import type { WriteRequest, WriterEvent } from './writer.ts';
+
+const fixtures = new URL('../../../../fixtures/', import.meta.url);
+const golden = (id: string) =>
+  JSON.parse(readFileSync(new URL(`goldens/cases/${id}.json`, fixtures), 'utf8'));
+
+let model: Model;
+beforeAll(async () => {
+  model = await openModel(fileURLToPath(new URL('ixc25-micro', fixtures)), { backend });
+});
+afterAll(() => model[Symbol.asyncDispose]());
+
+const greedy = {
+  ...chatSettings,
+  limit: { newTokens: 24 },
+  sampling: 'greedy',
+  repetitionPenalty: 1,
+} as const;
+
+const ask = (request: Partial<WriteRequest>) =>
+  writeText(
+    modelWriter(model),
+    { prompt: { format: 'chat', query: 'Hello' }, settings: greedy, ...request },
+    'page',
+  );
+
+test('a page recipe gives the recorded answer of the web adapter', async () => {
+  const { inputs, chat_greedy } = golden('web-01-instruction');
+  const page = await webpage.fromInstruction(modelWriter(model), inputs.query, {
+    settings: greedy,
+  });
+  expect(page.answers).toEqual([chat_greedy.response]);
+  expect(page.reason).toBe('length');
+});
+
+test('an article ends where the recorded one does', async () => {
+  const { inputs, chat_greedy } = golden('write-04-stop');
+  const prompt = { format: 'chat', query: inputs.query } as const;
+  const { text, reason } = await ask({ prompt, adapter: 'write' });
+  expect([text, reason]).toEqual([chat_greedy.response, 'stop']);
+});
+
+test('without the mark of turns among the stops, what follows it stays in the text', async () => {
+  const { inputs, chat_greedy } = golden('write-04-stop');
+  const prompt = { format: 'chat', query: inputs.query } as const;
+  const settings = { ...greedy, stop: ['</s>'], limit: { newTokens: 12 } };
+  const { text } = await ask({ prompt, adapter: 'write', settings });
+  expect(text.startsWith(`${chat_greedy.response}[UNUSED_TOKEN_145]`)).toBe(true);
+  expect(text.length).toBeGreaterThan(chat_greedy.response.length + 18);
+});
+
+test('the settings of the web recipes run: two beams that sample under a penalty', async () => {
+  const settings = { ...webpage.webSettings, limit: { newTokens: 3 }, seed: 202 };
+  const events: WriterEvent[] = [];
+  const request = {
+    prompt: { format: 'chat', query: 'A page' },
+    adapter: 'web',
+    settings,
+  } as const;
+  for await (const event of modelWriter(model).write(request)) events.push(event);
+  expect(events.some(({ type }) => type === 'draft')).toBe(true);
+  expect(events.at(-1)).toMatchObject({ type: 'end', reason: 'length', usage: { newTokens: 3 } });
+  expect((await ask(request)).text).toBe((events.at(-1) as { text: string }).text);
+});
+
+test('the answer goes on from its beginning', async () => {
+  const prompt = { format: 'chat', query: 'Hello' } as const;
+  const [plain, begun] = [
+    await ask({ prompt }),
+    await ask({ prompt: { ...prompt, answerStart: 'B' } }),
+  ];
+  expect(begun.text).not.toBe(plain.text);
+  expect(begun.text.startsWith('B')).toBe(false);
+});
+
+describe('what the checkpoint cannot do', () => {
+  const poem = { adapter: 'poem' as 'web' };
+
+  test('is refused', async () => {
+    await expect(ask(poem)).rejects.toThrow(UnsupportedSettingError);
+    await expect(ask(poem)).rejects.toThrow('no "poem" adapter (it has base, web, write)');
+    await expect(ask({ settings: { ...greedy, stop: ['<eoa>'] } })).rejects.toThrow(
+      'no piece <eoa>',
+    );
+  });
+
+  test('is done without, with a warning, where that is allowed', async () => {
+    const writer = modelWriter(model, { unsupported: 'adapt' });
+    const prompt = { format: 'chat', query: 'Hello' } as const;
+    const settings = { ...greedy, limit: { newTokens: 2 } };
+    const { warnings } = await writeText(writer, { prompt, settings, ...poem }, 'page');
+    expect(warnings).toEqual([expect.stringContaining('the base model is visibly weaker')]);
+  });
+});
+
+test('a prompt that leaves no room for an answer is an error with both numbers', async () => {
+  const settings = { ...greedy, limit: { totalTokens: 8 } };
+  await expect(ask({ settings })).rejects.toThrow(NoRoomForAnswerError);
+  await expect(ask({ settings })).rejects.toThrow('the prompt takes 11 of the 8 tokens');
+});
