@@ -66,6 +66,83 @@ describe('an answer', () => {
   });
 });
 
+describe('an answer by beams', () => {
+  test('comes as drafts, then as the tokens and the text of the best', async () => {
+    await using chat = model.chat();
+    const events = await collect(chat.say('Hello', { beams: 3, maxNewTokens: 4 }));
+    const drafts = events.filter(({ type }) => type === 'draft');
+    const texts = events.flatMap((event) => (event.type === 'text' ? [event.text] : []));
+    const end = events.at(-1) as ChatEvent & { type: 'end' };
+    expect(drafts).toHaveLength(4);
+    expect(drafts.at(-1)).toMatchObject({ text: end.text, score: end.ranked![0]!.score });
+    expect(texts.join('')).toBe(end.text);
+    expect(end.ranked).toHaveLength(3);
+    expect(end.ranked![0]).toMatchObject({ text: end.text, reason: 'length' });
+    expect(chat.history).toEqual([{ query: 'Hello', answer: end.text }]);
+  });
+
+  test('keeps the conversation for turns with and without beams', async () => {
+    await using chat = model.chat();
+    await chat.ask('Hello', { beams: 2, maxNewTokens: 3 });
+    const { usage } = await chat.ask('And?', { maxNewTokens: 3 });
+    expect(usage.cachedTokens).toBeGreaterThan(10);
+    await using fresh = model.chat({ history: chat.history.slice(0, 1) });
+    expect((await fresh.ask('And?', { maxNewTokens: 3 })).text).toBe(chat.history[1]!.answer);
+  });
+});
+
+test('a drawn answer comes again with its seed', async () => {
+  await using first = model.chat();
+  await using again = model.chat();
+  const drawn = await first.ask('Hello', { maxNewTokens: 5, sampling: { temperature: 2 } });
+  const sampling = { temperature: 2, seed: drawn.seed! };
+  expect((await again.ask('Hello', { maxNewTokens: 5, sampling })).text).toBe(drawn.text);
+});
+
+describe('stop strings', () => {
+  const words = (text: string) => {
+    const ids = [...model.tokenizer.encode(text)];
+    return (_: Float32Array, history: readonly number[]) => ids[history.length]!;
+  };
+
+  test('end the answer before them, also in the middle of a token', async () => {
+    await using chat = model.chat();
+    const sampler = words('one two three four five six');
+    const events = await collect(chat.say('Count', { sampler, stop: ['hree', '灵笔'] }));
+    const texts = events.flatMap((event) => (event.type === 'text' ? [event.text] : []));
+    expect(events.at(-1)).toMatchObject({ text: 'one two t', reason: 'stop-string' });
+    expect(texts.join('')).toBe('one two t');
+  });
+
+  test('may be longer than a token, and of other scripts', async () => {
+    await using chat = model.chat();
+    const sampler = words('你好，我是浦语·灵笔，很高兴');
+    const answer = await chat.ask('Who?', { sampler, stop: ['灵笔，很'] });
+    expect(answer).toMatchObject({ text: '你好，我是浦语·', reason: 'stop-string' });
+  });
+
+  test('end beams as well', async () => {
+    await using plain = model.chat();
+    await using stopped = model.chat();
+    const { text } = await plain.ask('Hello', { beams: 2, maxNewTokens: 4 });
+    const stop = [text.slice(-2)];
+    const answer = await stopped.ask('Hello', { beams: 2, maxNewTokens: 4, stop });
+    expect(answer).toMatchObject({ text: text.slice(0, -2), reason: 'stop-string' });
+    for (const { text: found } of answer.ranked!) expect(found).not.toContain(stop[0]);
+  });
+
+  test('that are empty are refused', async () => {
+    await using chat = model.chat();
+    await expect(chat.ask('Hello', { stop: [''] })).rejects.toThrow('strings that are not empty');
+  });
+});
+
+test('an option out of its range is refused before a picture is read', async () => {
+  await using chat = model.chat();
+  const asked = chat.ask('Hello', { images: ['nowhere.png'], sampling: { topP: 80 } });
+  await expect(asked).rejects.toThrow('sampling.topP: it must be above 0 and at most 1');
+});
+
 describe('a conversation', () => {
   test('does not read again what the turns share', async () => {
     await using chat = model.chat();
