@@ -198,8 +198,12 @@ describe('pull()', () => {
       'verification-started',
       'file-finished',
     ]);
-    const last = events.findLast((event) => event.type === 'bytes-received');
-    expect(last).toMatchObject({ bytes: 300_000, receivedBytes: 300_000 });
+    expect(events).toContainEqual({
+      type: 'bytes-received',
+      path: 'model-1-of-2.safetensors',
+      bytes: 300_000,
+      receivedBytes: 300_000,
+    });
   });
 
   test('refuses options and names that it does not know', async () => {

@@ -114,7 +114,7 @@ async function listen(server: Server): Promise<string> {
 
 async function stop(server: Server): Promise<void> {
   server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await new Promise((resolve) => server.close(resolve)); // may have been stopped before
 }
 
 /** The file of `/owner/name/resolve/<commit>/<path>`, or of ModelScope's address. */
@@ -154,6 +154,9 @@ export function sendFile(request: IncomingMessage, answer: ServerResponse, conte
   const range = rangeOf(request);
   if (!range) return void answer.writeHead(200, { 'content-length': content.length }).end(content);
   const [start, end] = range;
+  if (start >= content.length) {
+    return void answer.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
+  }
   answer.writeHead(206, {
     'content-length': end - start,
     'content-range': `bytes ${start}-${end - 1}/${content.length}`,
