@@ -5,6 +5,7 @@
  * each block is multiplied on its own, as it is, and the sums are scaled: y = Σ scale · (q · x), with
  * the offset of 8 taken out of the sum of the block's x. 9 ms instead of 47 for 4096 × 4096.
  */
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { TensorFlow } from '../engines/engine.ts';
 import { type RawTensor, rawTensorOf } from '../engines/raw-binding.ts';
 import { INT4_BLOCK } from './format.ts';
@@ -15,8 +16,16 @@ import { cast, createRaw, deleteRaw, type RunRaw, rawResult } from './raw-scope.
 /** Numbers are kept from 0 to 15: this much higher than they are. */
 const OFFSET = 8;
 
+/** Sums of every block of every row wait to be scaled, in a few copies: so many bytes of them at once. */
+const SUM_BYTES = 64 * 2 ** 20;
+
 /** `width` must be a multiple of two blocks. */
-export function int4Matrix(tf: TensorFlow, data: Float32Array, shape: Matrix['shape']): Matrix {
+export function int4Matrix(
+  tf: TensorFlow,
+  data: Float32Array,
+  shape: Matrix['shape'],
+  sumBytes: number = SUM_BYTES,
+): Matrix {
   const [out, width] = shape;
   const blocks = width / INT4_BLOCK;
   const { nibbles, scales } = toInt4(data, shape);
@@ -33,11 +42,28 @@ export function int4Matrix(tf: TensorFlow, data: Float32Array, shape: Matrix['sh
     last: create('int32', [1], Int32Array.of(2)),
     axis: create('int32', [], Int32Array.of(0)),
   };
+  const multiply = (x: Tensor2D) => rawResult(tf, (run) => product(run, rawTensorOf(tf, x), raw));
+  const atOnce = Math.max(1, Math.floor(sumBytes / (blocks * out * 4)));
   return {
     shape,
-    multiply: (x) => rawResult(tf, (run) => product(run, rawTensorOf(tf, x), raw)),
+    multiply: (x) => (x.shape[0] <= atOnce ? multiply(x) : inParts(tf, x, atOnce, multiply)),
     dispose: () => deleteRaw(tf, Object.values(raw)),
   };
+}
+
+function inParts(
+  tf: TensorFlow,
+  x: Tensor2D,
+  atOnce: number,
+  multiply: (x: Tensor2D) => Tensor,
+): Tensor {
+  const [rows, width] = x.shape;
+  const parts: Tensor[] = [];
+  for (let from = 0; from < rows; from += atOnce) {
+    const part = tf.slice(x, [from, 0], [Math.min(atOnce, rows - from), width]);
+    parts.push(multiply(part));
+  }
+  return tf.concat(parts, 0);
 }
 
 type RawInt4 = Readonly<

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { rawBinding } from '../engines/raw-binding.ts';
 import { builtBinding } from '../test-files/built-binding.ts';
 import { tfjs } from '../tfjs.ts';
+import { int4Matrix } from './int4.ts';
 
 const binding = builtBinding();
 
@@ -45,6 +46,17 @@ describe.skipIf(binding === undefined)('weights below float32', () => {
       expect(error).toBeLessThan(tolerance);
       expect(error).toBeGreaterThan(0);
     }
+  });
+
+  test('int4 takes many rows in parts that change nothing', async () => {
+    await native('int4').engine();
+    await tf.setBackend('tensorflow');
+    const data = randomFloats('w', [8, 256]).data as Float32Array;
+    const x = tf.tensor2d(randomFloats('x', [5, 256]).data as Float32Array, [5, 256]);
+    const [whole, inParts] = [undefined, 2 * 2 * 8 * 4].map((sumBytes) =>
+      int4Matrix(tf, data, [8, 256], sumBytes).multiply(x),
+    );
+    expect(relativeError(await inParts!.data(), await whole!.data())).toBeLessThan(1e-2);
   });
 
   test('tables are bfloat16 in every format but float32', async () => {
