@@ -16,6 +16,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Manifest, root, type WorkspacePackage, workspacePackages } from './workspace.ts';
 
+// pnpm adds the LICENSE of the repository only to a package that has no file of such a name.
+const licenceHint = ': beside a LICENSE-… of its own a package needs a copy of the one at the root';
+
 const published = workspacePackages().filter(({ manifest }) => !manifest.private);
 const folder = mkdtempSync(join(tmpdir(), 'lingbi-packages-'));
 const faults: string[] = [];
@@ -65,9 +68,12 @@ function install({ folder: source, manifest }: WorkspacePackage, tarball: string
 function checkFiles(installed: string, manifest: Manifest): string[] {
   const files = filesIn(installed);
   const required = ['README.md', 'LICENSE', ...entryFiles(manifest)];
-  const allowed = /^(package\.json|README\.md|LICENSE|dist\/.+)$/;
+  // LICENSE-…: of a font or the like that the package brings.
+  const allowed = /^(package\.json|README\.md|LICENSE(-[\w.]+)?|dist\/.+)$/;
   return [
-    ...required.filter((file) => !files.includes(file)).map((file) => `${file} is not packed`),
+    ...required
+      .filter((file) => !files.includes(file))
+      .map((file) => `${file} is not packed${file === 'LICENSE' ? licenceHint : ''}`),
     ...files
       .filter((file) => !allowed.test(file) || file.includes('.test.'))
       .map((file) => `${file} should not be packed`),

@@ -31,7 +31,7 @@ describe.runIf(examples.length > 0)('examples compile', () => {
   let faults: Map<string, string[]>;
   beforeAll(() => {
     faults = compile([...files.values()]);
-  }, 300_000);
+  });
 
   test.each(examples)('$name', (example) => {
     expect(faults.get(files.get(example)!) ?? []).toEqual([]);
@@ -43,7 +43,7 @@ describe.runIf(runnable.length > 0)('examples run', () => {
   let output: string;
   beforeAll(() => {
     ({ outcomes, output } = runAll(runnable));
-  }, 300_000);
+  });
 
   test.each(runnable)('$name', (example) => {
     const outcome = outcomes.get(files.get(example)!);
