@@ -22,24 +22,42 @@ const largestHeader = 256 * 1024 * 1024;
  * @throws VideoLimitError, or DamagedVideoError where a header cannot be one.
  */
 export async function checkSampleTables(bytes: ByteAccess, reading: Reading): Promise<void> {
+  let hasIndex = false;
   for (let at = 0; at + 8 <= bytes.size; ) {
-    const { type, start, end } = await boxAt(bytes, at);
-    if (end <= at) return; // no box: the demuxer will say so
-    if (folders.has(type)) {
-      if (end - start > largestHeader) {
-        throw new DamagedVideoError(reading.name, `its header claims ${end - start} bytes`);
-      }
-      const content = await bytes.read(start, end);
-      checkBox({ type, content: viewOf(content) }, reading);
-    }
-    at = end;
+    const box = await boxAt(bytes, at);
+    if (box.end <= at) break; // no box: the demuxer will say so
+    if (folders.has(box.type)) checkBox(await readBox(box, bytes, reading), reading);
+    hasIndex ||= box.type === 'moov';
+    at = box.end;
   }
+  if (hasIndex) return;
+  const problem = 'it has no index. It breaks off before it, or its recording never ended';
+  throw new DamagedVideoError(reading.name, problem);
 }
 
-async function boxAt(
+/** Where a box's content lies in the file. */
+interface BoxPlace {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+async function readBox(
+  { type, start, end }: BoxPlace,
   bytes: ByteAccess,
-  at: number,
-): Promise<{ type: string; start: number; end: number }> {
+  { name }: Reading,
+): Promise<Box> {
+  if (type === 'moov' && end > bytes.size) {
+    const problem = `its index should end at byte ${end}, but the file ends at ${bytes.size}`;
+    throw new DamagedVideoError(name, problem);
+  }
+  if (end - start > largestHeader) {
+    throw new DamagedVideoError(name, `its index claims to have ${end - start} bytes`);
+  }
+  return { type, content: viewOf(await bytes.read(start, end)) };
+}
+
+async function boxAt(bytes: ByteAccess, at: number): Promise<BoxPlace> {
   const header = viewOf(await bytes.read(at, at + 16));
   const size = header.getUint32(0);
   const type = typeAt(header, 4);

@@ -50,9 +50,9 @@ async function readFacts(input: Input, bytes: ByteAccess, reading: Reading): Pro
   const container = await containerOf(input, reading);
   if (container === 'mov') await checkSampleTables(bytes, reading);
   const [track] = await input.getVideoTracks();
-  if (!track) throw new NoFramesError(reading.name, 'it has no video track. Give a file with one');
+  if (!track) throw new NoFramesError(reading.name, 'it has no video track that can be read');
   const size = await sizeOf(track, reading);
-  const frames = await readFrames(track, reading);
+  const frames = await readFrames(track, container, reading);
   const codec = (await track.getCodec()) ?? undefined;
   return { container, codec, ...size, ...frames };
 }
@@ -88,9 +88,13 @@ type Frames = Pick<
   'frameCount' | 'framesPerSecond' | 'duration' | 'timestamps' | 'keyframes'
 >;
 
-async function readFrames(track: InputVideoTrack, reading: Reading): Promise<Frames> {
+async function readFrames(
+  track: InputVideoTrack,
+  container: Container,
+  reading: Reading,
+): Promise<Frames> {
   const { times, keys, end } = await readPackets(track, reading);
-  const timestamps = Float64Array.from(times).sort();
+  const timestamps = Float64Array.from(shownTimes(times, container)).sort();
   const frameCount = timestamps.length;
   if (frameCount === 0) throw new NoFramesError(reading.name, 'its video track has no frames');
   const duration = end - timestamps[0]!;
@@ -99,6 +103,15 @@ async function readFrames(track: InputVideoTrack, reading: Reading): Promise<Fra
   const keyTimes = new Set(keys);
   const keyframes = [...timestamps.keys()].filter((frame) => keyTimes.has(timestamps[frame]!));
   return { frameCount, framesPerSecond, duration, timestamps, keyframes };
+}
+
+/**
+ * A cut of MP4 begins with frames that are decoded but not shown: its edit list puts them before 0.
+ * ffmpeg drops them.
+ */
+function shownTimes(times: readonly number[], container: Container): readonly number[] {
+  const rounding = 1e-6;
+  return container === 'mov' ? times.filter((time) => time >= -rounding) : times;
 }
 
 /**
