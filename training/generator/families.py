@@ -4,6 +4,7 @@ from .articles import article_turn
 from .clips import questions_about_clip, random_clip, strip_of
 from .examples import Example, Turn
 from .objects import (
+    READING_QUERIES,
     Scene,
     article,
     code_question,
@@ -22,26 +23,24 @@ TOO_SMALL = "The text is too small to read."
 
 def objects(random: Random, side: int = 112, turns: int = 5, labelled: bool = False) -> Example:
     scene = object_scene(random, side, labelled)
-    return _example(random, scene, turns)
+    return _example(questions_about(random, scene, turns), scene)
 
 
 def codes(random: Random, side: int = 112, turns: int = 4, labelled: bool = False) -> Example:
     scene = code_scene(random, side, labelled)
     first = [code_question(random, scene)]
     others = [turn for turn in questions_about(random, scene, turns) if turn.query != first[0].query]
-    example = _example(random, scene, 1)
-    example.turns = (first + others)[:turns] if random.chance(70) else (others + first)[:turns]
-    return example
+    asked = first + others if random.chance(70) else others + first
+    return _example(asked[:turns], scene)
 
 
 def small_codes(random: Random, turns: int = 4, labelled: bool = False, cut: int = 25) -> Example:
+    """A code that only the tiles show, in a picture of nine."""
     scene = small_code_scene(random, labelled, cut)
-    code = Turn(random.pick(("What is written in the picture?", "Read the text.", "What code is shown?")), scene.code, "small code")  # fmt: skip
-    scene_without = Scene(scene.picture, scene.things)
-    others = questions_about(random, scene_without, turns - 1) if scene.things and turns > 1 else []
-    example = _example(random, scene, 1)
-    example.turns = [code, *(turn for turn in others if turn.row != "describe")]
-    return example
+    code = Turn(random.pick(READING_QUERIES), scene.code, "small code")
+    rest = Scene(scene.picture, scene.things)
+    asked = questions_about(random, rest, turns - 1) if scene.things and turns > 1 else []
+    return _example([code, *(turn for turn in asked if turn.row != "describe")], scene)
 
 
 def too_small(random: Random, turns: int = 2) -> Example:
@@ -53,8 +52,7 @@ def too_small(random: Random, turns: int = 2) -> Example:
     return example
 
 
-def _example(random: Random, scene: Scene, turns: int) -> Example:
-    asked = questions_about(random, scene, turns)
+def _example(asked: list[Turn], scene: Scene) -> Example:
     return Example(asked, [scene.picture.pixels], [scene.picture.labels])
 
 

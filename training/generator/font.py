@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-GLYPHS: dict[str, list[str]] = json.loads((Path(__file__).parent / "font.json").read_text())
+#: What both languages share lies beside the TypeScript.
+SHARED = Path(__file__).parents[2] / "fixtures" / "tiny-data"
+GLYPHS: dict[str, list[str]] = json.loads((SHARED / "font.json").read_text())
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

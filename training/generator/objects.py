@@ -22,6 +22,7 @@ from .words import WORDS
 PLACES = (
     "top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right",
 )  # fmt: skip
+READING_QUERIES = ("What is written in the picture?", "Read the text.", "What code is shown?")
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,7 @@ def _question(random: Random, scene: Scene) -> Turn | None:
 def code_question(random: Random, scene: Scene) -> Turn:
     if random.chance(15):
         return Turn("What colour is the text?", scene.code_colour, "colour")
-    query = random.pick(("What is written in the picture?", "Read the text.", "What code is shown?"))
-    return Turn(query, scene.code, "code")
+    return Turn(random.pick(READING_QUERIES), scene.code, "code")
 
 
 def ask_colour(random: Random, scene: Scene) -> Turn | None:
@@ -209,10 +209,10 @@ def ask_what(random: Random, scene: Scene) -> Turn:
 def ask_whether(random: Random, scene: Scene) -> Turn:
     names = [thing.name for thing in scene.things]
     if random.chance(50):
-        return Turn(f"Is there {article(random.pick(names))}?", "yes", "position")
+        return Turn(f"Is there {article(random.pick(names))}?", "yes", "presence")
     colour, shape = random.pick(list(COLOURS)), random.pick(SHAPES)
     answer = "yes" if f"{colour} {shape}" in names else "no"
-    return Turn(f"Is there {article(f'{colour} {shape}')}?", answer, "position")
+    return Turn(f"Is there {article(f'{colour} {shape}')}?", answer, "presence")
 
 
 def describe(scene: Scene) -> Turn:
