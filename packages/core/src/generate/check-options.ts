@@ -1,5 +1,6 @@
 import type { BeamOptions, GenerateOptions } from './generate-options.ts';
 import type { PenaltyOptions, SamplingOptions } from './logits/steps-of.ts';
+import type { SamplerOptions } from './sampler.ts';
 
 /** An option of a generation is unknown, makes no sense, or contradicts another. */
 export class InvalidOptionError extends RangeError {
@@ -41,14 +42,18 @@ const a = (what: string, holds: (value: unknown) => boolean): Rule => ({
 const isFunction = (value: unknown) => typeof value === 'function';
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
-const penaltyRules: Rules<PenaltyOptions> = {
+const ownPenaltyRules: Rules<Omit<PenaltyOptions, 'penaltyScope'>> = {
   repetitionPenalty: positive,
   presencePenalty: finite,
   frequencyPenalty: finite,
   noRepeatNgram: whole(1),
-  penaltyScope: oneOf('answer', 'prompt-and-answer'),
   minNewTokens: whole(0),
   logitBias: a('a Map from ids to numbers below Infinity', isBias),
+};
+
+const penaltyRules: Rules<PenaltyOptions> = {
+  ...ownPenaltyRules,
+  penaltyScope: oneOf('answer', 'prompt-and-answer'),
 };
 
 const samplingRules: Rules<SamplingOptions> = {
@@ -60,6 +65,13 @@ const samplingRules: Rules<SamplingOptions> = {
   minP: share,
   minTokensToKeep: whole(1),
   seed: whole(0),
+};
+
+const samplerRules: Rules<SamplerOptions> = {
+  ...ownPenaltyRules,
+  sampling: a('an object', isObject),
+  stopTokens: a('a Set of ids', (value) => value instanceof Set),
+  prompt: a('a list of ids', Array.isArray),
 };
 
 const beamRules: Rules<BeamOptions> = {
@@ -89,9 +101,15 @@ const generateRules: Rules<GenerateOptions> = {
  */
 export function checkGenerateOptions(options: GenerateOptions): void {
   check('', options, generateRules);
-  if (options.sampling) check('sampling.', options.sampling, samplingRules);
+  checkSampling(options.sampling);
   if (typeof options.beams === 'object') check('beams.', options.beams, beamRules);
   checkTogether(options);
+}
+
+/** @throws InvalidOptionError */
+export function checkSamplerOptions(options: SamplerOptions): void {
+  check('', options, samplerRules);
+  checkSampling(options.sampling);
 }
 
 /** How many slots a sequence needs for these beams. */
@@ -122,6 +140,15 @@ function check<Options extends object>(
   }
 }
 
+function checkSampling(sampling: SamplingOptions | undefined): void {
+  if (!sampling) return;
+  check('sampling.', sampling, samplingRules);
+  const { minTokensToKeep, topK, topP, minP } = sampling;
+  if (minTokensToKeep === undefined || topK || topP || minP) return;
+  const detail = 'it has no effect without topK, topP or minP';
+  throw new InvalidOptionError('sampling.minTokensToKeep', minTokensToKeep, detail);
+}
+
 /** Pairs of which one would have no effect. */
 function checkTogether(options: GenerateOptions): void {
   const { sampler, beams, minNewTokens = 0, maxNewTokens } = options;
@@ -131,6 +158,9 @@ function checkTogether(options: GenerateOptions): void {
   };
   if (minNewTokens > maxNewTokens) {
     refuse('minNewTokens', `${minNewTokens} are more than the ${maxNewTokens} of maxNewTokens`);
+  }
+  if (options.penaltyScope && !options.repetitionPenalty && !options.noRepeatNgram) {
+    refuse('penaltyScope', 'it has no effect without repetitionPenalty or noRepeatNgram');
   }
   if (sampler) {
     const others = ['sampling', ...Object.keys(penaltyRules)] as (keyof GenerateOptions)[];

@@ -228,6 +228,8 @@ describe('an option that cannot be honoured is refused before the model runs', (
     [{ minNewTokens: 11 }, '11 are more than the 10 of maxNewTokens'],
     [{ maxNewTokens: 0 }, 'a whole number from 1 on'],
     [{ logitBias: { 3: 1 } }, 'a Map from ids to numbers'],
+    [{ penaltyScope: 'answer' }, 'no effect without repetitionPenalty or noRepeatNgram'],
+    [{ sampling: { minTokensToKeep: 2 } }, 'no effect without topK, topP or minP'],
     [{ penaltyScope: 'prompt' }, 'must be one of "answer", "prompt-and-answer"'],
   ])('%j', (changed, message) => {
     const { runtime, runs } = testRuntime();

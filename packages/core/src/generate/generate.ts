@@ -7,7 +7,7 @@ import { filterSteps, penaltySteps } from './logits/steps-of.ts';
 import { type TokenLogprobs, tokenLogprobs } from './logits/token-logprobs.ts';
 import { type Prompt, promptLength } from './prompt.ts';
 import { createRandom, freshSeed } from './random.ts';
-import { sampler } from './sampler.ts';
+import { type Sampler, tokenPicker } from './sampler.ts';
 import type { PromptProgress, Sequence } from './sequence.ts';
 
 export interface TokenEvent {
@@ -77,7 +77,7 @@ async function* writeTokens(
 ): AsyncGenerator<TokenEvent, WrittenAnswer> {
   const { signal, topLogprobs } = options;
   const seed = seedOf(options);
-  const pick = options.sampler ?? tokenSampler(prompt, options, seed);
+  const pick = options.sampler ?? pickerOf(prompt, options, seed);
   const tokens: number[] = [];
   for (let logits = first; ; logits = await sequence.feed(tokens.at(-1)!, signal && { signal })) {
     const token = pick(logits, tokens);
@@ -104,8 +104,7 @@ async function* writeByBeams(
     steps: [...penaltySteps(options, stopTokens), ...filters],
     prompt: knownPrompt(prompt, options),
     options: {
-      ...beamOptions(options.beams),
-      ...{ maxNewTokens, stopTokens },
+      ...{ ...beamOptions(options.beams), maxNewTokens, stopTokens },
       ...(stopWhen && { stopWhen }),
       ...(seed !== undefined && { random: createRandom(seed) }),
     },
@@ -116,11 +115,12 @@ async function* writeByBeams(
   return { reason, newTokens: tokens.length, answers, ...(seed !== undefined && { seed }) };
 }
 
-function tokenSampler(prompt: Prompt, options: GenerateOptions, seed: number | undefined) {
-  const { sampling, penaltyScope: _, ...others } = options;
-  const known = knownPrompt(prompt, options);
-  const seeded = sampling && seed !== undefined && { sampling: { ...sampling, seed } };
-  return sampler({ ...others, ...seeded, prompt: known });
+function pickerOf(prompt: Prompt, options: GenerateOptions, seed: number | undefined): Sampler {
+  return tokenPicker({
+    steps: [...penaltySteps(options, options.stopTokens), ...filterSteps(options.sampling)],
+    prompt: knownPrompt(prompt, options),
+    ...(seed !== undefined && { random: createRandom(seed) }),
+  });
 }
 
 function tokenEvent(token: number, logits: Float32Array, top: number | undefined): TokenEvent {

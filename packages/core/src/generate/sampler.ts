@@ -1,3 +1,4 @@
+import { checkSamplerOptions } from './check-options.ts';
 import type { LogitsStep, StepContext } from './logits/logits-step.ts';
 import { NoTokenLeftError } from './logits/no-token-left-error.ts';
 import {
@@ -24,15 +25,30 @@ export interface SamplerOptions extends Omit<PenaltyOptions, 'penaltyScope'> {
 /**
  * Penalties, then filters, then a draw or the likeliest token, in the order of the reference
  * (spec CHAT §6.1). The logits it is given stay as they are.
+ *
+ * @throws InvalidOptionError
  */
 export function sampler(options: SamplerOptions = {}): Sampler {
+  checkSamplerOptions(options);
   const { sampling, stopTokens = new Set<number>(), prompt = [] } = options;
-  const penalties = penaltySteps(options, stopTokens);
-  const steps = sampling ? [...penalties, ...filterSteps(sampling)] : penalties;
-  const pick = sampling ? drawer(createRandom(sampling.seed ?? freshSeed())) : likeliest;
+  const steps = [...penaltySteps(options, stopTokens), ...filterSteps(sampling)];
+  const random = sampling && createRandom(sampling.seed ?? freshSeed());
+  return tokenPicker({ steps, prompt, ...(random && { random }) });
+}
+
+export interface TokenPicker {
+  readonly steps: readonly LogitsStep[];
+  /** Ids of the prompt that penalties know. */
+  readonly prompt: readonly number[];
+  /** Draws the token. Without: the likeliest, the first of equals. */
+  readonly random?: RandomStream;
+}
+
+/** A sampler from its parts. */
+export function tokenPicker({ steps, prompt, random }: TokenPicker): Sampler {
   return (logits, generated) => {
     const scores = applied(steps, logits, { generated, prompt });
-    const token = pick(scores);
+    const token = random ? draw(scores, random) : likeliest(scores);
     if (scores[token] === -Infinity) throw new NoTokenLeftError(generated.length);
     return token;
   };
@@ -61,10 +77,6 @@ export function draw(scores: Float32Array, random: RandomStream): number {
     if (left < 0) break;
   }
   return token;
-}
-
-function drawer(random: RandomStream): (scores: Float32Array) => number {
-  return (scores) => draw(scores, random);
 }
 
 /** A changed copy; the logits themselves when there is nothing to change. */

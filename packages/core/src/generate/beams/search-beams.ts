@@ -38,6 +38,7 @@ export async function* searchBeams(
 ): AsyncGenerator<BeamProgress, readonly Hypothesis[]> {
   using branches = sequence.branch();
   let state = startBeamSearch(options);
+  let written = 0;
   let logits: readonly Float32Array[] = state.running.map(() => first);
   for (;;) {
     const scores = state.running.map(({ tokens }, beam) => {
@@ -49,11 +50,12 @@ export async function* searchBeams(
     const best = bestSoFar(state, options);
     if (best) yield { type: 'beam-progress', tokens: best.tokens, score: best.score };
     if (state.done) break;
+    written += 1;
     signal?.throwIfAborted();
     logits = await branches.grow(state.running.map(branchStep), signal && { signal });
   }
   const [best] = state.finished;
-  if (!best) throw new NoTokenLeftError(0);
+  if (!best) throw new NoTokenLeftError(written);
   branches.settle(best.tokens);
   return state.finished;
 }

@@ -3,7 +3,7 @@
  * that a beam search never runs out of ways to go on.
  */
 import type { LogitsStep } from './logits-step.ts';
-import { greatest, keepAbove, type Threshold, thresholdOf } from './threshold.ts';
+import { countThreshold, greatest, keepAbove, type Threshold, thresholdOf } from './threshold.ts';
 
 /** Below 1 likely tokens become likelier, above 1 all become more alike. */
 export function temperature(value: number): LogitsStep {
@@ -15,7 +15,7 @@ export function temperature(value: number): LogitsStep {
 /** Keeps the `count` best scores, and those equal to the last of them. */
 export function topK(count: number, minKept = 1): LogitsStep {
   return (scores) => {
-    const { score } = thresholdOf(scores, () => 1, Math.max(count, minKept));
+    const { score } = countThreshold(scores, Math.max(count, minKept));
     keepAbove(scores, { score, equals: Infinity });
   };
 }
@@ -41,7 +41,7 @@ export function minP(share: number, minKept = 1): LogitsStep {
 /** The threshold, or a lower one where it keeps fewer than `count`. The greatest score always stays. */
 function atLeast(count: number, scores: Float32Array, threshold: Threshold): Threshold {
   if (count <= 1) return threshold;
-  const needed = thresholdOf(scores, () => 1, count);
+  const needed = countThreshold(scores, count);
   if (needed.score !== threshold.score) return needed.score < threshold.score ? needed : threshold;
   return needed.equals > threshold.equals ? needed : threshold;
 }

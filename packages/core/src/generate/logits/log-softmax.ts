@@ -14,5 +14,7 @@ export function logSumExp(scores: Float32Array): number {
 /** Log-probabilities of all tokens, a new array. */
 export function logSoftmax(logits: Float32Array): Float32Array {
   const total = logSumExp(logits);
-  return logits.map((logit) => logit - total);
+  const logprobs = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i++) logprobs[i] = logits[i]! - total;
+  return logprobs;
 }

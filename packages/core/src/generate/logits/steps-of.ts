@@ -62,7 +62,7 @@ export function penaltySteps(
 }
 
 /** The filters that were asked for: temperature, top-k, top-p, min-p. */
-export function filterSteps(options: SamplingOptions): readonly LogitsStep[] {
+export function filterSteps(options: SamplingOptions = {}): readonly LogitsStep[] {
   const { minTokensToKeep } = options;
   return [
     options.temperature && temperature(options.temperature),
