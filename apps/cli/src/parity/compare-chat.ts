@@ -12,7 +12,7 @@ import {
 import { type PreparedPrompt, preparePrompt } from '@lingbi/tasks';
 import { cutAtTurnEnd, type Tokenizer } from '@lingbi/tokenizer';
 import type { TiledPicture } from '@lingbi/vision';
-import { compareGeneration } from './compare-generation.ts';
+import { compareGeneration, mostBeams } from './compare-generation.ts';
 import { comparePictures } from './compare-pictures.ts';
 import type { Findings } from './findings.ts';
 import type { ChatCase, GoldenTensors, LoadedCase } from './golden-case.ts';
@@ -22,12 +22,14 @@ export interface CompareOptions {
   readonly data: string;
   /** Allowed difference of logits, relative to the largest recorded one. */
   readonly tolerance: number;
+  /** Beams, penalties and draws as well, which take some 400 runs a case. Default true. */
+  readonly searches?: boolean;
 }
 
 export async function compareChat(
   model: ParityModel,
   loaded: LoadedCase & { readonly golden: ChatCase },
-  { data, tolerance }: CompareOptions,
+  { data, tolerance, searches = true }: CompareOptions,
   findings: Findings,
 ): Promise<void> {
   const { golden, tensors, file } = loaded;
@@ -36,9 +38,15 @@ export async function compareChat(
   const prompt = preparePrompt(model.tokenizer, pictures, promptRequest(golden));
   comparePrompt(prompt, golden, findings);
   await compareRows(model.xcomposer, pictures, loaded, tolerance, findings);
-  await compareAnswer(model, prompt.chunks, loaded, tolerance, findings);
+  using sequence = model.xcomposer.openSequence({
+    capacity: golden.prompt_length + golden.greedy24.ids.length,
+    slots: mostBeams(golden),
+    adapter: golden.inputs.infer_mode,
+  });
+  await compareAnswer(model, sequence, prompt.chunks, loaded, tolerance, findings);
+  if (searches) await compareGeneration(sequence, prompt.chunks, golden, findings);
+  else findings.notCompared.push('beams, penalties and draws');
   await compareOtherModes(model.xcomposer, prompt.chunks, golden, tolerance, findings);
-  await compareGeneration(model.xcomposer, prompt.chunks, golden, findings);
 }
 
 /** As the reference is called: placeholders, overflow and markers behave as they do upstream. */
@@ -103,14 +111,13 @@ function columnMeans(data: ArrayLike<number>, rows: number, width: number): Floa
 }
 
 async function compareAnswer(
-  { xcomposer, tokenizer }: ParityModel,
+  { tokenizer }: ParityModel,
+  sequence: Sequence,
   prompt: Prompt,
   { golden, tensors }: LoadedCase & { readonly golden: ChatCase },
   tolerance: number,
   findings: Findings,
 ): Promise<void> {
-  const capacity = golden.prompt_length + golden.greedy24.ids.length;
-  using sequence = xcomposer.openSequence({ capacity, adapter: golden.inputs.infer_mode });
   const logits = await finishPrefill(sequence.prefill(prompt));
   const recorded = await tensors.read('logits');
   if (recorded) findings.close('logits', logits, recorded, tolerance);

@@ -10,7 +10,6 @@ import {
   type Prompt,
   type SamplingOptions,
   type Sequence,
-  type XComposer,
 } from '@lingbi/core';
 import type { Findings } from './findings.ts';
 import type { ChatCase, GoldenBeams, GoldenDistribution } from './golden-case.ts';
@@ -18,24 +17,29 @@ import type { ChatCase, GoldenBeams, GoldenDistribution } from './golden-case.ts
 /** What scores and probabilities may differ by: the recording is float32 as well. */
 const SCORE_TOLERANCE = 1e-4;
 
+/** How many answers the case follows side by side at most. */
+export function mostBeams(golden: ChatCase): number {
+  return Math.max(1, ...beamRuns(golden).map(({ num_beams }) => num_beams));
+}
+
+/** On a sequence that has room for the most beams and for 24 tokens after the prompt. */
 export async function compareGeneration(
-  xcomposer: XComposer,
+  sequence: Sequence,
   prompt: Prompt,
   golden: ChatCase,
   findings: Findings,
 ): Promise<void> {
   const { greedy_repetition: greedy = [], custom_stop } = golden;
-  const beams = [...(golden.beams ?? []), ...(custom_stop?.beams ?? [])];
-  const slots = Math.max(1, ...beams.map(({ num_beams }) => num_beams));
-  const capacity = golden.prompt_length + golden.greedy24.ids.length;
-  const adapter = golden.inputs.infer_mode;
-  using sequence = xcomposer.openSequence({ capacity, slots, adapter });
   await compareDistributions(sequence, prompt, golden, findings);
   for (const run of greedy) await compareGreedy(sequence, prompt, run, findings);
-  for (const run of beams) {
+  for (const run of beamRuns(golden)) {
     const stopTokens = new Set(run.eos_ids ?? custom_stop?.eos_ids);
     await compareBeams(sequence, prompt, { ...run, stopTokens, scope: scopeOf(golden) }, findings);
   }
+}
+
+function beamRuns({ beams = [], custom_stop }: ChatCase): readonly GoldenBeams[] {
+  return [...beams, ...(custom_stop?.beams ?? [])];
 }
 
 /** The reference's penalties know the prompt only where it was called without pictures. */

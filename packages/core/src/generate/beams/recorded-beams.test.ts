@@ -32,8 +32,8 @@ beforeAll(async () => {
 });
 afterAll(() => model[Symbol.asyncDispose]());
 
-// The longest of the recorded runs are left to `lingbi parity`, which has a faster backend.
-test.each(recorded.runs.slice(1, 3))(
+// The others are left to `lingbi parity`, which has a faster backend.
+test.each(recorded.runs.slice(2, 3))(
   'a model finds the answers the reference found: $num_beams beams, length^$length_penalty',
   async (run) => {
     using sequence = model.openSequence({ capacity: 40, slots: run.num_beams });
