@@ -100,9 +100,9 @@ const generateRules: Rules<GenerateOptions> = {
  * @throws InvalidOptionError
  */
 export function checkGenerateOptions(options: GenerateOptions): void {
-  check('', options, generateRules);
+  check('', options, generateRules, ['stopTokens', 'maxNewTokens']);
   checkSampling(options.sampling);
-  if (typeof options.beams === 'object') check('beams.', options.beams, beamRules);
+  if (typeof options.beams === 'object') check('beams.', options.beams, beamRules, ['count']);
   checkTogether(options);
 }
 
@@ -119,20 +119,30 @@ export function beamCount(beams: GenerateOptions['beams']): number {
 
 /** The settings of a beam search with their defaults. */
 export function beamOptions(beams: GenerateOptions['beams'] = 1): Required<BeamOptions> {
-  const given = typeof beams === 'number' ? { count: beams } : beams;
-  return { lengthPenalty: 1, earlyStopping: false, ...given };
+  if (typeof beams === 'number') return { count: beams, lengthPenalty: 1, earlyStopping: false };
+  const { count, lengthPenalty = 1, earlyStopping = false } = beams;
+  return { count, lengthPenalty, earlyStopping };
 }
 
 function check<Options extends object>(
   prefix: string,
   options: Options,
   rules: Rules<Options>,
+  required: readonly (keyof Options & string)[] = [],
 ): void {
+  const missing = required.find((name) => options[name] === undefined);
+  if (missing) {
+    throw new InvalidOptionError(`${prefix}${missing}`, undefined, `it ${rules[missing].must}`);
+  }
   for (const [name, value] of Object.entries(options)) {
     const rule = (rules as Readonly<Record<string, Rule | undefined>>)[name];
     if (!rule) {
       const known = Object.keys(rules).join(', ');
-      throw new InvalidOptionError(`${prefix}${name}`, value, `there is no such option. ${known}`);
+      throw new InvalidOptionError(
+        `${prefix}${name}`,
+        value,
+        `there is no such option; there are ${known}`,
+      );
     }
     if (value === undefined || rule.holds(value)) continue;
     const detail = `it ${rule.must}, but it is ${String(value)}`;

@@ -214,7 +214,7 @@ const pickOne = (): number => 1;
 
 describe('an option that cannot be honoured is refused before the model runs', () => {
   test.each([
-    [{ topK: 50 }, 'topK: there is no such option'],
+    [{ topK: 50 }, 'topK: there is no such option; there are repetitionPenalty,'],
     [{ sampling: { topP: 80 } }, 'sampling.topP: it must be above 0 and at most 1, but it is 80'],
     [{ sampling: { temperature: 0 } }, 'leave out `sampling` for the likeliest token'],
     [{ sampling: { top_p: 0.8 } }, 'sampling.top_p: there is no such option'],
@@ -226,6 +226,8 @@ describe('an option that cannot be honoured is refused before the model runs', (
     [{ beams: 3, sampler: pickOne }, 'beams need several'],
     [{ sampler: pickOne, sampling: {} }, 'Leave one of them out'],
     [{ minNewTokens: 11 }, '11 are more than the 10 of maxNewTokens'],
+    [{ beams: {} }, 'beams.count: it must be a whole number from 1 on'],
+    [{ maxNewTokens: undefined }, 'maxNewTokens: it must be a whole number from 1 on'],
     [{ maxNewTokens: 0 }, 'a whole number from 1 on'],
     [{ logitBias: { 3: 1 } }, 'a Map from ids to numbers'],
     [{ penaltyScope: 'answer' }, 'no effect without repetitionPenalty or noRepeatNgram'],

@@ -98,8 +98,8 @@ async function* writeByBeams(
   const { stopTokens, maxNewTokens, stopWhen, sampling, signal } = options;
   const seed = seedOf(options);
   // Were fewer kept, all that is left of a beam could be stop tokens (spec CHAT §6.3).
-  const minTokensToKeep = Math.max(2, 1 + stopTokens.size);
-  const filters = sampling ? filterSteps({ minTokensToKeep, ...sampling }) : [];
+  const minTokensToKeep = sampling?.minTokensToKeep ?? Math.max(2, 1 + stopTokens.size);
+  const filters = filterSteps({ ...sampling, minTokensToKeep });
   const answers = yield* searchBeams(sequence, first, {
     steps: [...penaltySteps(options, stopTokens), ...filters],
     prompt: knownPrompt(prompt, options),

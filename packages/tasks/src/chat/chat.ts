@@ -153,8 +153,8 @@ export class Chat implements AsyncDisposable {
   /** Checked at once, so that a wrong option costs no reading of pictures. */
   #respondOptions({ images: _, stop = [], ...options }: SayOptions): RespondOptions {
     requireStopStrings(stop);
-    const { stopTokens } = this.#model;
-    const generating = { maxNewTokens: DEFAULT_MAX_NEW_TOKENS, ...options, stopTokens };
+    const { maxNewTokens = DEFAULT_MAX_NEW_TOKENS } = options;
+    const generating = { ...options, maxNewTokens, stopTokens: this.#model.stopTokens };
     checkGenerateOptions(generating);
     return { ...generating, stop };
   }

@@ -20,7 +20,8 @@ export function endsWithStopString(
 
 /** @throws TypeError when a stop string is empty, which every text would hold. */
 export function requireStopStrings(stopStrings: readonly string[]): void {
-  if (stopStrings.every((stop) => typeof stop === 'string' && stop !== '')) return;
+  const isText = (stop: unknown) => typeof stop === 'string' && stop !== '';
+  if (Array.isArray(stopStrings) && stopStrings.every(isText)) return;
   throw new TypeError(
     `say: stop must be a list of strings that are not empty, but it is ${JSON.stringify(stopStrings)}`,
   );
