@@ -4,31 +4,28 @@ import { type Backend, referenceBackend } from '@lingbi/core';
 export const backendNames = ['onnx', 'tfjs', 'reference'] as const;
 export type BackendName = (typeof backendNames)[number];
 
+export const providerNames = ['cpu', 'cuda', 'webgpu'] as const;
+export const engineNames = ['auto', 'tensorflow', 'wasm', 'cpu', 'webgpu'] as const;
+
 export interface BackendChoice {
   readonly backend: BackendName;
-  /** What ONNX Runtime runs on: `cpu`, `cuda` or `webgpu`. */
-  readonly provider?: string;
+  /** What ONNX Runtime runs on. Default: `cpu`. */
+  readonly provider?: (typeof providerNames)[number];
+  /** Which engine TensorFlow.js uses. Default: `auto`, the fastest there is. */
+  readonly engine?: (typeof engineNames)[number];
 }
 
 /** Loads only what was chosen, so that one runtime's absence does not stop another. */
-export async function chooseBackend({ backend, provider }: BackendChoice): Promise<Backend> {
+export async function chooseBackend(choice: BackendChoice): Promise<Backend> {
+  const { backend, provider = 'cpu', engine = 'auto' } = choice;
   switch (backend) {
     case 'onnx':
-      return chooseOnnx(provider);
+      return (await import('@lingbi/backend-onnx')).onnx({ provider });
     case 'tfjs':
-      return (await import('@lingbi/backend-tfjs')).tfjs();
+      return (await import('@lingbi/backend-tfjs')).tfjs({ engine });
     case 'reference':
       return referenceBackend;
     default:
       throw backend satisfies never;
   }
-}
-
-async function chooseOnnx(provider = 'cpu'): Promise<Backend> {
-  const { onnx } = await import('@lingbi/backend-onnx');
-  const known = ['cpu', 'cuda', 'webgpu'] as const;
-  const chosen = known.find((name) => name === provider);
-  if (!chosen)
-    throw new RangeError(`There is no provider "${provider}": choose ${known.join(', ')}`);
-  return onnx({ provider: chosen });
 }

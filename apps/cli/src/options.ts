@@ -1,11 +1,25 @@
 /** Options that several commands share. */
-import { Option } from 'commander';
-import { backendNames } from './backends.ts';
+import { type Command, Option } from 'commander';
+import { backendNames, engineNames, providerNames } from './backends.ts';
 
 export { Option };
 
-export function backendOption(): Option {
-  return new Option('--backend <name>', 'what runs the model')
-    .choices([...backendNames])
-    .default('onnx');
+/** What runs the model: read them with `chooseBackend`. */
+export function addBackendOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--backend <name>', 'what runs the model')
+        .choices([...backendNames])
+        .default('onnx'),
+    )
+    .addOption(
+      new Option('--provider <name>', 'what ONNX Runtime runs on (default: "cpu")').choices([
+        ...providerNames,
+      ]),
+    )
+    .addOption(
+      new Option('--engine <name>', 'which engine TensorFlow.js uses (default: "auto")').choices([
+        ...engineNames,
+      ]),
+    );
 }

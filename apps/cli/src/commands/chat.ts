@@ -1,22 +1,21 @@
 import { createInterface } from 'node:readline/promises';
 import { type Chat, type Model, openModel } from '@lingbi/tasks';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendName, chooseBackend } from '../backends.ts';
+import { type BackendChoice, chooseBackend } from '../backends.ts';
 import {
   addGenerationOptions,
   type GenerationFlags,
   generationOptions,
 } from '../generation-options.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { backendOption, Option } from '../options.ts';
+import { addBackendOptions, Option } from '../options.ts';
 import { showAnswer } from '../show-answer.ts';
 import { showLoading } from '../show-loading.ts';
 
-interface ChatCommandOptions extends GenerationFlags {
+interface ChatCommandOptions extends GenerationFlags, BackendChoice {
   readonly model: string;
   readonly image?: readonly string[];
-  readonly backend: BackendName;
-  readonly provider?: string;
+  readonly allowHost?: readonly string[];
   readonly adapter: 'base' | 'web' | 'write';
   readonly hdNum?: number;
   readonly maxNewTokens: number;
@@ -36,9 +35,8 @@ export function addChatCommand(program: Command): void {
     .description('ask about pictures; without a question, ask for them one by one')
     .argument('[question]', 'what to ask')
     .requiredOption('--model <folder>', 'folder of the checkpoint')
-    .option('--image <files...>', 'pictures: files, data URIs, or URLs')
-    .addOption(backendOption())
-    .option('--provider <name>', 'what ONNX Runtime runs on: cpu, cuda or webgpu')
+    .option('--image <files...>', 'pictures: files, data URIs, or URLs of allowed hosts')
+    .option('--allow-host <hosts...>', 'hosts that pictures may be fetched from')
     .addOption(
       new Option('--adapter <name>', 'task adapter')
         .choices(['base', 'web', 'write'])
@@ -50,25 +48,28 @@ export function addChatCommand(program: Command): void {
     .option('--json', 'print events as a JSON object a line')
     .addHelpText('after', examples)
     .action(runChat);
+  addBackendOptions(command);
   addGenerationOptions(command);
 }
 
 async function runChat(question: string | undefined, options: ChatCommandOptions): Promise<void> {
   const stop = interruptSignal();
   await using model = await openChatModel(options, stop);
-  const { adapter, hdNum, meta } = options;
-  await using chat = model.chat({ adapter, meta, ...(hdNum !== undefined && { hdNum }) });
+  const { adapter, hdNum, meta, allowHost } = options;
+  await using chat = model.chat({
+    adapter,
+    meta,
+    ...(hdNum !== undefined && { hdNum }),
+    ...(allowHost && { reading: { web: { allow: allowHost } } }),
+  });
   if (question !== undefined) await ask(chat, question, options, options.image ?? [], stop);
   else await converse(chat, options);
 }
 
-async function openChatModel(
-  { model, backend, provider }: ChatCommandOptions,
-  signal: AbortSignal,
-): Promise<Model> {
-  const chosen = await chooseBackend({ backend, ...(provider && { provider }) });
+async function openChatModel(options: ChatCommandOptions, signal: AbortSignal): Promise<Model> {
+  const backend = await chooseBackend(options);
   using loading = showLoading();
-  return await openModel(model, { backend: chosen, signal, onProgress: loading.update });
+  return await openModel(options.model, { backend, signal, onProgress: loading.update });
 }
 
 /** Reads questions until the input ends; the pictures go with the first one. */

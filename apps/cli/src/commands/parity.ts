@@ -1,17 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendName, backendNames, chooseBackend } from '../backends.ts';
-import { backendOption, Option } from '../options.ts';
+import { type BackendChoice, chooseBackend } from '../backends.ts';
+import { addBackendOptions, Option } from '../options.ts';
 import { findCases } from '../parity/find-cases.ts';
 import { openParityModel } from '../parity/parity-model.ts';
 import { printResult, printSummary } from '../parity/print-result.ts';
 import { type CaseResult, runCase } from '../parity/run-case.ts';
 
-interface ParityOptions {
+interface ParityOptions extends BackendChoice {
   readonly model: string;
   readonly data: string;
   readonly tokenizer?: string;
-  readonly backend: BackendName;
-  readonly provider?: string;
   readonly tolerance: number;
   readonly json?: boolean;
 }
@@ -20,29 +18,28 @@ interface ParityOptions {
 const DEFAULT_TOLERANCE = 2e-3;
 
 export function addParityCommand(program: Command): void {
-  program
+  const command = program
     .command('parity')
     .description('compare with recorded answers of the reference, case by case')
     .argument('<cases...>', 'case files, or folders of them')
     .requiredOption('--model <folder>', 'checkpoint the cases were recorded with')
     .requiredOption('--data <folder>', 'where pictures of the cases are looked up')
     .option('--tokenizer <file>', 'tokenizer.model, when the checkpoint has none')
-    .addOption(backendOption())
-    .option('--provider <name>', 'what ONNX Runtime runs on: cpu, cuda or webgpu')
     .addOption(
       new Option('--tolerance <number>', 'allowed difference of logits, relative to the largest')
         .default(DEFAULT_TOLERANCE)
         .argParser(positiveNumber),
     )
     .option('--json', 'print a JSON object a line instead')
-    .addHelpText('after', `\nBackends: ${backendNames.join(', ')}. Exit code 1 when a case fails.`)
+    .addHelpText('after', '\nExit code 1 when a case fails.')
     .action(runParity);
+  addBackendOptions(command);
 }
 
 async function runParity(paths: string[], options: ParityOptions): Promise<void> {
   const files = await findCases(paths);
-  const { tokenizer, provider, data, tolerance } = options;
-  const backend = await chooseBackend({ backend: options.backend, ...(provider && { provider }) });
+  const { tokenizer, data, tolerance } = options;
+  const backend = await chooseBackend(options);
   await using model = await openParityModel({
     folder: options.model,
     backend,
