@@ -1,7 +1,7 @@
 """
-Trains one stage, from its saved state if there is one:
+Trains a stage, or all of them in turn, each from its saved state if there is one:
 
-    python training/train.py --stage tower|chat|web|write [--run tiny] [--steps N]
+    python training/train.py --stage all|tower|chat|web|write [--run tiny] [--steps N]
 """
 
 import argparse
@@ -12,26 +12,37 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch  # noqa: E402
 
-from model import Config  # noqa: E402
+from state import ROOT  # noqa: E402
+from train_chat import train_chat  # noqa: E402
+from train_tower import train_tower  # noqa: E402
+
+STAGES = ("tower", "chat", "web", "write")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stage", required=True, choices=("tower", "chat", "web", "write"))
+    parser.add_argument("--stage", required=True, choices=("all", *STAGES))
     parser.add_argument("--run", default="tiny", help="folder of states and logs under ~/.cache/lingbi/training")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     os.nice(19)
-    if options.stage == "tower":
-        from train_tower import train_tower
+    for stage in unfinished(options.run) if options.stage == "all" else (options.stage,):
+        train_stage(options.run, stage, options.steps)
 
-        train_tower(options.run, Config(vocabulary=1), options.steps or 4000)
+
+def unfinished(run: str) -> tuple[str, ...]:
+    """The last stage that was begun, and those after it."""
+    begun = [index for index, stage in enumerate(STAGES) if (ROOT / run / f"{stage}.pt").exists()]
+    return STAGES[max(begun, default=0) :]
+
+
+def train_stage(run: str, stage: str, steps: int | None) -> None:
+    if stage == "tower":
+        train_tower(run, steps)
     else:
-        from train_chat import train_chat
-
-        train_chat(options.run, options.stage, options.steps)
+        train_chat(run, stage, steps)
 
 
 if __name__ == "__main__":

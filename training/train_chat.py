@@ -60,7 +60,7 @@ STREAMS = {"chat": 100, "web": 200, "write": 300}
 BATCHES_A_STEP = 2
 
 
-def train_chat(run: str, stage: str, steps: int | None, save_every: float = 180) -> None:
+def train_chat(run: str, stage: str, steps: int | None, save_every: float = 120) -> None:
     torch.manual_seed(2)
     steps = steps or STEPS[stage]
     model, heads = XComposer(default_config()), SchoolHeads(default_config().tower_hidden)

@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from model import Config, Tower
+from export import default_config
+from model import Tower
 from school import SchoolHeads, school_batch, school_loss, tiles_of
 from state import ROOT, Log, load_state, save_state
 
-STREAM, BATCH = 1, 48
+STREAM, BATCH, STEPS = 1, 48, 4000
 
 
-def train_tower(run: str, config: Config, steps: int, peak: float = 1.5e-3, save_every: float = 180) -> None:
+def train_tower(run: str, steps: int | None, peak: float = 1.5e-3, save_every: float = 120) -> None:
+    steps, config = steps or STEPS, default_config()
     torch.manual_seed(1)
     tower, heads = Tower(config), SchoolHeads(config.tower_hidden)
     parameters = [*tower.parameters(), *heads.parameters()]
