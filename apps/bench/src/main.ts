@@ -11,6 +11,7 @@ import { describeMachine, type Machine, machineLine, markdownTable } from './rep
 const benches = {
   tokenizer: async () => (await import('./tokenizer.ts')).tokenizerBench,
   vision: async () => (await import('./vision.ts')).visionBench,
+  video: async () => (await import('./video.ts')).videoBench,
   tfjs: async () => (await import('./tfjs.ts')).tfjsBench,
 } satisfies Record<string, () => Promise<Bench>>;
 type BenchName = keyof typeof benches;

@@ -1,4 +1,6 @@
 // A video goes through these folders: source → probe → sample → decode → compose → tiles.
+export { pairFrames } from './caption/pair-frames.ts';
+export { type SizedLabelPainter, stripOfFrames } from './caption/strip-of-frames.ts';
 export {
   type ComposeOptions,
   composeFrames,
@@ -30,6 +32,14 @@ export {
   VideoLimitError,
   VideoNotReadableError,
 } from './errors.ts';
+export {
+  chooseKeyframes,
+  extractKeyframes,
+  type KeyframeOptions,
+  type KeyframeScan,
+  scanForKeyframes,
+} from './keyframes/extract-keyframes.ts';
+export { cosineSimilarity, type Embed, type Similarity } from './keyframes/similarity.ts';
 export { defaultLimits, type VideoLimits } from './limits.ts';
 export {
   type LoadVideoOptions,
