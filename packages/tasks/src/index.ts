@@ -1,3 +1,4 @@
+export * as article from './article/index.ts';
 export { Chat, type ChatOptions, type SayOptions } from './chat/chat.ts';
 export type { Answer, ChatEvent, FinishReason, RankedAnswer, Usage } from './chat/events.ts';
 export {
