@@ -49,7 +49,7 @@ function askedOf({ id, revision, endpoint, token, source }: Settings): Asked {
     revision,
     endpoint,
     token,
-    page: new URL(isModelScope ? `/models/${id}` : `/${id}`, endpoint).href,
+    page: `${endpoint.href.replace(/\/+$/, '')}/${isModelScope ? 'models/' : ''}${id}`,
     tokenVariable: isModelScope ? 'MODELSCOPE_API_TOKEN' : 'HF_TOKEN',
   };
 }

@@ -164,6 +164,15 @@ describe('a pull that was aborted', () => {
   });
 });
 
+test('what a process left that was killed right after naming a file is cleared away', async () => {
+  await using bench = await workbench();
+  await pull(modelId, bench.options);
+  await writeFile(`${blobOf(bench)}.lingbi.journal`, 'lingbi 1');
+  await pull(modelId, bench.options);
+  const blobs = await readdir(join(bench.repository, 'blobs'));
+  expect(blobs.filter((name) => name.includes('lingbi'))).toEqual([]);
+});
+
 describe('two pulls of one repository', () => {
   test('in two processes fetch each part once', async () => {
     await using bench = await workbench(tinyCheckpoint(3_000_000));

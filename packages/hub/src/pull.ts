@@ -3,6 +3,7 @@ import { blobPaths, type RepositoryCache, repositoryCache } from './cache/layout
 import { linkSnapshot, writeRef } from './cache/snapshot.ts';
 import { type Connection, connect, retryPolicy } from './connection.ts';
 import { type Download, downloadFile } from './download/download-file.ts';
+import { removeLeftovers } from './download/partial-file.ts';
 import { runAll } from './download/run-all.ts';
 import { createSlots } from './download/slots.ts';
 import { EndpointUnreachableError, NotEnoughSpaceError, OfflineError } from './errors.ts';
@@ -118,6 +119,9 @@ async function downloadMissing(
 ): Promise<void> {
   const slots = createSlots(settings.network.connections);
   const fileSlots = createSlots(settings.network.connections); // each holds open files
+  for (const { hash, isCached } of plan.files) {
+    if (isCached) await removeLeftovers(blobPaths(cache, hash));
+  }
   const missing = distinct(plan.files.filter(({ isCached }) => !isCached));
   // Small files first: what is wrong with a repository shows early.
   const ordered = missing.sort((a, b) => a.bytes - b.bytes);

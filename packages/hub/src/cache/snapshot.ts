@@ -1,4 +1,13 @@
-import { constants, copyFile, link, lstat, readlink, symlink, writeFile } from 'node:fs/promises';
+import {
+  constants,
+  copyFile,
+  link,
+  lstat,
+  readFile,
+  readlink,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { RemoteFile } from '../hub/hub.ts';
 import { blobPaths, type RepositoryCache } from './layout.ts';
@@ -54,7 +63,9 @@ export async function writeRef(
   commit: string,
 ): Promise<void> {
   if (revision === commit) return;
-  await replaceFile(join(cache.refs, revision), (temporary) => writeFile(temporary, commit));
+  const path = join(cache.refs, revision);
+  if ((await readFile(path, 'utf8').catch(() => '')) === commit) return; // a cache may be read-only
+  await replaceFile(path, (temporary) => writeFile(temporary, commit));
 }
 
 /** Whether the content of a file is in the cache. Its size is compared, its hash was when it came. */

@@ -79,6 +79,11 @@ export async function removePartialFile({ journal, partial }: BlobPaths): Promis
   await rm(partial, { force: true });
 }
 
+/** What a process left that was killed right after it had given a file its name. */
+export async function removeLeftovers(paths: BlobPaths): Promise<void> {
+  await removePartialFile(paths).catch(() => {}); // in a cache of somebody else they may stay
+}
+
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);

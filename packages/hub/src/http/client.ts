@@ -45,16 +45,19 @@ export interface HttpClient extends Disposable {
 
 export function openClient(settings: ClientSettings): HttpClient {
   const agents = new Map<string, Agent>();
+  const closing = new AbortController();
+  const tunnel = (proxy: URL): Agent => tunnelAgent(proxy, settings.stallSeconds, closing.signal);
   const agentFor = (url: URL, proxy: URL | undefined): Agent => {
     const tunnelled = proxy !== undefined && url.protocol === 'https:';
     const key = tunnelled ? `tunnel ${proxy.href}` : (proxy ?? url).protocol;
-    const agent = agents.get(key) ?? (tunnelled ? tunnelAgent(proxy) : directAgent(key));
+    const agent = agents.get(key) ?? (tunnelled ? tunnel(proxy) : directAgent(key));
     agents.set(key, agent);
     return agent;
   };
   return {
     get: (url, headers, signal) => followRedirects(url, headers, signal, settings, agentFor),
     [Symbol.dispose]: () => {
+      closing.abort();
       for (const agent of agents.values()) agent.destroy();
     },
   };

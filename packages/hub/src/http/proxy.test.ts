@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { pull } from '../pull.ts';
 import { startServer } from '../test-tools/hub-server.ts';
 import { failureOf, workbench } from '../test-tools/workbench.ts';
-import { openClient } from './client.ts';
+import { type HttpClient, openClient } from './client.ts';
 import { proxyFor } from './proxy.ts';
 import { readText } from './read-text.ts';
 
@@ -81,9 +81,28 @@ describe('the proxy', () => {
   });
 });
 
-function clientFor(endpoint: string, environment: Record<string, string>) {
+test('a proxy that never answers is given up', async () => {
+  let asked = 0;
+  await using proxy = await startServer(() => {});
+  proxy.server.on('connect', (_, socket: Socket) => {
+    asked++;
+    socket.on('error', () => {}).resume(); // notices when it is given up
+    socket.on('end', () => socket.end());
+  });
+  const environment = { HTTPS_PROXY: proxy.url };
+  using client = clientFor('https://hub.test', environment, 0.1);
+  const error = await failureOf(client.get(https, {}, new AbortController().signal));
+  expect(error.message).toMatch(/nothing came for 0.1 seconds|the proxy .* does not answer/);
+  expect(asked).toBe(1);
+});
+
+function clientFor(
+  endpoint: string,
+  environment: Record<string, string>,
+  stallSeconds = 5,
+): HttpClient {
   const credentials = { authorization: 'Bearer hf_secret' };
-  return openClient({ endpoint: new URL(endpoint), credentials, environment, stallSeconds: 5 });
+  return openClient({ endpoint: new URL(endpoint), credentials, environment, stallSeconds });
 }
 
 // The certificate is made on the spot, so that no private key lies in the repository.

@@ -49,12 +49,16 @@ export function directAgent(protocol: string): HttpAgent {
     : new HttpAgent({ keepAlive: true });
 }
 
-/** Keeps TLS connections that pass through the proxy; it sees the host name and nothing else. */
-export function tunnelAgent(proxy: URL): HttpAgent {
+/**
+ * Keeps TLS connections that pass through the proxy; it sees the host name and nothing else. `closing`
+ * gives up tunnels that are being asked for: no request can do that, because tunnels outlive them.
+ */
+export function tunnelAgent(proxy: URL, stallSeconds: number, closing: AbortSignal): HttpAgent {
   const agent = new HttpsAgent({ keepAlive: true });
   return Object.assign(agent, {
     createConnection(target: TunnelTarget, done: (error: Error | null, socket?: Socket) => void) {
-      openTunnel(proxy, target).then(
+      const signal = AbortSignal.any([closing, AbortSignal.timeout(stallSeconds * 1000)]);
+      openTunnel(proxy, target, signal).then(
         (socket) => done(null, connectTls({ ...target, socket })),
         (error: Error) => done(error),
       );
@@ -66,10 +70,13 @@ interface TunnelTarget {
   readonly host: string;
   readonly port: number;
   readonly servername?: string;
-  readonly signal?: AbortSignal;
 }
 
-function openTunnel(proxy: URL, { host, port, signal }: TunnelTarget): Promise<Socket> {
+function openTunnel(
+  proxy: URL,
+  { host, port }: TunnelTarget,
+  signal: AbortSignal,
+): Promise<Socket> {
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const options: RequestOptions = {
     ...proxyAddress(proxy),
@@ -77,7 +84,7 @@ function openTunnel(proxy: URL, { host, port, signal }: TunnelTarget): Promise<S
     path: authority,
     headers: { host: authority, ...proxyAuthorization(proxy) },
     agent: false,
-    ...(signal && { signal }),
+    signal,
   };
   return new Promise((resolve, reject) => {
     const request = proxy.protocol === 'https:' ? httpsRequest(options) : httpRequest(options);
@@ -86,7 +93,9 @@ function openTunnel(proxy: URL, { host, port, signal }: TunnelTarget): Promise<S
       socket.destroy();
       reject(new Error(`the proxy ${proxy.host} answers ${statusCode} to CONNECT ${authority}`));
     });
-    request.on('error', reject);
+    request.on('error', (error) =>
+      reject(signal.aborted ? new Error(`the proxy ${proxy.host} does not answer`) : error),
+    );
     request.end();
   });
 }
