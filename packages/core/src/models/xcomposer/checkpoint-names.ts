@@ -20,6 +20,15 @@ export function decoderLayerName(layer: number, module: string, adapter?: string
   return `model.layers.${layer}.${part}.weight`;
 }
 
+/** Only checkpoints trained with `bias: true` hold it. */
+export function attentionBiasName(layer: number, module: string): string {
+  return `model.layers.${layer}.${module}.bias`;
+}
+
+/** Finds the number of a decoder layer in a tensor's name. */
+export const decoderLayers: RegExp = /^model\.layers\.(\d+)\./;
+export const towerLayers: RegExp = /^vit\.vision_tower\.vision_model\.encoder\.layers\.(\d+)\./;
+
 export function towerLayerName(layer: number, tensor: string): string {
   return `vit.vision_tower.vision_model.encoder.layers.${layer}.${tensor}`;
 }

@@ -7,7 +7,7 @@ export type ConfigFields = Readonly<Record<string, unknown>>;
 
 interface FieldTypes {
   number: number;
-  string: string;
+  boolean: boolean;
   object: ConfigFields;
 }
 
@@ -33,5 +33,27 @@ export function optionalField<Type extends keyof FieldTypes>(
   if (typeof value === type) return value as FieldTypes[Type];
   throw new ConfigError(
     `config.json holds ${name}: ${JSON.stringify(value)}, but it should be a ${type}`,
+  );
+}
+
+/** A field that repeats what the tensors say must say the same; it may be left out. */
+export function requireEqual(fields: ConfigFields, name: string, expected: unknown): void {
+  const found = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (found === undefined || found === null || found === expected) return;
+  throw new ConfigError(
+    `config.json holds ${name}: ${JSON.stringify(found)}, but the checkpoint's tensors are for ${JSON.stringify(expected)}`,
+  );
+}
+
+export function requirePositive(name: string, value: number): number {
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new ConfigError(`config.json holds ${name}: ${value}, but it should be above 0`);
+}
+
+/** A count of equal parts. */
+export function requireDivisor(name: string, parts: number, whole: number, of: string): void {
+  if (Number.isInteger(parts) && parts > 0 && whole % parts === 0) return;
+  throw new ConfigError(
+    `config.json makes ${name} ${parts}, but it should be a whole number that divides ${whole} ${of}`,
   );
 }

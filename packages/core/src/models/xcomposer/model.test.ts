@@ -48,7 +48,17 @@ test('sizes come from the configuration and the shapes of the tensors', async ()
 describe('a configuration that makes no sense is named', () => {
   test.each([
     [{ num_attention_heads: undefined }, 'config.json has no num_attention_heads'],
+    [{ num_attention_heads: 0 }, 'makes num_attention_heads 0, but it should be a whole number'],
+    [{ num_attention_heads: 5 }, 'makes num_attention_heads 5'],
+    [{ num_key_value_heads: 3 }, 'makes num_key_value_heads 3'],
+    [{ num_hidden_layers: 99 }, 'holds num_hidden_layers: 99, but the checkpoint'],
+    [{ hidden_size: 128 }, 'holds hidden_size: 128'],
+    [{ hidden_act: 'gelu' }, 'holds hidden_act: "gelu"'],
+    [{ vision_config: undefined }, 'makes vision_config.num_attention_heads 0.25'],
+    [{ rms_norm_eps: -1 }, 'holds rms_norm_eps: -1, but it should be above 0'],
+    [{ rope_theta: 0 }, 'holds rope_theta: 0, but it should be above 0'],
     [{ rope_theta: 'big' }, 'config.json holds rope_theta: "big", but it should be a number'],
+    [{ rope_scaling: { rope_type: 'linear' } }, 'config.json holds rope_scaling: '],
     [{ rope_scaling: { type: 'yarn', factor: 2 } }, 'type must be linear or dynamic'],
     [{ rope_scaling: { type: 'linear', factor: 0.5 } }, 'its factor at least 1'],
     [
@@ -57,6 +67,60 @@ describe('a configuration that makes no sense is named', () => {
     ],
   ])('%j', async (change, message) => {
     await expect(open({ config: { ...config, ...change } })).rejects.toThrow(message);
+  });
+});
+
+describe('a checkpoint with a hole', () => {
+  /** The micro checkpoint without some of its tensors, or with more. */
+  async function changed(without: RegExp, more: Record<string, number> = {}) {
+    const checkpoint = await openCheckpoint(folder);
+    return {
+      names: [...checkpoint.names, ...Object.keys(more)],
+      has: (name: string) => name in more || (checkpoint.has(name) && !without.test(name)),
+      describe: (name: string) =>
+        name in more
+          ? ({ dtype: 'float32', shape: [more[name]!] } as const)
+          : checkpoint.describe(name),
+      read: async (name: string, signal?: AbortSignal) =>
+        name in more
+          ? new Uint8Array(Float32Array.from({ length: more[name]! }, (_, i) => i % 7).buffer)
+          : checkpoint.read(name, signal),
+      [Symbol.asyncDispose]: () => checkpoint[Symbol.asyncDispose](),
+    };
+  }
+
+  test('in the middle of its layers names the missing tensor', async () => {
+    const checkpoint = await changed(/layers\.1\.attention_norm/);
+    await expect(open({ checkpoint })).rejects.toThrow('model.layers.1.attention_norm.weight');
+  });
+
+  test('where the separators should be is found before anything is loaded', async () => {
+    const seen: number[] = [];
+    const checkpoint = await changed(/plora_sub_GN/);
+    const opening = open({ checkpoint, onProgress: () => seen.push(1) });
+    await expect(opening).rejects.toThrow('plora_sub_GN');
+    expect(seen).toEqual([]);
+  });
+
+  test('biases of attention act where the checkpoint has them, and must all be there', async () => {
+    const names = [0, 1, 2].flatMap((layer) => [
+      [`model.layers.${layer}.attention.wqkv.bias`, 128] as const,
+      [`model.layers.${layer}.attention.wo.bias`, 64] as const,
+    ]);
+    const answers = [];
+    for (const more of [{}, Object.fromEntries(names)]) {
+      await using model = await open({
+        checkpoint: await changed(/^$/, more),
+        config: { ...config, bias: names.length === Object.keys(more).length },
+      });
+      using sequence = model.openSequence({ capacity: ids.length });
+      answers.push(await finishPrefill(sequence.prefill([{ type: 'text', ids }])));
+    }
+    expect(relativeError(answers[0]!, answers[1]!)).toBeGreaterThan(1e-2);
+    const some = await changed(/^$/, Object.fromEntries(names.slice(1)));
+    await expect(open({ checkpoint: some, config: { ...config, bias: true } })).rejects.toThrow(
+      'model.layers.0.attention.wqkv.bias',
+    );
   });
 });
 

@@ -68,16 +68,17 @@ export interface SequenceOptions {
  * @throws ConfigError, MissingWeightError, WeightShapeError before a byte of the weights is read.
  */
 export async function compileXComposer(options: XComposerOptions): Promise<XComposer> {
-  const { checkpoint, compat } = options;
+  const { checkpoint } = options;
+  let program: Program<GraphName> | undefined;
   try {
     const config = readConfig(options.config, checkpoint);
     const weights = checkpointWeights(checkpoint, weightMap(config, checkpoint));
-    const program = await compileGraphs(config, weights, options);
-    const separators = config.vision && (await projectSeparators(program, weights));
-    const rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
-    const rows = createRowCache(options.imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
-    return new XComposer(config, program, checkpoint, separators, rotary, rows);
+    if (config.vision) weights.describe('separators'); // no graph names them, but they must be there
+    program = await compileGraphs(config, weights, options);
+    const separators = config.vision && (await projectSeparators(program, weights, options.signal));
+    return new XComposer(config, program, checkpoint, separators, options);
   } catch (error) {
+    await program?.[Symbol.asyncDispose]();
     await checkpoint[Symbol.asyncDispose]();
     throw error;
   }
@@ -106,23 +107,30 @@ function isLazy(name: GraphName): boolean {
 async function projectSeparators(
   program: Program<GraphName>,
   weights: WeightSource,
+  signal: AbortSignal | undefined,
 ): Promise<HostTensor> {
   const { shape } = weights.describe('separators');
-  const data = await readFloat32(weights, 'separators');
-  const { rows } = await program.run('project', { cells: { dtype: 'float32', shape, data } });
+  const data = await readFloat32(weights, 'separators', signal);
+  const cells = { dtype: 'float32', shape, data } as const;
+  const { rows } = await program.run('project', { cells }, signal && { signal });
   return readOnce(rows!);
 }
 
 export class XComposer implements AsyncDisposable {
+  readonly rotary: RotaryPositions;
+  /** Pictures that were encoded, and what that saved. */
+  readonly imageRows: RowCache;
+
   constructor(
     readonly config: XComposerConfig,
     readonly program: Program<GraphName>,
     readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor | undefined,
-    readonly rotary: RotaryPositions,
-    /** Pictures that were encoded, and what that saved. */
-    readonly imageRows: RowCache,
-  ) {}
+    { compat, imageCacheBytes }: Pick<XComposerOptions, 'compat' | 'imageCacheBytes'>,
+  ) {
+    this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
+    this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
+  }
 
   /** What the model really runs on, for people. */
   get device(): string {
@@ -186,8 +194,11 @@ export class XComposer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.imageRows.clear();
-    await this.program[Symbol.asyncDispose]();
-    await this.checkpoint[Symbol.asyncDispose]();
+    try {
+      await this.program[Symbol.asyncDispose]();
+    } finally {
+      await this.checkpoint[Symbol.asyncDispose]();
+    }
   }
 
   #runtime(adapter: AdapterName): DecoderRuntime {

@@ -58,7 +58,7 @@ export function projectorPlaces(
 
 function decoderLayerPlaces(
   layer: number,
-  { decoder, mlpSize, imageLoraFactor }: XComposerConfig,
+  { decoder, mlpSize, imageLoraFactor, attentionBias }: XComposerConfig,
   shapes: TensorShapes,
   loras: readonly LoraName[],
 ): DecoderLayerWeights {
@@ -66,6 +66,8 @@ function decoderLayerPlaces(
   const root = `layers.${layer}`;
   const adapted = (name: string, out: number, width: number): AdaptedLinear => ({
     weight: place(`${root}.${name}`, out, width),
+    ...(attentionBias &&
+      name.startsWith('attention.') && { bias: place(`${root}.${name}.bias`, out) }),
     loras: loras
       .filter((lora) => shapes.has(`${root}.${name}.${lora}.down`))
       .map((lora) => loraPlace(`${root}.${name}.${lora}`, out, width, lora)),

@@ -1,7 +1,7 @@
 /** Our parameter names, and how to make each from the checkpoint's tensors. */
 import type { WeightExpression, WeightMap } from '../../weights/weight-expression.ts';
 import type { TowerConfig } from '../clip/tower.ts';
-import { decoderLayerName, names, towerLayerName } from './checkpoint-names.ts';
+import { attentionBiasName, decoderLayerName, names, towerLayerName } from './checkpoint-names.ts';
 import type { TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 
 /** The five linears of a decoder layer that carry adapters: our name and the checkpoint's. */
@@ -72,6 +72,9 @@ function decoderLayers(config: XComposerConfig, tensors: TensorShapes): WeightMa
     for (const [name, module] of Object.values(adaptedLinears)) {
       const rows = name === 'attention.qkv' ? regrouped(config) : asStored;
       map[`${ours}.${name}`] = rows({ from: decoderLayerName(layer, module) });
+      if (config.attentionBias && name.startsWith('attention.')) {
+        map[`${ours}.${name}.bias`] = rows({ from: attentionBiasName(layer, module) });
+      }
       for (const [lora, theirs] of Object.entries(loras)) {
         const [down, up] = ['A', 'B'].map((part) =>
           decoderLayerName(layer, module, `${theirs}_${part}`),
