@@ -1,11 +1,12 @@
 /** Pulls large files from a server in another process on this machine: what the code costs, not the network. */
 import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pull } from '../src/index.ts';
-import { modelId, noise, startHub } from '../src/test-tools/hub-server.ts';
+import { modelId, startHub } from '../src/test-tools/hub-server.ts';
 
 const megabytes = Number(process.argv[2] ?? 512);
 
@@ -14,7 +15,7 @@ else await measure();
 
 async function serve(): Promise<void> {
   const config = { path: 'config.json', content: Buffer.from('{}') };
-  const weights = { path: 'model.safetensors', content: noise(megabytes * 1e6), lfs: true };
+  const weights = { path: 'model.safetensors', content: randomBytes(megabytes * 1e6), lfs: true };
   const hub = await startHub([config, weights]);
   process.send!(hub.url);
 }

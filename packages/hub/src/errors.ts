@@ -127,7 +127,7 @@ export class NotEnoughSpaceError extends HubError {
   ) {
     super(
       `${folder} has ${freeBytes} bytes free, and ${neededBytes} are still to be downloaded. ` +
-        'Make room, or move the cache with HF_HUB_CACHE',
+        'Make room, or choose another cacheFolder (HF_HUB_CACHE)',
     );
   }
 }

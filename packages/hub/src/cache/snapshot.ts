@@ -37,7 +37,7 @@ async function linkFile(cache: RepositoryCache, pointer: string, file: RemoteFil
 }
 
 /** Where links are not permitted, other libraries put the file itself into the snapshot. */
-export async function isCopyInPlace(pointer: string, file: RemoteFile): Promise<boolean> {
+async function isCopyInPlace(pointer: string, file: RemoteFile): Promise<boolean> {
   const found = await lstat(pointer).catch(() => undefined);
   if (found?.isFile()) return found.size === file.bytes;
   return false;

@@ -1,9 +1,9 @@
 import { HubAnswerError } from '../errors.ts';
-import type { Answer, HttpClient } from '../http/client.ts';
+import { type Answer, type HttpClient, withoutQuery } from '../http/client.ts';
 import { PassingFailure } from '../http/passing-failure.ts';
 import { type RetryPolicy, withRetries } from '../http/retries.ts';
 import type { RemoteFile } from '../hub/hub.ts';
-import { type Asked, refusalOf, withoutQuery } from '../hub/refusal.ts';
+import { type Asked, refusalOf } from '../hub/refusal.ts';
 import type { PartialFile } from './partial-file.ts';
 import type { Slots } from './slots.ts';
 import type { Span } from './spans.ts';
@@ -107,12 +107,12 @@ function requireIdentity({ headers, url, status }: Answer): void {
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding === 'identity') return;
   const problem = `it compresses the file (${encoding}) although asked not to`;
-  throw new HubAnswerError(withoutQuery(url), status, problem);
+  throw new HubAnswerError(withoutQuery(url.href), status, problem);
 }
 
 /** A mirror may have an old copy, a proxy a bad moment. */
 function disagreement({ url, status }: Answer, problem: string): PassingFailure {
-  return new PassingFailure(new HubAnswerError(withoutQuery(url), status, problem));
+  return new PassingFailure(new HubAnswerError(withoutQuery(url.href), status, problem));
 }
 
 /** Writes a body to its place and yields how far it got; what is written is noted, whatever happens. */

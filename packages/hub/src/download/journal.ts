@@ -12,16 +12,17 @@ export function journalLine({ start, end }: Span): string {
 }
 
 /**
- * The spans that an earlier run wrote. A line that was cut short by a crash is ignored, and so is the
- * whole journal when it is about other bytes.
+ * The spans that an earlier run wrote; none when the journal is about other bytes. A line that a crash
+ * cut short claims less than was written, or nothing.
  */
 export async function readJournal(path: string, file: RemoteFile): Promise<Span[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   const head = journalHead(file);
   if (!text.startsWith(head)) return [];
-  const whole = text.slice(head.length, text.lastIndexOf('\n') + 1);
-  return [...whole.matchAll(/^(\d{1,15}) (\d{1,15})$/gm)].map(([, start, end]) => ({
-    start: Number(start),
-    end: Number(end),
-  }));
+  return [...text.slice(head.length).matchAll(/^(\d{1,15}) (\d{1,15})$/gm)].map(
+    ([, start, end]) => ({
+      start: Number(start),
+      end: Number(end),
+    }),
+  );
 }

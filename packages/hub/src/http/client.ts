@@ -80,8 +80,8 @@ async function followRedirects(
     url = next;
   }
   throw new RedirectRefusedError(
-    first.href,
-    url.href,
+    withoutQuery(first.href),
+    withoutQuery(url.href),
     `it is redirect number ${MAX_REDIRECTS + 1}`,
   );
 }
@@ -142,7 +142,7 @@ function redirectOf(body: IncomingMessage, url: URL): URL | undefined {
   dropBody(body);
   const to = headers.location ?? '';
   const refuse = (problem: string): never => {
-    throw new RedirectRefusedError(url.href, to, problem);
+    throw new RedirectRefusedError(withoutQuery(url.href), withoutQuery(to), problem);
   };
   if (to === '' || !URL.canParse(to, url.href)) return refuse('that is no address');
   const next = new URL(to, url);
@@ -154,6 +154,11 @@ function redirectOf(body: IncomingMessage, url: URL): URL | undefined {
     );
   }
   return next;
+}
+
+/** Signed links carry their secret in the query. */
+export function withoutQuery(address: string): string {
+  return address.replace(/\?.*/s, '');
 }
 
 /** Reads a short body to its end, so that the connection can be used again. */

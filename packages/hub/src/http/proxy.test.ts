@@ -13,6 +13,7 @@ import { proxyFor } from './proxy.ts';
 import { readText } from './read-text.ts';
 
 const https = new URL('https://hub.test/a');
+const openssl = 'openssl';
 
 describe('the proxy', () => {
   const proxy = 'http://proxy.test:3128';
@@ -106,7 +107,7 @@ function clientFor(
 }
 
 // The certificate is made on the spot, so that no private key lies in the repository.
-describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('over https', () => {
+describe.skipIf(spawnSync(openssl, ['version']).status !== 0)('over https', () => {
   let server: Server;
   let port: number;
   const signal = new AbortController().signal;
@@ -116,7 +117,7 @@ describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('over https', ()
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const subject = ['-subj', '/CN=localhost', '-days', '2', '-nodes'];
     execFileSync(
-      'openssl',
+      openssl,
       ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', ...subject].concat([
         '-keyout',
         key,

@@ -1,9 +1,9 @@
 import { HubAnswerError } from '../errors.ts';
-import type { HttpClient } from '../http/client.ts';
+import { type HttpClient, withoutQuery } from '../http/client.ts';
 import { readText } from '../http/read-text.ts';
 import { type RetryPolicy, withRetries } from '../http/retries.ts';
 import type { PullLimits } from '../limits.ts';
-import { type Asked, refusalOf, withoutQuery } from './refusal.ts';
+import { type Asked, refusalOf } from './refusal.ts';
 
 /** What asking a hub for metadata takes. */
 export interface MetadataSettings {
@@ -39,6 +39,10 @@ export function parseAnswer(text: string, url: URL): unknown {
     return JSON.parse(text);
   } catch {
     const beginning = JSON.stringify(text.slice(0, 60));
-    throw new HubAnswerError(withoutQuery(url), 200, `it is not JSON but begins with ${beginning}`);
+    throw new HubAnswerError(
+      withoutQuery(url.href),
+      200,
+      `it is not JSON but begins with ${beginning}`,
+    );
   }
 }

@@ -8,7 +8,7 @@ import {
   RevisionNotFoundError,
   UnauthorizedError,
 } from '../errors.ts';
-import type { Answer } from '../http/client.ts';
+import { type Answer, withoutQuery } from '../http/client.ts';
 import { PassingFailure } from '../http/passing-failure.ts';
 import { retryAfterSeconds } from '../http/retries.ts';
 
@@ -36,7 +36,7 @@ export function refusalOf(answer: Answer, asked: Asked): HubError | PassingFailu
   // again yields a new one.
   if (url.origin !== asked.endpoint.origin) {
     return new PassingFailure(
-      new HubAnswerError(withoutQuery(url), status, 'the hub had sent us there for the file'),
+      new HubAnswerError(withoutQuery(url.href), status, 'the hub had sent us there for the file'),
     );
   }
   return refusalOfHub(answer, asked);
@@ -55,7 +55,8 @@ function refusalOfHub({ status, headers, url }: Answer, asked: Asked): HubError 
   }
   if (code === 'RepoNotFound') return repositoryNotFound(asked);
   if (status === 401 || status === 403) return new UnauthorizedError(id, status, permission(asked));
-  if (status !== 404) return new HubAnswerError(withoutQuery(url), status, 'that was not expected');
+  if (status !== 404)
+    return new HubAnswerError(withoutQuery(url.href), status, 'that was not expected');
   if (path === undefined) return repositoryNotFound(asked);
   return new HubFileNotFoundError(id, revision, path, `${path} is listed, but it is not there`);
 }
@@ -75,10 +76,5 @@ function overloaded({ url, status, headers }: Answer, { token, tokenVariable }: 
   const when = wait === undefined ? 'later' : `in ${Math.ceil(wait)} seconds`;
   const help = status === 429 && !token ? `, or set ${tokenVariable}: limits are higher then` : '';
   const problem = status === 429 ? 'too many requests' : 'the server is in trouble';
-  return new HubAnswerError(withoutQuery(url), status, `${problem}. Try again ${when}${help}`);
-}
-
-/** Signed links carry their secret in the query. */
-export function withoutQuery(url: URL): string {
-  return url.origin + url.pathname;
+  return new HubAnswerError(withoutQuery(url.href), status, `${problem}. Try again ${when}${help}`);
 }

@@ -48,7 +48,7 @@ export const modelId = 'internlm/tiny';
 export const commit = '0123456789abcdef0123456789abcdef01234567';
 
 /** Bytes that look like weights and are the same on each run. */
-export function noise(bytes: number, seed = 1): Buffer {
+function noise(bytes: number, seed = 1): Buffer {
   const content = Buffer.alloc(bytes);
   let state = seed;
   for (let index = 0; index < bytes; index++) {
