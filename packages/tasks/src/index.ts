@@ -1,12 +1,50 @@
 export * as article from './article/index.ts';
+export {
+  type CaptionImagesOptions,
+  captionImages,
+  type NamedPicture,
+} from './captions/caption-images.ts';
+export type { CaptionLine } from './captions/caption-log.ts';
+export { imageCaptionSettings, videoCaptionSettings } from './captions/caption-settings.ts';
+export { CaptionLogError, NoFramesError } from './captions/errors.ts';
+export { type RecaptionOptions, recaptionPrompt } from './captions/recaption-prompt.ts';
+export {
+  type CaptionVideoFastOptions,
+  captionVideoFast,
+  type VideoCaption,
+} from './captions/video/caption-video-fast.ts';
+export {
+  type CaptionVideoSlidingOptions,
+  captionVideoSliding,
+  type SlidingCaption,
+} from './captions/video/caption-video-sliding.ts';
+export type { DrawLabel, LabelPlace } from './captions/video/fast-strip.ts';
+export type { VideoFrames } from './captions/video/video-frames.ts';
 export { Chat, type ChatOptions, type SayOptions } from './chat/chat.ts';
+export { ChatBusyError } from './chat/errors.ts';
 export type { Answer, ChatEvent, FinishReason, RankedAnswer, Usage } from './chat/events.ts';
 export {
   type PreparedPrompt,
   type PromptOptions,
   preparePrompt,
 } from './chat/prepare-prompt.ts';
-export { ModelNotFoundError } from './model/errors.ts';
+export {
+  type Dialogue,
+  type DialogueMessage,
+  type DialogueTurn,
+  type RunDialogueOptions,
+  runDialogue,
+} from './dialogue/run-dialogue.ts';
+export type { AnswerScorer, ScoreRequest } from './dual-focus/answer-scorer.ts';
+export type { Box } from './dual-focus/boxes.ts';
+export {
+  type BoxProvider,
+  type DualFocusOptions,
+  dualFocus,
+  type FocusedAnswer,
+} from './dual-focus/dual-focus.ts';
+export { DisposedError, ModelNotFoundError } from './model/errors.ts';
+export { type ModelFiles, readModelFiles } from './model/model-files.ts';
 export { Model, type OpenModelOptions, openModel } from './model/open-model.ts';
 export * as webpage from './webpage/index.ts';
 export {
@@ -20,6 +58,7 @@ export {
   type GenerationSettings,
   type Sampling,
 } from './writer/generation-settings.ts';
+export { modelScorer } from './writer/model-scorer.ts';
 export { type ModelWriterOptions, modelWriter } from './writer/model-writer.ts';
 export { type WrittenText, writeText } from './writer/write-text.ts';
 export type {

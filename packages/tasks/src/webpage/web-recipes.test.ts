@@ -90,6 +90,10 @@ describe('a page from an instruction', () => {
     await expect(webpage.fromInstruction(scriptedWriter([]), 'x', options)).rejects.toThrow(
       'webpage.fromInstruction: unknown option picture',
     );
+    const settings = { temprature: 1 } as object;
+    await expect(webpage.fromInstruction(scriptedWriter([]), 'x', { settings })).rejects.toThrow(
+      'settings: unknown option temprature. It takes limit, beams',
+    );
   });
 });
 

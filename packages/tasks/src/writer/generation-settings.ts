@@ -1,3 +1,5 @@
+import { requireKnownOptions } from '../known-options.ts';
+
 /** How tokens are drawn. */
 export interface Sampling {
   readonly temperature: number;
@@ -20,7 +22,7 @@ export interface GenerationSettings {
   readonly sampling: Sampling | 'greedy';
   /** Ids of the answer become less likely to come again. 1 changes nothing. */
   readonly repetitionPenalty: number;
-  /** Scores of finished beams are divided by length^this. */
+  /** Scores of finished beams are divided by length^this; without beams it means nothing. */
   readonly lengthPenalty: number;
   /** Pieces of the vocabulary that end the answer. */
   readonly stop: readonly string[];
@@ -44,11 +46,21 @@ export const chatSettings: GenerationSettings = {
   maxPromptTokens: 16_384,
 };
 
-/** The settings with what the caller wants otherwise. */
+const settingNames: readonly (keyof GenerationSettings)[] = [
+  ...(['limit', 'beams', 'sampling', 'repetitionPenalty', 'lengthPenalty'] as const),
+  ...(['stop', 'maxPromptTokens', 'seed'] as const),
+];
+
+/**
+ * The settings with what the caller wants otherwise.
+ *
+ * @throws TypeError for one that does not exist.
+ */
 export function withSettings(
   settings: GenerationSettings,
   changes: Partial<GenerationSettings> = {},
 ): GenerationSettings {
+  requireKnownOptions('settings', changes, settingNames);
   return { ...settings, ...changes };
 }
 

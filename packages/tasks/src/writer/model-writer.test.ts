@@ -6,6 +6,7 @@ import { type Model, openModel } from '../model/open-model.ts';
 import * as webpage from '../webpage/index.ts';
 import { NoRoomForAnswerError, UnsupportedSettingError } from './errors.ts';
 import { chatSettings } from './generation-settings.ts';
+import { modelScorer } from './model-scorer.ts';
 import { modelWriter } from './model-writer.ts';
 import { writeText } from './write-text.ts';
 import type { WriteRequest, WriterEvent } from './writer.ts';
@@ -107,4 +108,15 @@ test('a prompt that leaves no room for an answer is an error with both numbers',
   const settings = { ...greedy, limit: { totalTokens: 8 } };
   await expect(ask({ settings })).rejects.toThrow(NoRoomForAnswerError);
   await expect(ask({ settings })).rejects.toThrow('the prompt takes 11 of the 8 tokens');
+});
+
+test('answers are scored by the mean loss of their tokens', async () => {
+  const { greedy24, inputs } = golden('text-01');
+  const [first, second] = greedy24.ids;
+  const prompt = { format: 'chat', query: inputs.query } as const;
+  const likely = model.tokenizer.decode([first, second]);
+  const scorer = modelScorer(model);
+  const [own, other] = await scorer.meanLosses({ prompt, images: [], answers: [likely, 'zebra'] });
+  expect(own).toBeGreaterThan(0);
+  expect(own).toBeLessThan(other!);
 });

@@ -1,31 +1,17 @@
-import {
-  type AdapterName,
-  type GenerationEvent,
-  generate,
-  type Prompt,
-  type PromptChunk,
-} from '@lingbi/core';
+import { type AdapterName, type GenerationEvent, generate } from '@lingbi/core';
 import {
   createTurnEndCutter,
   type Tokenizer,
   type Prompt as WrittenPrompt,
 } from '@lingbi/tokenizer';
-import {
-  chatPreset,
-  createResizer,
-  type Preset,
-  type ReadOptions,
-  readPicture,
-  type TiledPicture,
-  tilePicture,
-} from '@lingbi/vision';
+import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import type { Model } from '../model/open-model.ts';
 import { UnsupportedSettingError } from './errors.ts';
 import { generateOptions } from './generate-options.ts';
 import { turnStop } from './generation-settings.ts';
+import { feedOf } from './model-feed.ts';
 import type { WriteRequest, Writer, WriterEvent, WriterWarning } from './writer.ts';
-import { writerPrompt } from './writer-prompt.ts';
 
 export interface ModelWriterOptions {
   /**
@@ -52,12 +38,7 @@ async function* write(
   const { signal, settings } = request;
   const adapter = adapterFor(model, request, unsupported);
   if (adapter.warning) yield adapter.warning;
-  const pictures = await readAndTile(model, request, { ...reading, ...(signal && { signal }) });
-  const prompt = writerPrompt(
-    tokenizer,
-    request,
-    pictures.map(({ plan }) => plan.tokens),
-  );
+  const { prompt, chunks } = await feedOf(model, request, reading);
   for (const { message } of prompt.warnings) yield { type: 'warning', message };
   const options = generateOptions(settings, tokenizer, prompt.length);
   using sequence = xcomposer.openSequence({
@@ -65,7 +46,7 @@ async function* write(
     slots: settings.beams,
     adapter: adapter.name,
   });
-  const events = generate(sequence, chunksOf(prompt, pictures), {
+  const events = generate(sequence, chunks, {
     ...options,
     ...(signal && { signal }),
   });
@@ -83,36 +64,6 @@ function adapterFor(
   if (unsupported === 'refuse') throw new UnsupportedSettingError('adapter', adapter, detail);
   const message = `Writing without it: ${detail}; the base model is visibly weaker at this`;
   return { name: 'base', warning: { type: 'warning', message } };
-}
-
-async function readAndTile(
-  { xcomposer }: Model,
-  { images = [], tiling = chatPreset(images.length) }: WriteRequest,
-  reading: ReadOptions,
-): Promise<readonly TiledPicture[]> {
-  if (images.length === 0) return [];
-  const { tileSize, patchSize } = xcomposer.tower;
-  const preset: Preset = { ...tiling, tileSize, patchSize };
-  if (preset.kind === 'square') {
-    const detail = 'this model reads tiles that keep the proportions; take a preset of kind "hd"';
-    throw new UnsupportedSettingError('tiling', tiling, detail);
-  }
-  const resizer = createResizer();
-  const pictures: TiledPicture[] = [];
-  for (const image of images) {
-    pictures.push(tilePicture(await readPicture(image, reading), preset, { resizer }));
-  }
-  return pictures;
-}
-
-/** The prompt's segments up to its length: a truncated one may end in the middle of a picture. */
-function chunksOf({ segments, length }: WrittenPrompt, pictures: readonly TiledPicture[]): Prompt {
-  return segments.flatMap((segment): PromptChunk[] => {
-    const kept = Math.min(segment.length, length - segment.start);
-    if (kept <= 0) return [];
-    if (segment.type === 'text') return [{ type: 'text', ids: segment.ids.subarray(0, kept) }];
-    return [{ type: 'image', image: pictures[segment.image]!, tokens: kept }];
-  });
 }
 
 /** Without the turn's mark among the stops, what is written after it belongs to the text. */
