@@ -55,7 +55,7 @@ export function openClient(settings: ClientSettings): HttpClient {
     return agent;
   };
   return {
-    get: (url, headers, signal) => followRedirects(url, headers, signal, settings, agentFor),
+    get: (url, headers, signal) => followRedirects(url, { headers, signal, settings, agentFor }),
     [Symbol.dispose]: () => {
       closing.abort();
       for (const agent of agents.values()) agent.destroy();
@@ -63,20 +63,20 @@ export function openClient(settings: ClientSettings): HttpClient {
   };
 }
 
-type AgentFor = (url: URL, proxy: URL | undefined) => Agent;
+/** What stays the same from one redirect to the next. */
+interface Exchange {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly settings: ClientSettings;
+  readonly agentFor: (url: URL, proxy: URL | undefined) => Agent;
+}
 
-async function followRedirects(
-  first: URL,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-  settings: ClientSettings,
-  agentFor: AgentFor,
-): Promise<Answer> {
+async function followRedirects(first: URL, exchange: Exchange): Promise<Answer> {
   let url = first;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const body = await send(url, headers, signal, settings, agentFor);
+    const body = await send(url, exchange);
     const next = redirectOf(body, url);
-    if (!next) return answerOf(body, url, signal, settings);
+    if (!next) return answerOf(body, url, exchange);
     url = next;
   }
   throw new RedirectRefusedError(
@@ -86,14 +86,9 @@ async function followRedirects(
   );
 }
 
-function send(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-  settings: ClientSettings,
-  agentFor: AgentFor,
-): Promise<IncomingMessage> {
-  const request = startRequest(url, headers, signal, settings, agentFor);
+function send(url: URL, exchange: Exchange): Promise<IncomingMessage> {
+  const { settings, signal } = exchange;
+  const request = startRequest(url, exchange);
   return new Promise<IncomingMessage>((resolve, reject) => {
     const stall = setTimeout(
       () => request.destroy(stalled(settings)),
@@ -106,13 +101,8 @@ function send(
   });
 }
 
-function startRequest(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-  { environment, endpoint, credentials }: ClientSettings,
-  agentFor: AgentFor,
-): ClientRequest {
+function startRequest(url: URL, { headers, signal, settings, agentFor }: Exchange): ClientRequest {
+  const { environment, endpoint, credentials } = settings;
   const proxy = proxyFor(url, environment);
   const isPlainViaProxy = proxy !== undefined && url.protocol === 'http:';
   const detour: RequestOptions = isPlainViaProxy ? viaHttpProxy(proxy, url) : {};
@@ -169,21 +159,15 @@ function dropBody(body: IncomingMessage): void {
   else body.destroy();
 }
 
-function answerOf(
-  body: IncomingMessage,
-  url: URL,
-  signal: AbortSignal,
-  settings: ClientSettings,
-): Answer {
+function answerOf(body: IncomingMessage, url: URL, exchange: Exchange): Answer {
   const { statusCode: status = 0, headers } = body;
-  return { url, status, headers, body, chunks: () => chunksOf(body, url, signal, settings) };
+  return { url, status, headers, body, chunks: () => chunksOf(body, url, exchange) };
 }
 
 async function* chunksOf(
   body: IncomingMessage,
   url: URL,
-  signal: AbortSignal,
-  settings: ClientSettings,
+  { signal, settings }: Exchange,
 ): AsyncGenerator<Buffer, void, undefined> {
   let isWaiting = true; // a slow disk is no stall
   const stall = setTimeout(
