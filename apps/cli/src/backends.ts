@@ -18,6 +18,8 @@ export interface BackendChoice {
 /** Loads only what was chosen, so that one runtime's absence does not stop another. */
 export async function chooseBackend(choice: BackendChoice): Promise<Backend> {
   const { backend, provider = 'cpu', engine = 'auto' } = choice;
+  requireFor('provider', choice.provider, backend, 'onnx');
+  requireFor('engine', choice.engine, backend, 'tfjs');
   switch (backend) {
     case 'onnx':
       return (await import('@lingbi/backend-onnx')).onnx({ provider });
@@ -28,4 +30,17 @@ export async function chooseBackend(choice: BackendChoice): Promise<Backend> {
     default:
       throw backend satisfies never;
   }
+}
+
+/** An option of another backend would be silently ignored. */
+function requireFor(
+  option: string,
+  value: string | undefined,
+  backend: BackendName,
+  owner: BackendName,
+): void {
+  if (value === undefined || backend === owner) return;
+  throw new RangeError(
+    `--${option} ${value} belongs to --backend ${owner}, but the backend is ${backend}: leave one of them out`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { Answer, ChatEvent } from '@lingbi/tasks';
-import { progressBar } from './show-loading.ts';
+import { showProgress } from './show-progress.ts';
 
 export interface ShowOptions {
   /** Print every event as a JSON object a line. */
@@ -19,15 +19,11 @@ export async function showAnswer(
     }
     return answer;
   }
-  const reading = progressBar('reading the prompt');
+  using reading = showProgress('reading the prompt');
   let drafted = false;
   for await (const event of events) {
-    if (event.type === 'prompt-progress') {
-      reading.setTotal(event.total);
-      reading.update(event.processed);
-    } else {
-      reading.stop();
-    }
+    if (event.type === 'prompt-progress') reading.update(event.processed, event.total);
+    else reading[Symbol.dispose]();
     if (drafted) clearDraft();
     drafted = event.type === 'draft';
     if (event.type === 'draft') showDraft(event.text);
@@ -38,7 +34,6 @@ export async function showAnswer(
       answer = event;
     }
   }
-  reading.stop();
   return answer;
 }
 

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises';
+import type { CompileProgress } from '@lingbi/core';
 import { type Chat, type Model, openModel } from '@lingbi/tasks';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
@@ -7,10 +8,10 @@ import {
   type GenerationFlags,
   generationOptions,
 } from '../generation-options.ts';
-import { interruptSignal } from '../interrupt.ts';
+import { catchInterrupt } from '../interrupt.ts';
 import { addBackendOptions, Option } from '../options.ts';
 import { showAnswer } from '../show-answer.ts';
-import { showLoading } from '../show-loading.ts';
+import { showProgress } from '../show-progress.ts';
 
 interface ChatCommandOptions extends GenerationFlags, BackendChoice {
   readonly model: string;
@@ -53,8 +54,7 @@ export function addChatCommand(program: Command): void {
 }
 
 async function runChat(question: string | undefined, options: ChatCommandOptions): Promise<void> {
-  const stop = interruptSignal();
-  await using model = await openChatModel(options, stop);
+  await using model = await openChatModel(options);
   const { adapter, hdNum, meta, allowHost } = options;
   await using chat = model.chat({
     adapter,
@@ -62,14 +62,18 @@ async function runChat(question: string | undefined, options: ChatCommandOptions
     ...(hdNum !== undefined && { hdNum }),
     ...(allowHost && { reading: { web: { allow: allowHost } } }),
   });
-  if (question !== undefined) await ask(chat, question, options, options.image ?? [], stop);
+  if (question !== undefined) await ask(chat, question, options, options.image ?? []);
   else await converse(chat, options);
 }
 
-async function openChatModel(options: ChatCommandOptions, signal: AbortSignal): Promise<Model> {
+async function openChatModel(options: ChatCommandOptions): Promise<Model> {
   const backend = await chooseBackend(options);
-  using loading = showLoading();
-  return await openModel(options.model, { backend, signal, onProgress: loading.update });
+  using loading = showProgress('loading weights');
+  using interrupt = catchInterrupt();
+  const { signal } = interrupt;
+  const onProgress = ({ loadedWeights, totalWeights }: CompileProgress) =>
+    loading.update(loadedWeights, totalWeights);
+  return await openModel(options.model, { backend, signal, onProgress });
 }
 
 /** Reads questions until the input ends; the pictures go with the first one. */
@@ -79,7 +83,7 @@ async function converse(chat: Chat, options: ChatCommandOptions): Promise<void> 
   lines.prompt();
   for await (const line of lines) {
     if (line.trim() !== '') {
-      await ask(chat, line, options, images, interruptSignal());
+      await ask(chat, line, options, images);
       images = [];
     }
     lines.prompt();
@@ -91,8 +95,9 @@ async function ask(
   question: string,
   { maxNewTokens, json = false, ...flags }: ChatCommandOptions,
   images: readonly string[],
-  signal: AbortSignal,
 ): Promise<void> {
+  using interrupt = catchInterrupt();
+  const { signal } = interrupt;
   const options = { ...generationOptions(flags), images, maxNewTokens, signal };
   await showAnswer(chat.say(question, options), { json });
 }

@@ -3,7 +3,7 @@ import { type BackendChoice, chooseBackend } from '../backends.ts';
 import { addBackendOptions, Option } from '../options.ts';
 import { findCases } from '../parity/find-cases.ts';
 import { openParityModel } from '../parity/parity-model.ts';
-import { printResult, printSummary } from '../parity/print-result.ts';
+import { countResults, printResult, printSummary } from '../parity/print-result.ts';
 import { type CaseResult, runCase } from '../parity/run-case.ts';
 
 interface ParityOptions extends BackendChoice {
@@ -38,6 +38,7 @@ export function addParityCommand(program: Command): void {
 
 async function runParity(paths: string[], options: ParityOptions): Promise<void> {
   const files = await findCases(paths);
+  if (files.length === 0) throw new Error(`There are no cases (*.json) in ${paths.join(', ')}`);
   const { tokenizer, data, tolerance } = options;
   const backend = await chooseBackend(options);
   await using model = await openParityModel({
@@ -52,7 +53,7 @@ async function runParity(paths: string[], options: ParityOptions): Promise<void>
     results.push(result);
     console.log(print(result));
   }
-  console.log(printSummary(results));
+  console.log(options.json ? JSON.stringify(countResults(results)) : printSummary(results));
   if (results.some(({ status }) => status === 'failed')) process.exitCode = 1;
 }
 

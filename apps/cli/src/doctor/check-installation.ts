@@ -1,4 +1,5 @@
-import { openCheckpoint, referenceBackend } from '@lingbi/core';
+import { openCheckpoint, readConfig, referenceBackend } from '@lingbi/core';
+import { readModelFiles } from '@lingbi/tasks';
 import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
 import { tinyProgram } from './tiny-program.ts';
@@ -63,7 +64,9 @@ async function checkBackend(
 
 async function checkModel(model: string): Promise<Check> {
   try {
-    await using checkpoint = await openCheckpoint(model);
+    const { folder, config } = await readModelFiles(model);
+    await using checkpoint = await openCheckpoint(folder);
+    readConfig(config, checkpoint);
     const detail = `${[...checkpoint.names].length} tensors in ${model}`;
     return { name: 'checkpoint', state: 'good', detail };
   } catch (error) {

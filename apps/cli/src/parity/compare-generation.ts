@@ -43,8 +43,8 @@ function beamRuns({ beams = [], custom_stop }: ChatCase): readonly GoldenBeams[]
 }
 
 /** The reference's penalties know the prompt only where it was called without pictures. */
-function scopeOf({ kind }: ChatCase): NonNullable<GenerateOptions['penaltyScope']> {
-  return kind === 'b' ? 'prompt-and-answer' : 'answer';
+function scopeOf({ inputs }: ChatCase): NonNullable<GenerateOptions['penaltyScope']> {
+  return inputs.images === null ? 'prompt-and-answer' : 'answer';
 }
 
 async function compareGreedy(

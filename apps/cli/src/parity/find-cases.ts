@@ -8,7 +8,9 @@ export async function findCases(paths: readonly string[]): Promise<string[]> {
 }
 
 async function casesAt(path: string): Promise<string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
+  const found = await stat(path).catch(() => undefined);
+  if (!found) throw new Error(`There is no case or folder of cases at ${path}`);
+  if (!found.isDirectory()) return [path];
   const names = await readdir(path);
   return names
     .filter((name) => name.endsWith('.json'))

@@ -35,9 +35,14 @@ export class Findings {
     expected: ArrayLike<number>,
     tolerance: number,
   ): void {
-    const error = relativeError(found, expected);
-    const ok = found.length === expected.length && error <= tolerance;
-    const detail = `largest difference ${error} of the largest magnitude, allowed ${tolerance}; ${found.length} numbers, ${expected.length} recorded`;
+    const sameLength = found.length === expected.length;
+    this.within(what, sameLength ? relativeError(found, expected) : Infinity, tolerance);
+  }
+
+  /** A relative error that was worked out elsewhere. */
+  within(what: string, error: number, tolerance: number): void {
+    const ok = error <= tolerance;
+    const detail = `largest difference ${error} of the largest magnitude, allowed ${tolerance}`;
     this.all.push({ what, ok, figure: error.toExponential(1), ...(!ok && { detail }) });
   }
 

@@ -117,6 +117,8 @@ export interface GoldenTensors extends AsyncDisposable {
   has(name: string): boolean;
   /** Undefined when the case does not hold it. */
   read(name: string): Promise<Float32Array | undefined>;
+  /** What the case holds and nobody has read. */
+  unread(): readonly string[];
 }
 
 export interface LoadedCase {
@@ -133,6 +135,7 @@ export async function loadCase(file: string): Promise<LoadedCase> {
 const noTensors: GoldenTensors = {
   has: () => false,
   read: async () => undefined,
+  unread: () => ['recorded numbers (there is no .safetensors beside the case)'],
   [Symbol.asyncDispose]: async () => {},
 };
 
@@ -146,9 +149,12 @@ async function openTensors(file: string): Promise<GoldenTensors> {
   const path = file.replace(/\.json$/, '.safetensors');
   if (!existsSync(path)) return noTensors;
   const checkpoint = await openCheckpoint(path);
+  const unread = new Set(checkpoint.names);
   return {
     has: (name) => checkpoint.has(name),
+    unread: () => [...unread],
     async read(name) {
+      unread.delete(name);
       if (!checkpoint.has(name)) return undefined;
       return toFloat32(await checkpoint.read(name), checkpoint.describe(name).dtype);
     },

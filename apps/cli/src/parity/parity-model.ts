@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import {
   type Backend,
   compileXComposer,
@@ -26,8 +27,8 @@ export interface ParityModel extends AsyncDisposable {
 
 export async function openParityModel(options: ParityModelOptions): Promise<ParityModel> {
   const { folder, backend } = options;
-  const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as object;
-  const bytes = await readFile(options.tokenizer ?? join(folder, 'tokenizer.model'));
+  const config = JSON.parse(String(await readModelFile(join(folder, 'config.json')))) as object;
+  const bytes = await readModelFile(options.tokenizer ?? (await findTokenizer(folder)));
   const variant = async (override: object, compat: XComposerCompat = {}) => {
     const checkpoint = await openCheckpoint(folder);
     return compileXComposer({ backend, checkpoint, config: { ...config, ...override }, compat });
@@ -39,4 +40,22 @@ export async function openParityModel(options: ParityModelOptions): Promise<Pari
     variant,
     [Symbol.asyncDispose]: () => xcomposer[Symbol.asyncDispose](),
   };
+}
+
+async function readModelFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new Error(
+      `Cannot read ${path}: ${(error as Error).message}. --model must name a folder with config.json and weights, and --tokenizer a tokenizer.model when that folder has none`,
+    );
+  }
+}
+
+/** The same checkpoint is often kept twice side by side, in two formats with one tokenizer. */
+async function findTokenizer(folder: string): Promise<string> {
+  const beside = (await readdir(dirname(resolve(folder)))).sort();
+  const places = [resolve(folder), ...beside.map((name) => join(dirname(resolve(folder)), name))];
+  const found = places.map((place) => join(place, 'tokenizer.model')).find(existsSync);
+  return found ?? join(folder, 'tokenizer.model');
 }

@@ -14,7 +14,14 @@ export function printResult({ id, status, findings, notCompared, seconds }: Case
 
 /** `12 passed, 0 failed, 3 skipped`: the last line. */
 export function printSummary(results: readonly CaseResult[]): string {
+  const { passed, failed, skipped } = countResults(results);
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+export function countResults(
+  results: readonly CaseResult[],
+): Readonly<Record<CaseResult['status'], number>> {
   const count = (status: CaseResult['status']) =>
     results.filter((result) => result.status === status).length;
-  return `${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped`;
+  return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
 }

@@ -27,9 +27,10 @@ export async function runCase(
   let id = file;
   try {
     const loaded = await loadCase(file);
+    await using tensors = loaded.tensors;
     id = loaded.golden.id;
     await compare(model, loaded, options, findings);
-    await loaded.tensors[Symbol.asyncDispose]();
+    if (findings.all.length > 0) findings.notCompared.push(...tensors.unread());
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     findings.all.push({ what: 'run', ok: false, figure: 'failed', detail });

@@ -236,7 +236,37 @@ describe('pictures', () => {
   });
 });
 
+describe('at the end', () => {
+  test('a disposed chat answers no more, and its model forgets it', async () => {
+    const chat = model.chat();
+    await chat[Symbol.asyncDispose]();
+    await chat[Symbol.asyncDispose]();
+    await expect(chat.ask('Hi')).rejects.toThrow('This chat has been disposed');
+  });
+
+  test('a disposed model opens no chat', async () => {
+    const other = await openModel(micro, { backend });
+    await other[Symbol.asyncDispose]();
+    expect(() => other.chat()).toThrow('This model has been disposed');
+  });
+});
+
 describe('at the door', () => {
+  test.each([
+    [{ meta: 3 }, 'meta must be a text or true, but it is 3'],
+    [{ history: [{ query: 'Hi' }] }, 'history must be a list of { query, answer } texts'],
+    [{ images: 'a.png' }, 'images must be a list of pictures, but it is "a.png"'],
+    [{ hdNum: 0 }, 'hdNum must be a whole number of tiles above 0'],
+  ])('%j is a TypeError', (options, message) => {
+    expect(() => model.chat(options as object)).toThrow(message);
+  });
+
+  test('a question that is no text is a TypeError', async () => {
+    await using chat = model.chat();
+    await expect(chat.ask(7 as unknown as string)).rejects.toThrow('the question must be a text');
+    await expect(chat.ask('Hi', { images: 'a.png' as never })).rejects.toThrow('images must be');
+  });
+
   test('unknown options are errors that list the known ones', async () => {
     expect(() => model.chat({ hdnum: 9 } as object)).toThrow('chat: unknown option hdnum');
     await using chat = model.chat();

@@ -8,10 +8,13 @@ import {
 import { type ChatTurn, xcomposer2d5 } from '@lingbi/tokenizer';
 import { type Picture, type PictureSource, type ReadOptions, readPicture } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
+import { DisposedError } from '../model/errors.ts';
 import type { Model } from '../model/open-model.ts';
 import { type Album, createAlbum } from './album.ts';
+import { ChatBusyError } from './errors.ts';
 import type { Answer, ChatEvent } from './events.ts';
 import { type PreparedPrompt, type PromptOptions, preparePrompt } from './prepare-prompt.ts';
+import { requireChatOptions, requireQuestion } from './require-options.ts';
 import { type RespondOptions, respond } from './respond.ts';
 import { requireStopStrings } from './stop-strings.ts';
 
@@ -69,10 +72,14 @@ export class Chat implements AsyncDisposable {
   /** Pictures of all turns; those given at the start are read with the first question. */
   #pictures: readonly Picture[] | undefined;
   #sequence: Sequence | undefined;
+  readonly #onDispose: () => void;
   #busy = false;
+  #disposed = false;
 
-  constructor(model: Model, options: ChatOptions) {
+  constructor(model: Model, options: ChatOptions, onDispose: () => void) {
     requireKnownOptions('chat', options, chatOptions);
+    requireChatOptions(options);
+    this.#onDispose = onDispose;
     this.#model = model;
     this.#options = options;
     this.#album = createAlbum(model.xcomposer, options.hdNum);
@@ -96,6 +103,7 @@ export class Chat implements AsyncDisposable {
    */
   async *say(question: string, options: SayOptions = {}): AsyncGenerator<ChatEvent> {
     requireKnownOptions('say', options, sayOptions);
+    requireQuestion(question, options.images);
     const answering = this.#respondOptions(options);
     this.#claim();
     try {
@@ -115,15 +123,16 @@ export class Chat implements AsyncDisposable {
 
   /** Gives back the memory of the past: keys, values and pictures. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    this.#onDispose();
     this.#sequence?.[Symbol.dispose]();
     this.#sequence = undefined;
     this.#pictures = undefined;
   }
 
   #claim(): void {
-    if (this.#busy) {
-      throw new Error('This chat is still answering: read that answer to its end, or open another');
-    }
+    if (this.#disposed) throw new DisposedError('chat');
+    if (this.#busy) throw new ChatBusyError();
     this.#busy = true;
   }
 

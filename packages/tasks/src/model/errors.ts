@@ -8,3 +8,11 @@ export class ModelNotFoundError extends Error {
     super(`Cannot open the model "${model}": ${detail}`);
   }
 }
+
+/** A model or chat is used after its scope has ended. */
+export class DisposedError extends Error {
+  override readonly name = 'DisposedError';
+  constructor(what: 'model' | 'chat') {
+    super(`This ${what} has been disposed: open another, or keep it in a longer scope`);
+  }
+}

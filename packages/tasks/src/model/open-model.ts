@@ -9,6 +9,7 @@ import {
 import { chatIds, createTokenizer, type Tokenizer } from '@lingbi/tokenizer';
 import { Chat, type ChatOptions } from '../chat/chat.ts';
 import { requireKnownOptions } from '../known-options.ts';
+import { DisposedError, ModelNotFoundError } from './errors.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
 
 export interface OpenModelOptions {
@@ -39,7 +40,15 @@ export async function openModel(model: string, options: OpenModelOptions): Promi
   const files = await readModelFiles(model, signal);
   const tokenizer = createTokenizer(files.tokenizer);
   const stopTokens = new Set(chatIds(tokenizer).stop);
-  return new Model(await compile(files, options), tokenizer, stopTokens);
+  const xcomposer = await compile(files, options);
+  const pieces = tokenizer.model.pieces.length;
+  const { vocabularySize } = xcomposer.config.decoder;
+  if (pieces <= vocabularySize) return new Model(xcomposer, tokenizer, stopTokens);
+  await xcomposer[Symbol.asyncDispose]();
+  throw new ModelNotFoundError(
+    model,
+    `its tokenizer.model has ${pieces} pieces, but its weights know ${vocabularySize} tokens. Use the tokenizer.model that was published with these weights`,
+  );
 }
 
 async function compile(files: ModelFiles, options: OpenModelOptions): Promise<XComposer> {
@@ -57,6 +66,7 @@ async function compile(files: ModelFiles, options: OpenModelOptions): Promise<XC
 /** An open checkpoint and its tokenizer. Disposing it disposes its chats. */
 export class Model implements AsyncDisposable {
   readonly #chats = new Set<Chat>();
+  #disposed = false;
 
   constructor(
     readonly xcomposer: XComposer,
@@ -72,14 +82,15 @@ export class Model implements AsyncDisposable {
 
   /** A new conversation. */
   chat(options: ChatOptions = {}): Chat {
-    const chat = new Chat(this, options);
+    if (this.#disposed) throw new DisposedError('model');
+    const chat = new Chat(this, options, () => this.#chats.delete(chat));
     this.#chats.add(chat);
     return chat;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const chat of this.#chats) await chat[Symbol.asyncDispose]();
-    this.#chats.clear();
+    this.#disposed = true;
+    for (const chat of [...this.#chats]) await chat[Symbol.asyncDispose]();
     await this.xcomposer[Symbol.asyncDispose]();
   }
 }
