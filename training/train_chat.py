@@ -27,21 +27,23 @@ class Lesson:
     weight: int
     #: Conversations in a batch: fewer where they are longer.
     size: int
+    #: The step that first draws it. One tile and short texts teach to look; the rest builds on that.
+    begin: int = 0
 
 
 CHAT = {
     "objects": Lesson(families.objects, 6, 20),
     "codes": Lesson(families.codes, 7, 20),
-    "larger": Lesson(partial(families.objects, side=224), 1, 14),
-    "small codes": Lesson(families.small_codes, 4, 8),
-    "too small": Lesson(families.too_small, 1, 16),
+    "larger": Lesson(partial(families.objects, side=224), 1, 14, 800),
+    "small codes": Lesson(families.small_codes, 4, 8, 800),
+    "too small": Lesson(families.too_small, 1, 16, 800),
     "two": Lesson(families.several, 3, 12),
-    "three": Lesson(partial(families.several, count=3), 2, 10),
-    "later": Lesson(families.later_picture, 2, 12),
-    "video 2": Lesson(partial(families.videos, count=2), 1, 12),
-    "video 3": Lesson(families.videos, 1, 10),
-    "video 4": Lesson(partial(families.videos, count=4), 1, 8),
-    "video 6": Lesson(partial(families.videos, count=6), 1, 6),
+    "three": Lesson(partial(families.several, count=3), 2, 10, 800),
+    "later": Lesson(families.later_picture, 2, 12, 800),
+    "video 2": Lesson(partial(families.videos, count=2), 1, 12, 800),
+    "video 3": Lesson(families.videos, 1, 10, 800),
+    "video 4": Lesson(partial(families.videos, count=4), 1, 8, 800),
+    "video 6": Lesson(partial(families.videos, count=6), 1, 6, 800),
     "talk": Lesson(families.talk, 2, 16),
 }
 WEB = {
@@ -139,7 +141,7 @@ def _restore(run: str, stage: str, model: XComposer, heads: SchoolHeads, optimiz
 
 def _material(stage: str, step: int) -> tuple[list[tuple[str, Batch]], tuple | None]:
     lessons = STAGES[stage]
-    weights = {name: lesson.weight for name, lesson in lessons.items()}
+    weights = {name: lesson.weight for name, lesson in lessons.items() if lesson.begin <= step}
     batches = []
     for turn in range(step * BATCHES_A_STEP, (step + 1) * BATCHES_A_STEP):
         name = schedule(weights, turn)

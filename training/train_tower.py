@@ -10,7 +10,8 @@ from model import Tower
 from school import SchoolHeads, school_batch, school_loss, tiles_of
 from state import ROOT, Log, load_state, save_state
 
-STREAM, BATCH, STEPS = 1, 48, 4000
+#: Stage `chat` goes on schooling, so the rate need not fall here.
+STREAM, BATCH, STEPS = 1, 48, 1400
 
 
 def train_tower(run: str, steps: int | None, peak: float = 1.5e-3, save_every: float = 120) -> None:
@@ -36,7 +37,7 @@ def train_tower(run: str, steps: int | None, peak: float = 1.5e-3, save_every: f
         while step < steps:
             pixels, labels = coming.result()
             coming = ahead.submit(school_batch, STREAM, step + 1, BATCH)
-            rate = peak * min(1, (step + 1) / 100, max(0.02, (steps - step) / (0.4 * steps)))
+            rate = peak * min(1, (step + 1) / 100)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             with torch.autocast("cpu", torch.bfloat16):
