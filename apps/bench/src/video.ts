@@ -87,7 +87,8 @@ async function makeClip(clip: Clip, path: string, ffmpeg: string): Promise<void>
 /** From the file to the last frame, the index included. */
 async function decodeOurs(path: string, frames: readonly number[]): Promise<void> {
   let decoded = 0;
-  for await (const _ of decodeFrames(await openVideo(path), frames)) decoded++;
+  const options = { reuseMemory: true };
+  for await (const _ of decodeFrames(await openVideo(path), frames, options)) decoded++;
   checkCount(decoded, frames.length);
 }
 

@@ -15,7 +15,10 @@ import type { TileFramesOptions } from './tile-frames.ts';
 import { type OpenVideoOptions, openVideo, type Video } from './video.ts';
 
 /** How a video is opened, looked at, and made into tiles. */
-export interface LoadVideoOptions extends OpenVideoOptions, DecodeOptions, TileFramesOptions {
+export interface LoadVideoOptions
+  extends OpenVideoOptions,
+    Omit<DecodeOptions, 'reuseMemory'>,
+    TileFramesOptions {
   /** Which frames are looked at: `{ kind: 'chat' }` by default. */
   readonly sampling?: Sampling;
   /** Hears of every frame that has been decoded. */
@@ -86,7 +89,8 @@ async function decodeResized(
 ): Promise<Map<number, ResizedFrame>> {
   const resized = new Map<number, ResizedFrame>();
   const wanted = new Set(frames).size;
-  for await (const { frame, picture } of decodeFrames(video, frames, options)) {
+  const decode = { ...options, reuseMemory: true }; // a frame is resized before the next one comes
+  for await (const { frame, picture } of decodeFrames(video, frames, decode)) {
     resized.set(frame, resizeFrame(picture, options.resizer));
     options.onProgress?.({ decoded: resized.size, wanted });
   }

@@ -137,6 +137,18 @@ describe.skipIf(!systemFfmpeg)('decoding', () => {
     expect(await temporaryFolders()).toEqual(before);
   });
 
+  test('leaves a frame alone until the next is asked for, where memory is used again', async () => {
+    const video = await openVideo(path);
+    const wanted = sampleFrames(video.facts, { kind: 'all', most: 40 });
+    const numbers: number[] = [];
+    for await (const { picture } of decodeFrames(video, wanted, { reuseMemory: true })) {
+      numbers.push(numberIn(picture));
+      await new Promise((later) => setTimeout(later, 1)); // what is read ahead must not touch it
+      expect(numberIn(picture)).toBe(numbers.at(-1));
+    }
+    expect(numbers).toEqual(wanted);
+  });
+
   test('ends with the signal', async () => {
     const video = await openVideo(path);
     const controller = new AbortController();

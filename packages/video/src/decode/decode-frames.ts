@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { Picture } from '@lingbi/vision';
+import type { Picture, Size } from '@lingbi/vision';
 import { DamagedVideoError, DecoderFailedError } from '../errors.ts';
 import { checkFrameSize, deadlineOf } from '../reading.ts';
 import { borrowFile } from '../source/borrow-file.ts';
@@ -8,6 +8,7 @@ import { clockOffset } from './clock-offset.ts';
 import { clockCommand, type DecodeSetting, decodeCommand } from './ffmpeg-arguments.ts';
 import { ffmpegOutput } from './ffmpeg-output.ts';
 import { findFfmpeg } from './find-ffmpeg.ts';
+import { type FrameMemory, newMemory, reusedMemory } from './frame-memory.ts';
 import { type DecodeRun, planRuns, type Strategy } from './plan-runs.ts';
 import { PpmError, ppmPictures } from './ppm-pictures.ts';
 import { readAhead } from './read-ahead.ts';
@@ -28,6 +29,11 @@ export interface DecodeOptions {
    * such frames out.
    */
   readonly damaged?: 'error' | 'skip';
+  /**
+   * Whether a picture's bytes may be used again as soon as the next frame is asked for: much faster
+   * for whoever is done with a frame by then. False by default.
+   */
+  readonly reuseMemory?: boolean;
   /** Hears what ffmpeg complained about although it delivered. */
   readonly onWarning?: (warning: string) => void;
   readonly signal?: AbortSignal;
@@ -50,6 +56,7 @@ interface Job {
   readonly options: DecodeOptions;
   readonly signal: AbortSignal;
   readonly workers: number;
+  readonly memory: FrameMemory;
 }
 
 /** More processes than this win nothing, whatever the machine. */
@@ -81,7 +88,12 @@ export async function* decodeFrames(
     const { path: ffmpeg } = await findFfmpeg(options.ffmpeg);
     await using file = await borrowFile(video.bytes, signal);
     const { path } = file;
-    yield* decodeAll({ video, ffmpeg, path, options, signal, workers }, wanted, end);
+    const memory = options.reuseMemory ? reusedMemory() : newMemory;
+    const job = { video, ffmpeg, path, options, signal, workers, memory };
+    for await (const frame of decodeAll(job, wanted, end)) {
+      yield frame;
+      memory.giveBack(frame.picture.data);
+    }
   } catch (error) {
     throw deadline.translate(error);
   }
@@ -201,12 +213,13 @@ async function* runFfmpeg(
 }
 
 async function* picturesOf(args: readonly string[], job: Job): AsyncGenerator<Picture> {
-  const { video, ffmpeg, options } = job;
+  const { video, ffmpeg, options, memory } = job;
   const onComplaints = (text: string): void =>
     options.onWarning?.(`ffmpeg on ${video.name}: ${text}`);
   const output = ffmpegOutput({ ...outputOf(job), arguments: args, onComplaints });
   try {
-    yield* ppmPictures(output, ({ width, height }) => checkFrameSize(video, width, height));
+    const checkSize = ({ width, height }: Size): void => checkFrameSize(video, width, height);
+    yield* ppmPictures(output, checkSize, memory);
   } catch (error) {
     if (!(error instanceof PpmError)) throw error;
     throw new DecoderFailedError(video.name, ffmpeg, `failed: ${error.message}`, '', {

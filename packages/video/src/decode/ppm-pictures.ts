@@ -1,4 +1,5 @@
 import type { Picture, Size } from '@lingbi/vision';
+import { type FrameMemory, newMemory } from './frame-memory.ts';
 
 /** The output is no row of PPM pictures. */
 export class PpmError extends Error {
@@ -17,6 +18,7 @@ const longestHeader = 64;
 export async function* ppmPictures(
   chunks: AsyncIterable<Uint8Array>,
   checkSize: (size: Size) => void,
+  memory: FrameMemory = newMemory,
 ): AsyncGenerator<Picture> {
   let header = '';
   let picture: Picture | undefined;
@@ -28,7 +30,7 @@ export async function* ppmPictures(
         const size = sizeIn(header);
         if (!size) continue;
         checkSize(size);
-        picture = { ...size, data: new Uint8Array(size.width * size.height * 3) };
+        picture = { ...size, data: memory.take(size.width * size.height * 3) };
         header = '';
         filled = 0;
       }

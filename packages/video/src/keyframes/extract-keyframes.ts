@@ -5,7 +5,7 @@ import type { Video } from '../video.ts';
 import type { Similarity } from './similarity.ts';
 
 /** How keyframes are chosen. */
-export interface KeyframeOptions extends DecodeOptions {
+export interface KeyframeOptions extends Omit<DecodeOptions, 'reuseMemory'> {
   /** Compares two frames: `cosineSimilarity` with the tower of a model, or your own. */
   readonly similarity: Similarity;
   /** A frame less like the last keyframe than this becomes one. 0.93 by default. */
