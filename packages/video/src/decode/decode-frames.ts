@@ -80,6 +80,7 @@ export async function* decodeFrames(
 ): AsyncGenerator<VideoFrame> {
   const wanted = checkedFrames(video, frames);
   const workers = checkedWorkers(options.workers);
+  if (wanted.length === 0) return;
   const deadline = deadlineOf(video.name, video.limits, options.signal);
   const end = new AbortController();
   const signal = AbortSignal.any([deadline.signal, end.signal]);
