@@ -43,6 +43,7 @@ export {
   dualFocus,
   type FocusedAnswer,
 } from './dual-focus/dual-focus.ts';
+export { dualFocusSettings } from './dual-focus/focus-settings.ts';
 export { DisposedError, ModelNotFoundError } from './model/errors.ts';
 export { type ModelFiles, readModelFiles } from './model/model-files.ts';
 export { Model, type OpenModelOptions, openModel } from './model/open-model.ts';

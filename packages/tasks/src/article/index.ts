@@ -9,6 +9,7 @@ export {
 export type { PlacedCaption } from './caption.ts';
 export { compose } from './compose/compose.ts';
 export type { ComposeOptions } from './compose/compose-options.ts';
+export type { ComposedArticle } from './compose/compose-state.ts';
 export { applyEdit } from './edit/apply-edit.ts';
 export { type EditSubject, editPrompts, editSettings, type TextEdit } from './edit/edit-prompts.ts';
 export {

@@ -66,10 +66,11 @@ export async function* captionImages(
 async function caption(
   writer: Writer,
   request: WriteRequest,
-): Promise<Pick<CaptionLine, 'caption' | 'error'>> {
+): Promise<Omit<CaptionLine, 'image' | 'run'>> {
   try {
-    const { text } = await writeText(writer, request, 'caption');
-    return { caption: deleteTurnMarkers(text).trim() };
+    const { text, warnings } = await writeText(writer, request, 'caption');
+    const caption = deleteTurnMarkers(text).trim();
+    return { caption, ...(warnings.length > 0 && { warnings }) };
   } catch (error) {
     if (error instanceof PictureError) return { error: error.message };
     throw error;

@@ -8,6 +8,8 @@ export interface CaptionLine {
   readonly run: string;
   readonly caption?: string;
   readonly error?: string;
+  /** What was done otherwise than asked, if anything. */
+  readonly warnings?: readonly string[];
 }
 
 /** Lines on disk, one a picture, in order. */

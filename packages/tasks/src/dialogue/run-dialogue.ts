@@ -9,7 +9,7 @@ import {
 } from '../writer/generation-settings.ts';
 import { imageHere } from '../writer/markers.ts';
 import { writeText } from '../writer/write-text.ts';
-import type { WriteRequest, Writer } from '../writer/writer.ts';
+import type { StepListener, WriteRequest, Writer } from '../writer/writer.ts';
 
 /** A dialogue about several pictures, in the form of MMDU (spec SIDE_PROJECTS §7). */
 export interface Dialogue {
@@ -37,6 +37,7 @@ export interface RunDialogueOptions {
   /** How pictures become tiles. Default: as fine as leaves room for the text, up to 6 tiles each. */
   readonly tiling?: Preset;
   readonly signal?: AbortSignal;
+  readonly onEvent?: StepListener<'turn'>;
 }
 
 /** The benchmark's longest dialogue takes 18 k tokens; questions and answers need about this much. */
@@ -54,9 +55,9 @@ export async function* runDialogue(
   { id, image, conversations }: Dialogue,
   options: RunDialogueOptions = {},
 ): AsyncGenerator<DialogueTurn> {
-  requireKnownOptions('runDialogue', options, ['settings', 'tiling', 'signal']);
+  requireKnownOptions('runDialogue', options, ['settings', 'tiling', 'signal', 'onEvent']);
   const settings = withSettings(chatSettings, options.settings);
-  const { tiling = tilingFor(image.length, settings), signal } = options;
+  const { tiling = tilingFor(image.length, settings), signal, onEvent } = options;
   const history: { query: string; answer: string }[] = [];
   let shown = 0;
   for (const [at, { from, value: query }] of conversations.entries()) {
@@ -74,7 +75,7 @@ export async function* runDialogue(
       ...(shown > 0 && { images: image.slice(0, shown), tiling }),
       ...(signal && { signal }),
     };
-    const answer = cutAtTurnEnd((await writeText(writer, request, 'turn')).text);
+    const answer = cutAtTurnEnd((await writeText(writer, request, 'turn', onEvent)).text);
     history.push({ query, answer });
     const next = conversations[at + 1];
     yield { question: query, answer, ...(next?.from === 'assistant' && { reference: next.value }) };

@@ -2,17 +2,14 @@ import type { ChatTurn } from '@lingbi/tokenizer';
 import { type Picture, type PictureSource, type ReadOptions, readPicture } from '@lingbi/vision';
 import { asPixels } from '../captions/video/pixels.ts';
 import { requireKnownOptions } from '../known-options.ts';
-import {
-  chatSettings,
-  type GenerationSettings,
-  withSettings,
-} from '../writer/generation-settings.ts';
+import { type GenerationSettings, withSettings } from '../writer/generation-settings.ts';
 import { writeText } from '../writer/write-text.ts';
-import type { Writer } from '../writer/writer.ts';
+import type { StepListener, Writer } from '../writer/writer.ts';
 import type { AnswerScorer } from './answer-scorer.ts';
 import { type Box, crop, cropBox, readBox } from './boxes.ts';
+import { chooseAnswer } from './choose-answer.ts';
 import { focusPrompts, withOptions } from './focus-prompts.ts';
-import { readLetter } from './read-letter.ts';
+import { dualFocusSettings } from './focus-settings.ts';
 
 /** Says where in a picture the answer to a question is to be looked for; nothing: nowhere. */
 export type BoxProvider = (question: string, picture: Picture) => Promise<Box | undefined>;
@@ -29,6 +26,7 @@ export interface DualFocusOptions {
   readonly settings?: Partial<GenerationSettings>;
   readonly reading?: Omit<ReadOptions, 'signal'>;
   readonly signal?: AbortSignal;
+  readonly onEvent?: StepListener<'focus'>;
 }
 
 export interface FocusedAnswer {
@@ -43,14 +41,6 @@ export interface FocusedAnswer {
   readonly losses?: readonly [macro: number, micro: number];
 }
 
-/** Greedy and brief (spec SIDE_PROJECTS §8). */
-export const dualFocusSettings: GenerationSettings = {
-  ...chatSettings,
-  limit: { newTokens: 128 },
-  sampling: 'greedy',
-  repetitionPenalty: 1,
-};
-
 /**
  * Answers a question twice, from the whole picture and from a closer look at the region it asks
  * about, and takes the answer that the model finds likelier (spec SIDE_PROJECTS §8).
@@ -64,7 +54,7 @@ export async function dualFocus(
   options: DualFocusOptions,
 ): Promise<FocusedAnswer> {
   requireKnownOptions('dualFocus', options, [
-    ...['scorer', 'options', 'box', 'form', 'settings', 'reading', 'signal'],
+    ...['scorer', 'options', 'box', 'form', 'settings', 'reading', 'signal', 'onEvent'],
   ]);
   if ((options.options?.length ?? 0) > 4) {
     throw new RangeError(`dualFocus: ${options.options!.length} options are more than A to D`);
@@ -81,7 +71,7 @@ export async function dualFocus(
   const history = [{ query: focusPrompts.box(question), answer: found.told }];
   const answered = await ask(focusPrompts.micro(full), pictures, history);
   const micro = answered.replace(/^[\n.]+|[\n.]+$/g, '');
-  const chosen = await choose({ macro, micro, question, pictures, history }, options);
+  const chosen = await chooseAnswer({ macro, micro, question, pictures, history }, options);
   return { ...chosen, macro, micro, box: found.box };
 }
 
@@ -91,7 +81,7 @@ type Ask = (
   history?: readonly ChatTurn[],
 ) => Promise<string>;
 
-function asker(writer: Writer, { settings, signal }: DualFocusOptions): Ask {
+function asker(writer: Writer, { settings, signal, onEvent }: DualFocusOptions): Ask {
   return async (query, pictures, history = []) => {
     const request = {
       prompt: { format: 'chat', query, history },
@@ -99,7 +89,7 @@ function asker(writer: Writer, { settings, signal }: DualFocusOptions): Ask {
       settings: withSettings(dualFocusSettings, settings),
       ...(signal && { signal }),
     } as const;
-    return (await writeText(writer, request, 'focus')).text;
+    return (await writeText(writer, request, 'focus', onEvent)).text;
   };
 }
 
@@ -117,47 +107,4 @@ async function findBox(
   const box = await provider(question, picture);
   const numbers = box ? [box.x1, box.y1, box.x2, box.y2] : [];
   return { box, told: `[${numbers.map((value) => value.toFixed(3)).join(', ')}]` };
-}
-
-interface Comparison {
-  readonly macro: string;
-  readonly micro: string;
-  readonly question: string;
-  readonly pictures: readonly Picture[];
-  readonly history: readonly ChatTurn[];
-}
-
-type Choice = Pick<FocusedAnswer, 'answer' | 'focus' | 'losses'>;
-
-/** With options a letter decides where only one answer names one; else the likelier answer wins. */
-async function choose(both: Comparison, options: DualFocusOptions): Promise<Choice> {
-  const { macro, micro } = both;
-  const known = options.options;
-  if (!known) return compare(both, [macro, micro], options);
-  const letters = [readLetter(macro, known), readLetter(micro, known)] as const;
-  const letter = (index: number) => 'ABCD'[index]!;
-  const [first, second] = letters;
-  if (first === undefined && second === undefined) return { answer: macro, focus: 'macro' };
-  if (second === undefined) return { answer: letter(first!), focus: 'macro' };
-  if (first === undefined) return { answer: letter(second), focus: 'micro' };
-  const compared = await compare(both, [known[first]!, known[second]!], options);
-  return { ...compared, answer: letter(compared.focus === 'macro' ? first : second) };
-}
-
-async function compare(
-  { macro, micro, question, pictures, history }: Comparison,
-  answers: readonly [string, string],
-  { scorer, form, options, signal }: DualFocusOptions,
-): Promise<Choice> {
-  const query = focusPrompts.score[form ?? (options ? 'mmbench' : 'textvqa')](question);
-  const scores = await scorer.meanLosses({
-    prompt: { format: 'chat', query, history },
-    images: pictures.map(asPixels),
-    answers,
-    ...(signal && { signal }),
-  });
-  const losses = [scores[0]!, scores[1]!] as const;
-  return losses[1] < losses[0]
-    ? { answer: micro, focus: 'micro', losses }
-    : { answer: macro, focus: 'macro', losses };
 }

@@ -26,7 +26,7 @@ export function* nodesBelow(root: PageNode): Generator<PageNode> {
   }
 }
 
-export function childrenOf(node: PageNode): readonly PageNode[] {
+function childrenOf(node: PageNode): readonly PageNode[] {
   if ('content' in node) return node.content.childNodes;
   return 'childNodes' in node ? node.childNodes : [];
 }

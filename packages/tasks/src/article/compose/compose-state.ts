@@ -22,6 +22,13 @@ export interface ComposeState {
   readonly found: readonly (readonly Candidate[])[];
   /** Which candidate was chosen for the first positions. */
   readonly chosen: readonly number[];
+  /** What was done otherwise than asked, or could not be done. */
+  readonly warnings: readonly string[];
+}
+
+/** An article and what to know about how it came to be. */
+export interface ComposedArticle extends Article {
+  readonly warnings: readonly string[];
 }
 
 /** A short name for everything that makes an article what it is. */
@@ -48,7 +55,7 @@ function parseState(text: string, path: string): ComposeState {
   } catch (cause) {
     throw new ComposeStateError(path, `it is not JSON: ${(cause as Error).message}`);
   }
-  const lists = [state.captions, state.found, state.chosen, state.positions ?? []];
+  const lists = [state.captions, state.found, state.chosen, state.warnings, state.positions ?? []];
   if (state.version === 1 && lists.every(Array.isArray)) return state as ComposeState;
   throw new ComposeStateError(path, 'it is not the state of an article of this version');
 }
@@ -63,7 +70,7 @@ export function articleOf({
   text = '',
   positions = [],
   ...state
-}: ComposeState): Article {
+}: ComposeState): ComposedArticle {
   const sections = splitSections(text).map((section, at) => {
     const k = positions.indexOf(at);
     const candidates = state.found[k] ?? [];
@@ -72,5 +79,5 @@ export function articleOf({
     const caption = state.captions[k]?.caption ?? '';
     return { text: section, picture: { caption, candidates, selected } };
   });
-  return { instruction, sections };
+  return { instruction, sections, warnings: state.warnings };
 }

@@ -26,6 +26,7 @@ describe('an illustrated article', () => {
     ]);
     expect(article).toEqual({
       instruction,
+      warnings: [],
       sections: [
         {
           text: 'Tea',
@@ -76,13 +77,11 @@ describe('an illustrated article', () => {
 
   test('goes without the pictures that are not found, and says so', async () => {
     const images = { search: async () => [{ id: '1', data: new Uint8Array(9) }] };
-    const warnings: string[] = [];
     const article = await compose(teaWriter(), {
       ...{ instruction, folder, images, seed: 5 },
-      onEvent: (event) => event.type === 'warning' && warnings.push(event.message),
     });
     expect(article.sections.some(({ picture }) => picture)).toBe(false);
-    expect(warnings).toEqual([
+    expect(article.warnings).toEqual([
       'No picture was found for "tea 7"',
       'No picture was found for "tea 8"',
     ]);

@@ -2,18 +2,19 @@ import { join } from 'node:path';
 import { freshSeed } from '@lingbi/core';
 import { requireKnownOptions } from '../../known-options.ts';
 import type { Writer } from '../../writer/writer.ts';
-import type { Article } from '../article.ts';
 import { xcomposer2d5Prompts } from '../prompts/xcomposer2d5.ts';
 import { metaText } from '../write.ts';
+import type { ComposeContext } from './compose-context.ts';
 import { type ComposeOptions, composeOptions } from './compose-options.ts';
 import {
   articleOf,
+  type ComposedArticle,
   type ComposeState,
   readState,
   requestKey,
   writeState,
 } from './compose-state.ts';
-import { type ComposeContext, nextStep } from './compose-steps.ts';
+import { nextStep } from './compose-steps.ts';
 
 /** The file of the state, within the article's folder. */
 const STATE_FILE = 'compose.json';
@@ -30,24 +31,30 @@ const MAX_UPLOADS = 10;
  *
  * @throws ComposeStateError when the folder holds another article; what writer and source throw.
  */
-export async function compose(writer: Writer, options: ComposeOptions): Promise<Article> {
+export async function compose(writer: Writer, options: ComposeOptions): Promise<ComposedArticle> {
   requireKnownOptions('article.compose', options, composeOptions);
-  const context = contextOf(writer, options);
+  const warnings: string[] = [];
+  const context = contextOf(writer, options, (message) => warnings.push(message));
   const path = join(options.folder, STATE_FILE);
   let state = await readState(path, context.request);
   if (!state) {
     state = firstState(options, context.request);
     await writeState(path, state);
   }
+  warnings.push(...state.warnings);
   for (let step = nextStep(state, context); step; step = nextStep(state, context)) {
     options.signal?.throwIfAborted();
-    state = await step();
+    state = { ...(await step()), warnings: [...warnings] };
     await writeState(path, state);
   }
   return articleOf(state);
 }
 
-function contextOf(writer: Writer, options: ComposeOptions): ComposeContext {
+function contextOf(
+  writer: Writer,
+  options: ComposeOptions,
+  warn: ComposeContext['warn'],
+): ComposeContext {
   const { folder, images, uploads = [], settings = {}, signal, onEvent, instruction } = options;
   const { prompts = xcomposer2d5Prompts } = options;
   const meta = metaText(options.meta);
@@ -57,7 +64,7 @@ function contextOf(writer: Writer, options: ComposeOptions): ComposeContext {
   );
   const request = requestKey([prompts.name, instruction, meta, wanted, pictures, settings]);
   return {
-    ...{ writer, prompts, folder, uploads, settings, meta, wanted, request },
+    ...{ writer, prompts, folder, uploads, settings, meta, wanted, request, warn },
     ...(images && { images }),
     ...(signal && { signal }),
     ...(onEvent && { onEvent }),
@@ -93,5 +100,14 @@ function firstState(
   { instruction, seed = freshSeed() }: ComposeOptions,
   request: string,
 ): ComposeState {
-  return { version: 1, request, instruction, seed, captions: [], found: [], chosen: [] };
+  return {
+    version: 1,
+    request,
+    instruction,
+    seed,
+    captions: [],
+    found: [],
+    chosen: [],
+    warnings: [],
+  };
 }

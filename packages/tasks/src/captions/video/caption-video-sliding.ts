@@ -2,7 +2,7 @@ import type { Picture, PictureSource, Preset } from '@lingbi/vision';
 import { requireKnownOptions } from '../../known-options.ts';
 import { type GenerationSettings, withSettings } from '../../writer/generation-settings.ts';
 import { writeText } from '../../writer/write-text.ts';
-import type { Writer } from '../../writer/writer.ts';
+import type { StepListener, Writer } from '../../writer/writer.ts';
 import { videoSlidingPrompts } from '../caption-prompts.ts';
 import { videoCaptionSettings, videoTiling } from '../caption-settings.ts';
 import { cutCaption } from '../cut-caption.ts';
@@ -23,6 +23,7 @@ export interface CaptionVideoSlidingOptions {
   /** How frames become tiles. Default: 9 of them. */
   readonly tiling?: Preset;
   readonly signal?: AbortSignal;
+  readonly onEvent?: StepListener<'caption'>;
 }
 
 /** In order: the caption of the first frame, what happens up to each later one, and the summary. */
@@ -47,7 +48,7 @@ export async function* captionVideoSliding(
   options: CaptionVideoSlidingOptions = {},
 ): AsyncGenerator<SlidingCaption> {
   requireKnownOptions('captionVideoSliding', options, [
-    ...['seconds', 'stacked', 'settings', 'tiling', 'signal'],
+    ...['seconds', 'stacked', 'settings', 'tiling', 'signal', 'onEvent'],
   ]);
   const { seconds: spacing = SECONDS_BETWEEN_FRAMES, stacked = true, signal } = options;
   const captions: string[] = [];
@@ -98,7 +99,7 @@ export function stackFrames(above: Picture, below: Picture): Picture {
 async function ask(
   writer: Writer,
   query: string,
-  { settings, tiling = videoTiling.sliding, signal }: CaptionVideoSlidingOptions,
+  { settings, tiling = videoTiling.sliding, signal, onEvent }: CaptionVideoSlidingOptions,
   images: readonly PictureSource[] = [],
 ): Promise<string> {
   const request = {
@@ -107,5 +108,5 @@ async function ask(
     ...(images.length > 0 && { images, tiling }),
     ...(signal && { signal }),
   } as const;
-  return cutCaption((await writeText(writer, request, 'caption')).text);
+  return cutCaption((await writeText(writer, request, 'caption', onEvent)).text);
 }
