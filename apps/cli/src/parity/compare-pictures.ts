@@ -1,5 +1,4 @@
 /** Pictures of a case, from the file to the tiles, each step compared with the recording. */
-import { createHash } from 'node:crypto';
 import type { XComposer } from '@lingbi/core';
 import {
   createResizer,
@@ -9,8 +8,10 @@ import {
   type TiledPicture,
   tilePicture,
 } from '@lingbi/vision';
+import { compareFrames, FRAMES } from './compare-frames.ts';
 import type { Findings } from './findings.ts';
 import { type ChatCase, type GoldenImage, type GoldenTensors, imagePath } from './golden-case.ts';
+import { sha256 } from './sha256.ts';
 
 /** float32 arithmetic in another order: a few units in the last place of numbers up to 3. */
 const PIXEL_TOLERANCE = 1e-6;
@@ -36,10 +37,15 @@ export async function comparePictures(
   const resizer = createResizer();
   const tiled: TiledPicture[] = [];
   for (const [index, image] of images.entries()) {
-    const picture = await readPicture(imagePath(image, file, data));
-    tiled.push(tilePicture(picture, preset, { resizer }));
     const recorded = golden.images[index];
-    if (recorded) comparePicture(index, picture, tiled[index]!, recorded, findings);
+    if (image.startsWith(FRAMES)) {
+      const strip = { ...presets.videoStrip, tileSize, patchSize };
+      tiled.push(await compareFrames(index, image, { file, data, recorded, strip }, findings));
+    } else {
+      const picture = await readPicture(imagePath(image, file, data));
+      tiled.push(tilePicture(picture, preset, { resizer }));
+      if (recorded) comparePicture(index, picture, tiled[index]!, recorded, findings);
+    }
     await compareGlobalView(index, tiled[index]!, tensors, findings);
   }
   return tiled;
@@ -93,8 +99,4 @@ function rowsOf(view: Float32Array, size: number, row: number, length: number): 
     const start = (channel * size + row) * size;
     return [...view.subarray(start, start + length)];
   });
-}
-
-function sha256({ data }: Picture): string {
-  return createHash('sha256').update(data).digest('hex');
 }

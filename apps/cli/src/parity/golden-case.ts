@@ -13,6 +13,9 @@ export interface GoldenImage {
   readonly grid: { readonly h: number; readonly w: number };
   readonly tokens: number;
   readonly canvas_sha256: string;
+  /** Only of videos. */
+  readonly composite_size?: readonly [number, number];
+  readonly composite_sha256?: string;
   readonly projected_rows: readonly number[];
 }
 
