@@ -46,7 +46,7 @@ export function elementsWithoutEnd({ document, html }: ParsedPage): PageElement[
   });
 }
 
-export function isHtml({ namespaceURI }: PageElement): boolean {
+function isHtml({ namespaceURI }: PageElement): boolean {
   return namespaceURI === names.NS.HTML;
 }
 

@@ -44,12 +44,12 @@ describe('pictures that a page wants', () => {
 
 describe('events merged into a page', () => {
   const answer =
-    '<script>a = /\\d$1/;</script> text <script type="x">no</script><script>b()</script>';
+    '<script>a = /\\d$1$&/;</script> text <script type="x">no</script><script>b()</script>';
 
   test('go before the only end of a script, as code', () => {
     const html = '<html><script>first()</script></html>';
     expect(mergeEvents(html, answer)).toEqual({
-      html: '<html><script>first()\na = /\\d$1/;\nb()\n</script></html>',
+      html: '<html><script>first()\na = /\\d$1$&/;\nb()\n</script></html>',
       place: 'scripts',
     });
   });

@@ -1,5 +1,5 @@
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, html as names, serialize } from 'parse5';
-import { isElement, isHtml, type PageElement, type PageNode, parsePage } from '../parse-page.ts';
+import { isElement, type PageElement, type PageNode, parsePage } from '../parse-page.ts';
 import { linkAddress, pictureAddress, stylesheetAddress } from './clean-address.ts';
 import { cleanCss } from './clean-css.ts';
 
@@ -54,18 +54,21 @@ function copyNode(
     return undefined;
   }
   if (!isElement(node)) return undefined;
-  if (node.tagName === 'style' && isHtml(node)) return copyStyle(node, parent, removed);
+  if (node.tagName === 'style') return copyStyle(node, parent, removed);
   return allowed(node) ? copyElement(node, parent, removed) : leaveOut(node, parent, removed);
 }
 
-/** Elements that only wrap give way to what they hold; others go with all they hold. */
+/**
+ * Elements that only wrap give way to what they hold; others go with all they hold. SVG and MathML
+ * are among these, so nothing that is copied was ever read by other rules than those of HTML.
+ */
 function leaveOut(
   node: PageElement,
   parent: ParentNode,
   removed: Set<string>,
 ): ParentNode | undefined {
   removed.add(node.tagName);
-  return isHtml(node) && unwrapped.has(node.tagName) ? parent : undefined;
+  return unwrapped.has(node.tagName) ? parent : undefined;
 }
 
 function copyElement(node: PageElement, parent: ParentNode, removed: Set<string>): PageElement {
@@ -92,7 +95,6 @@ function append(tagName: string, attributes: Attribute[], parent: ParentNode): P
 }
 
 function allowed(node: PageElement): boolean {
-  if (!isHtml(node)) return false;
   const of = (name: string) => node.attrs.find((attribute) => attribute.name === name)?.value ?? '';
   if (node.tagName === 'link') {
     return of('rel').toLowerCase() === 'stylesheet' && stylesheetAddress(of('href')) !== undefined;
