@@ -69,7 +69,7 @@ async function readIndex(
   signal?: AbortSignal,
 ): Promise<Pick<Shards, 'files'> & Required<Pick<Shards, 'fileOf'>>> {
   const index = join(folder, name);
-  const json = parseJsonObject(await readWhole(index, limits, signal), index);
+  const json = parseJsonObject(await readWhole(index, limits, signal), index, limits);
   const weightMap = entriesOf(json.get('weight_map'));
   if (!weightMap) throw new CheckpointError('malformed', 'it has no weight_map', { file: index });
   const fileOf = new Map<string, string>();

@@ -2,6 +2,8 @@
 export interface CheckpointLimits {
   /** In bytes, of one safetensors header, index, zip directory or pickle. */
   readonly headerBytes: number;
+  /** Keys in one safetensors header or index, of all its objects together. */
+  readonly jsonKeys: number;
   /** Instructions in one pickle. */
   readonly pickleSteps: number;
   /** Values that a pickle may hold unfinished at one time. */
@@ -13,8 +15,11 @@ export interface CheckpointLimits {
 }
 
 export const DEFAULT_LIMITS: CheckpointLimits = {
-  // The limit of the safetensors format itself; the header of a 7B model is about 0.1 MB.
-  headerBytes: 100_000_000,
+  // The header of a 7B model is about 0.1 MB. The format allows 100 MB, which would take minutes to
+  // read when it is hostile; who has such a file raises this.
+  headerBytes: 16_000_000,
+  // A tensor takes four keys: its name, dtype, shape and data_offsets. Room for 50,000.
+  jsonKeys: 200_000,
   // A tensor takes about 40 instructions and 5 memo entries; this leaves room for 25,000 tensors.
   pickleSteps: 1_000_000,
   pickleMemo: 250_000,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { memoryFile } from '../test-files/memory-file.ts';
 import { safetensorsBytes } from '../test-files/safetensors-bytes.ts';
@@ -65,6 +65,46 @@ test('nothing but the length is read of a header that is too long', async () => 
     message: expect.stringContaining('the limit headerBytes is 10'),
   });
   expect(file.reads).toEqual([8]);
+});
+
+/** A header as long as allowed, of one piece again and again. */
+const repeated = (start: string, piece: string, end: string) => {
+  const room = DEFAULT_LIMITS.headerBytes - start.length - end.length;
+  const pieces = piece.repeat(Math.floor(room / piece.length) - 1);
+  return safetensorsBytes(`${start}${pieces}${piece.slice(0, -1)}${end}`, 0);
+};
+
+test.each([
+  ['objects', '{"a":{"shape":[', '{},', ']}}'],
+  ['lists', '{"a":{"shape":[', '[],', ']}}'],
+  ['objects with a key', '{"a":{"shape":[', '{"a":0},', ']}}'],
+  ['numbers', '{"a":{"shape":[', '0,', ']}}'],
+  ['opening brackets', '{"a":', '[[', ''],
+  ['opening braces', '{"a":', '{"a":', '0}'],
+])('a header of millions of %s is refused before it is parsed', async (_, ...parts) => {
+  const parse = vi.spyOn(JSON, 'parse');
+  await expect(read(repeated(...parts))).rejects.toMatchObject({
+    name: 'CheckpointError',
+    reason: 'malformed',
+  });
+  expect(parse).not.toHaveBeenCalled();
+  parse.mockRestore();
+});
+
+test('a header of more keys than allowed is refused before it is parsed', async () => {
+  const keys = Array.from({ length: DEFAULT_LIMITS.jsonKeys + 1 }, (_, i) => `"k${i}":0`);
+  const parse = vi.spyOn(JSON, 'parse');
+  await expect(read(safetensorsBytes(`{${keys}}`, 0))).rejects.toMatchObject({
+    reason: 'over-limit',
+    message: expect.stringContaining('more than 200000 keys, the limit jsonKeys'),
+  });
+  expect(parse).not.toHaveBeenCalled();
+  parse.mockRestore();
+});
+
+test('a text that does not end is an error', async () => {
+  await expect(read(safetensorsBytes('{"a', 0))).rejects.toThrow('its JSON is not sound');
+  await expect(read(safetensorsBytes('{"a\\', 0))).rejects.toThrow('its JSON is not sound');
 });
 
 test.each([

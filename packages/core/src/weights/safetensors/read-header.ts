@@ -35,7 +35,8 @@ export async function readSafetensorsHeader(
   signal?: AbortSignal,
 ): Promise<TensorPlaces> {
   const headerBytes = await readHeaderLength(file, limits, signal);
-  const json = parseJsonObject(await file.read(LENGTH_BYTES, headerBytes, signal), file.path);
+  const header = await file.read(LENGTH_BYTES, headerBytes, signal);
+  const json = parseJsonObject(header, file.path, limits);
   json.delete('__metadata__');
   const entries = [...json].map(([name, value]) => parseEntry(name, value, file.path));
   const dataStart = LENGTH_BYTES + headerBytes;
