@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { CompileProgress } from '@lingbi/core';
-import { type Chat, type Model, openModel } from '@lingbi/tasks';
+import { type Chat, type ImageInput, type Model, openModel } from '@lingbi/tasks';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
 import {
@@ -16,6 +16,7 @@ import { showProgress } from '../show-progress.ts';
 interface ChatCommandOptions extends GenerationFlags, BackendChoice {
   readonly model: string;
   readonly image?: readonly string[];
+  readonly video?: readonly string[];
   readonly allowHost?: readonly string[];
   readonly adapter: 'base' | 'web' | 'write';
   readonly hdNum?: number;
@@ -28,6 +29,7 @@ const examples = `
 Examples:
   lingbi chat --model internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
   lingbi chat --model internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
+  lingbi chat --model internlm-xcomposer2d5-7b --video race.mp4 "Who wins?"
   lingbi chat --model internlm-xcomposer2d5-7b --image a.png b.png    (asks for questions)`;
 
 export function addChatCommand(program: Command): void {
@@ -37,7 +39,8 @@ export function addChatCommand(program: Command): void {
     .argument('[question]', 'what to ask')
     .requiredOption('--model <folder>', 'folder of the checkpoint')
     .option('--image <files...>', 'pictures: files, data URIs, or URLs of allowed hosts')
-    .option('--allow-host <hosts...>', 'hosts that pictures may be fetched from')
+    .option('--video <files...>', 'videos, shown after the pictures (needs ffmpeg)')
+    .option('--allow-host <hosts...>', 'hosts that pictures and videos may be fetched from')
     .addOption(
       new Option('--adapter <name>', 'task adapter')
         .choices(['base', 'web', 'write'])
@@ -62,7 +65,7 @@ async function runChat(question: string | undefined, options: ChatCommandOptions
     ...(hdNum !== undefined && { hdNum }),
     ...(allowHost && { reading: { web: { allow: allowHost } } }),
   });
-  if (question !== undefined) await ask(chat, question, options, options.image ?? []);
+  if (question !== undefined) await ask(chat, question, options, imagesOf(options));
   else await converse(chat, options);
 }
 
@@ -76,10 +79,14 @@ async function openChatModel(options: ChatCommandOptions): Promise<Model> {
   return await openModel(options.model, { backend, signal, onProgress });
 }
 
+function imagesOf({ image = [], video = [] }: ChatCommandOptions): readonly ImageInput[] {
+  return [...image, ...video.map((file) => ({ video: file }))];
+}
+
 /** Reads questions until the input ends; the pictures go with the first one. */
 async function converse(chat: Chat, options: ChatCommandOptions): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
-  let images = options.image ?? [];
+  let images = imagesOf(options);
   lines.prompt();
   for await (const line of lines) {
     if (line.trim() !== '') {
@@ -94,7 +101,7 @@ async function ask(
   chat: Chat,
   question: string,
   { maxNewTokens, json = false, ...flags }: ChatCommandOptions,
-  images: readonly string[],
+  images: readonly ImageInput[],
 ): Promise<void> {
   using interrupt = catchInterrupt();
   const { signal } = interrupt;

@@ -7,11 +7,15 @@ import {
   type TiledPicture,
   tilePicture,
 } from '@lingbi/vision';
+import type { Shown } from './media.ts';
 
-/** The pictures of a chat, cut into tiles. */
+/** The pictures and videos of a chat, cut into tiles. */
 export interface Album {
-  /** All pictures of a prompt in order; how many there are decides how finely each is cut. */
-  tile(pictures: readonly Picture[]): readonly TiledPicture[];
+  /**
+   * All that a prompt shows, in order. How many there are decides how finely each picture is cut; a
+   * video counts as one and is a strip in any case (spec PREPROCESS §3, §6.3).
+   */
+  tile(shown: readonly Shown[]): readonly TiledPicture[];
 }
 
 /** Tiles are as large as the checkpoint's tower reads them; `hdNum` overrides the reference's rule. */
@@ -26,12 +30,12 @@ export function createAlbum(xcomposer: XComposer, hdNum?: number): Album {
     return tiled;
   };
   return {
-    tile(pictures) {
-      if (pictures.length === 0) return [];
-      const rule = chatPreset(pictures.length);
+    tile(shown) {
+      if (shown.length === 0) return [];
+      const rule = chatPreset(shown.length);
       const { tileSize, patchSize } = xcomposer.tower;
       const preset = { ...rule, tileSize, patchSize, hdNum: hdNum ?? rule.hdNum };
-      return pictures.map((picture) => tile(picture, preset));
+      return shown.map((each) => (each.type === 'video' ? each.tiled : tile(each.picture, preset)));
     },
   };
 }

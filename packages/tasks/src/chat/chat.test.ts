@@ -236,6 +236,15 @@ describe('pictures', () => {
   });
 });
 
+describe('videos', () => {
+  test('that cannot be read are an error, and the conversation goes on', async () => {
+    await using chat = model.chat();
+    const images = [{ video: new Uint8Array([1, 2, 3]) }];
+    await expect(chat.ask('What happens?', { images })).rejects.toThrow('it is damaged');
+    expect(chat.history).toEqual([]);
+  });
+});
+
 describe('at the end', () => {
   test('a disposed chat answers no more, and its model forgets it', async () => {
     const chat = model.chat();

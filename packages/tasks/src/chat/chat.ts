@@ -6,13 +6,14 @@ import {
   type Sequence,
 } from '@lingbi/core';
 import { type ChatTurn, xcomposer2d5 } from '@lingbi/tokenizer';
-import { type Picture, type PictureSource, type ReadOptions, readPicture } from '@lingbi/vision';
+import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import { DisposedError } from '../model/errors.ts';
 import type { Model } from '../model/open-model.ts';
 import { type Album, createAlbum } from './album.ts';
 import { ChatBusyError } from './errors.ts';
 import type { Answer, ChatEvent } from './events.ts';
+import { type ImageInput, readMedia, type Shown, videoWarnings } from './media.ts';
 import { type PreparedPrompt, type PromptOptions, preparePrompt } from './prepare-prompt.ts';
 import { requireChatOptions, requireQuestion } from './require-options.ts';
 import { type RespondOptions, respond } from './respond.ts';
@@ -21,8 +22,8 @@ import { requireStopStrings } from './stop-strings.ts';
 export interface ChatOptions extends PromptOptions {
   /** Earlier turns. Their pictures go into `images`. */
   readonly history?: readonly ChatTurn[];
-  /** Pictures of the earlier turns, in the order of their placeholders. */
-  readonly images?: readonly PictureSource[];
+  /** Pictures and videos of the earlier turns, in the order of their placeholders. */
+  readonly images?: readonly ImageInput[];
   /** A system text, or `true` for the one the model was trained with. Default: none. */
   readonly meta?: string | boolean;
   /** Which task adapter acts. Default `base`. */
@@ -35,8 +36,11 @@ export interface ChatOptions extends PromptOptions {
 
 /** How a turn is answered. Without options: the likeliest token each time. */
 export interface SayOptions extends Omit<GenerateOptions, GivenByChat> {
-  /** Pictures of this turn: paths, URLs, data URIs, bytes, blobs or raw pixels. */
-  readonly images?: readonly PictureSource[];
+  /**
+   * Pictures of this turn (paths, URLs, data URIs, bytes, blobs or raw pixels) and videos
+   * (`{ video: 'clip.mp4' }`).
+   */
+  readonly images?: readonly ImageInput[];
   /** Default 1024, as in the reference. */
   readonly maxNewTokens?: number;
   /** The answer ends before the first of these texts. */
@@ -69,8 +73,8 @@ export class Chat implements AsyncDisposable {
   readonly #options: ChatOptions;
   readonly #album: Album;
   #history: readonly ChatTurn[];
-  /** Pictures of all turns; those given at the start are read with the first question. */
-  #pictures: readonly Picture[] | undefined;
+  /** What all turns show; what was given at the start is read with the first question. */
+  #shown: readonly Shown[] | undefined;
   #sequence: Sequence | undefined;
   readonly #onDispose: () => void;
   #busy = false;
@@ -107,12 +111,12 @@ export class Chat implements AsyncDisposable {
     const answering = this.#respondOptions(options);
     this.#claim();
     try {
-      const pictures = await this.#picturesWith(options.images ?? [], options.signal);
-      const prompt = this.#prepare(question, pictures);
+      const shown = await this.#shownWith(options.images ?? [], options.signal);
+      const prompt = this.#prepare(question, shown);
       for await (const event of this.#respond(prompt, answering)) {
         if (event.type === 'end') {
           this.#history = [...this.#history, { query: question, answer: event.text }];
-          this.#pictures = pictures;
+          this.#shown = shown;
         }
         yield event;
       }
@@ -127,7 +131,7 @@ export class Chat implements AsyncDisposable {
     this.#onDispose();
     this.#sequence?.[Symbol.dispose]();
     this.#sequence = undefined;
-    this.#pictures = undefined;
+    this.#shown = undefined;
   }
 
   #claim(): void {
@@ -136,18 +140,20 @@ export class Chat implements AsyncDisposable {
     this.#busy = true;
   }
 
-  async #picturesWith(
-    added: readonly PictureSource[],
+  async #shownWith(
+    added: readonly ImageInput[],
     signal: AbortSignal | undefined,
-  ): Promise<readonly Picture[]> {
+  ): Promise<readonly Shown[]> {
     const reading = { ...this.#options.reading, ...(signal && { signal }) };
-    const known = this.#pictures ?? (await readAll(this.#options.images ?? [], reading));
-    return [...known, ...(await readAll(added, reading))];
+    const read = (inputs: readonly ImageInput[]) =>
+      readMedia(inputs, this.#model.xcomposer, reading);
+    const known = this.#shown ?? (await read(this.#options.images ?? []));
+    return [...known, ...(await read(added))];
   }
 
-  #prepare(query: string, pictures: readonly Picture[]): PreparedPrompt {
+  #prepare(query: string, shown: readonly Shown[]): PreparedPrompt {
     const { placeholders, overflow, maxLength, parseSpecial, nullImage } = this.#options;
-    return preparePrompt(this.#model.tokenizer, this.#album.tile(pictures), {
+    const prepared = preparePrompt(this.#model.tokenizer, this.#album.tile(shown), {
       query,
       history: this.#history,
       meta: metaText(this.#options.meta),
@@ -157,6 +163,7 @@ export class Chat implements AsyncDisposable {
       ...(parseSpecial && { parseSpecial }),
       ...(nullImage && { nullImage }),
     });
+    return { ...prepared, warnings: [...prepared.warnings, ...shown.flatMap(videoWarnings)] };
   }
 
   /** Checked at once, so that a wrong option costs no reading of pictures. */
@@ -189,13 +196,4 @@ export class Chat implements AsyncDisposable {
 function metaText(meta: string | boolean | undefined): string {
   if (typeof meta === 'string') return meta;
   return meta ? xcomposer2d5.metaTexts.chat : '';
-}
-
-async function readAll(
-  sources: readonly PictureSource[],
-  options: ReadOptions,
-): Promise<readonly Picture[]> {
-  const pictures: Picture[] = [];
-  for (const source of sources) pictures.push(await readPicture(source, options));
-  return pictures;
 }

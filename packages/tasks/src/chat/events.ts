@@ -22,6 +22,11 @@ export interface RankedAnswer {
   readonly reason: FinishReason;
 }
 
+export type AnswerWarning =
+  | PromptWarning
+  /** Frames that could not be shown, or complaints of the decoder. */
+  | { readonly type: 'video'; readonly message: string };
+
 export interface Answer {
   readonly text: string;
   readonly reason: FinishReason;
@@ -31,7 +36,7 @@ export interface Answer {
   /** Where tokens were drawn: given again as `sampling.seed`, it draws the same answer. */
   readonly seed?: number;
   /** What was done to the prompt that its writer may not have meant. */
-  readonly warnings: readonly PromptWarning[];
+  readonly warnings: readonly AnswerWarning[];
 }
 
 /**

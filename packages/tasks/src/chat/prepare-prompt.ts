@@ -9,6 +9,7 @@ import {
   type Prompt as WrittenPrompt,
 } from '@lingbi/tokenizer';
 import type { TiledPicture } from '@lingbi/vision';
+import type { AnswerWarning } from './events.ts';
 
 /** How a prompt is put together; the defaults are safe, the alternatives follow the reference. */
 export interface PromptOptions {
@@ -29,6 +30,7 @@ export interface PreparedPrompt {
   readonly chunks: Prompt;
   /** The same as text and places, for reports. */
   readonly written: WrittenPrompt;
+  readonly warnings: readonly AnswerWarning[];
 }
 
 /** Renders, tokenizes and places the pictures: everything before the model. */
@@ -40,7 +42,7 @@ export function preparePrompt(
   const imageTokens = pictures.map(({ plan }) => plan.tokens);
   const counted = request.nullImage ? {} : { imageTokens };
   const written = buildPrompt(tokenizer, { ...request, ...counted });
-  return { chunks: chunksOf(written, pictures), written };
+  return { chunks: chunksOf(written, pictures), written, warnings: written.warnings };
 }
 
 /** The prompt's segments up to its length: a truncated one may end in the middle of a picture. */

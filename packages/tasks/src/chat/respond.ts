@@ -63,7 +63,7 @@ function endEvent(
   { reason, promptTokens, cachedTokens, newTokens, answers, seed }: GenerationEnd,
   text: string,
   textOf: (tokens: readonly number[]) => string,
-  { written }: PreparedPrompt,
+  { written, warnings }: PreparedPrompt,
 ): ChatEvent {
   const imageTokens = written.imageSpans.reduce((sum, [, length]) => sum + length, 0);
   const ranked = answers?.map((answer) => rankedAnswer(answer, textOf));
@@ -74,7 +74,7 @@ function endEvent(
     usage: { promptTokens, cachedTokens, imageTokens, newTokens },
     ...(ranked && { ranked }),
     ...(seed !== undefined && { seed }),
-    warnings: written.warnings,
+    warnings,
   };
 }
 
