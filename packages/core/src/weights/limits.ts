@@ -4,6 +4,8 @@ export interface CheckpointLimits {
   readonly headerBytes: number;
   /** Keys in one safetensors header or index, of all its objects together. */
   readonly jsonKeys: number;
+  /** Entries of one zip file. PyTorch writes one for each storage and a few more. */
+  readonly zipEntries: number;
   /** Instructions in one pickle. */
   readonly pickleSteps: number;
   /** Values that a pickle may hold unfinished at one time. */
@@ -20,6 +22,8 @@ export const DEFAULT_LIMITS: CheckpointLimits = {
   headerBytes: 16_000_000,
   // A tensor takes four keys: its name, dtype, shape and data_offsets. Room for 50,000.
   jsonKeys: 200_000,
+  // A shard has at most a few thousand storages; with this, the 25,000 tensors of pickleSteps all fit.
+  zipEntries: 30_000,
   // A tensor takes about 40 instructions and 5 memo entries; this leaves room for 25,000 tensors.
   pickleSteps: 1_000_000,
   pickleMemo: 250_000,

@@ -32,16 +32,21 @@ export function torchFile(
   );
 }
 
-export function statePickle(tensors: readonly TorchTensor[]): Uint8Array {
-  const items = tensors.map((tensor, index) => pickle.text(tensor.name) + rebuild(tensor, index));
+export function statePickle(
+  tensors: readonly TorchTensor[],
+  storageKey: (index: number) => string = String,
+): Uint8Array {
+  const items = tensors.map(
+    (tensor, index) => pickle.text(tensor.name) + rebuild(tensor, storageKey(index)),
+  );
   return pickle.whole(`}(${items.join('')}u`);
 }
 
 function rebuild(
   { storage, shape, strides, offset = 0, storageLength }: TorchTensor,
-  key: number,
+  key: string,
 ): string {
-  const id = `(${pickle.text('storage')}${pickle.global('torch', storage)}${pickle.text(String(key))}${pickle.text('cpu')}${pickle.int(storageLength)}tQ`;
+  const id = `(${pickle.text('storage')}${pickle.global('torch', storage)}${pickle.text(key)}${pickle.text('cpu')}${pickle.int(storageLength)}tQ`;
   const view = `${pickle.int(offset)}(${shape.map(pickle.int).join('')}t(${strides.map(pickle.int).join('')}t`;
   return `${pickle.global('torch._utils', '_rebuild_tensor_v2')}(${id}${view}\x89NtR`;
 }

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { memoryFile } from '../test-files/memory-file.ts';
-import { pickle, type TorchTensor, torchFile } from '../test-files/torch-file.ts';
+import { pickle, statePickle, type TorchTensor, torchFile } from '../test-files/torch-file.ts';
+import { zipFile } from '../test-files/zip-file.ts';
 import { toFloat32 } from '../to-float32.ts';
 import { readTorchFile } from './read-torch-file.ts';
 
@@ -55,6 +56,24 @@ test('a dictionary inside { state_dict } is opened', async () => {
 test('the stride of a dimension of length 1 does not matter', async () => {
   const places = await read(torchFile([{ ...four, shape: [1, 4], strides: [99, 1] }]));
   expect(places.get('a')).toMatchObject({ kind: 'contiguous', at: { length: 16 } });
+});
+
+test('entries that no tensor names are never read, and a shared storage is read once', async () => {
+  const strangers = Array.from({ length: 500 }, (_, index) => ({
+    name: `model/data/x${index}`,
+    bytes: new Uint8Array(),
+  }));
+  const twice = statePickle([four, { ...four, name: 'b' }], () => '0');
+  const file = memoryFile(
+    zipFile([
+      { name: 'model/data.pkl', bytes: twice },
+      { name: 'model/data/0', bytes: four.bytes },
+      ...strangers,
+    ]),
+  );
+  expect((await readTorchFile(file, DEFAULT_LIMITS)).size).toBe(2);
+  // The signature, the end record, the directory, two headers and the pickle.
+  expect(file.reads.length).toBe(6);
 });
 
 test.each([

@@ -5,9 +5,15 @@ import type { TensorPlace, TensorPlaces } from '../tensor-place.ts';
 import type { FileRange } from '../weight-source.ts';
 import type { PickleDict, PickleValue } from './pickle-value.ts';
 import { STORAGES } from './storages.ts';
-import { isTensor, REBUILD_PARAMETER, REBUILD_TENSOR, tensorPlace } from './tensor-view.ts';
+import {
+  describeTensor,
+  isTensor,
+  placeTensor,
+  REBUILD_PARAMETER,
+  REBUILD_TENSOR,
+} from './tensor-view.ts';
 import { isDict, unpickle } from './unpickle.ts';
-import { readZipDirectory } from './zip-directory.ts';
+import { readZipDirectory, type ZipDirectory } from './zip-directory.ts';
 
 const ALLOWED_GLOBALS: ReadonlySet<string> = new Set([
   'collections.OrderedDict',
@@ -32,20 +38,31 @@ export async function readTorchFile(
   signal?: AbortSignal,
 ): Promise<TensorPlaces> {
   await checkIsZip(file, signal);
-  const entries = await readZipDirectory(file, limits, signal);
-  const folder = findFolder(entries, file.path);
-  await checkByteOrder(file, entries.get(`${folder}/byteorder`), signal);
-  const pickle = await readPickle(file, entries.get(`${folder}/data.pkl`)!, limits, signal);
-  const tensors = new Map<string, TensorPlace>();
-  for (const [name, value] of stateDict(pickle, file.path).entries) {
+  const directory = await readZipDirectory(file, limits, signal);
+  const folder = findFolder(directory, file.path);
+  const locate = (name: string) => directory.locate(`${folder}/${name}`, signal);
+  await checkByteOrder(file, await locate('byteorder'), signal);
+  const pickle = await readPickle(file, (await locate('data.pkl'))!, limits, signal);
+  return placeTensors(stateDict(pickle, file.path), locate, file.path);
+}
+
+type Locate = (name: string) => Promise<FileRange | undefined>;
+
+async function placeTensors(
+  { entries }: PickleDict,
+  locate: Locate,
+  file: string,
+): Promise<TensorPlaces> {
+  const storages = new Map<string, FileRange | undefined>(); // tensors may share one
+  const places = new Map<string, TensorPlace>();
+  for (const [name, value] of entries) {
     if (typeof name !== 'string' || !isTensor(value)) continue;
-    const where = { file: file.path, tensor: name };
-    tensors.set(
-      name,
-      tensorPlace(value, (key) => entries.get(`${folder}/data/${key}`), where),
-    );
+    const tensor = describeTensor(value, { file, tensor: name });
+    const { key } = tensor.storage;
+    if (!storages.has(key)) storages.set(key, await locate(`data/${key}`));
+    places.set(name, placeTensor(tensor, storages.get(key)));
   }
-  return tensors;
+  return places;
 }
 
 async function checkIsZip(file: RandomAccessFile, signal?: AbortSignal): Promise<void> {
@@ -61,8 +78,8 @@ async function checkIsZip(file: RandomAccessFile, signal?: AbortSignal): Promise
 }
 
 /** Everything in the zip stands in one folder, called as the file once was. */
-function findFolder(entries: ReadonlyMap<string, FileRange>, file: string): string {
-  const pickles = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
+function findFolder({ names }: ZipDirectory, file: string): string {
+  const pickles = [...names].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (pickles.length === 1) return pickles[0]!.slice(0, -'/data.pkl'.length);
   throw fault('malformed', `it has ${pickles.length} entries data.pkl instead of one`, file);
 }

@@ -32,22 +32,31 @@ export function isTensor(value: PickleValue): value is PickleCall {
   return typeof value === 'object' && value?.kind === 'call';
 }
 
+/** What a pickle says of a tensor, before it is compared with the file. */
+export interface DescribedTensor {
+  readonly call: PickleCall;
+  readonly storage: Storage;
+  readonly where: Where;
+}
+
+/** @throws CheckpointError when it is not built as PyTorch builds tensors. */
+export function describeTensor(value: PickleCall, where: Where): DescribedTensor {
+  const call = withoutParameter(value, where);
+  return { call, storage: parseStorage(call.arguments[0], where), where };
+}
+
 /**
- * Where the numbers of a tensor stand, given the entry of each storage. Storages may be shared.
+ * Where the numbers of a tensor stand, given the entry of its storage. Storages may be shared.
  *
  * @throws CheckpointError when the tensor reaches outside its storage.
  */
-export function tensorPlace(
-  value: PickleCall,
-  entryOf: (storageKey: string) => FileRange | undefined,
-  where: Where,
+export function placeTensor(
+  { call, storage, where }: DescribedTensor,
+  entry: FileRange | undefined,
 ): TensorPlace {
-  const call = withoutParameter(value, where);
-  const storage = parseStorage(call.arguments[0], where);
   const dtype = STORAGES.get(storage.type);
   if (!dtype) return unsupportedFormat(storage.type, where.file);
   const view = parseView(call, where);
-  const entry = entryOf(storage.key);
   if (!entry) throw malformed(`its storage ${quoted(storage.key)} is not in the zip`, where);
   checkInside(view, storage, where);
   if (storage.length * BYTES_PER_NUMBER[dtype] > entry.length) {

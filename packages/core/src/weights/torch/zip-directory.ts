@@ -29,6 +29,22 @@ interface Listed {
   readonly header: number;
 }
 
+/** A listed entry and where the next one begins, or the directory. */
+interface Bounded extends Listed {
+  readonly next: number;
+}
+
+/** The entries of a zip file. Their own headers are read for those only that are asked for. */
+export interface ZipDirectory {
+  readonly names: Iterable<string>;
+  /**
+   * Where the bytes of an entry stand; undefined when there is none of this name.
+   *
+   * @throws CheckpointError when it is not there, or reaches into the next.
+   */
+  locate(name: string, signal?: AbortSignal): Promise<FileRange | undefined>;
+}
+
 interface Directory {
   readonly offset: number;
   readonly length: number;
@@ -36,9 +52,9 @@ interface Directory {
 }
 
 /**
- * The entries of a zip file and where their bytes stand; reads no entry. Only what PyTorch writes is
- * accepted: stored, not compressed nor encrypted, in one part. Checksums are not compared, which
- * would read everything and which PyTorch lets people switch off.
+ * Reads the directory of a zip file and no entry. Only what PyTorch writes is accepted: stored, not
+ * compressed nor encrypted, in one part. Checksums are not compared, which would read everything and
+ * which PyTorch lets people switch off.
  *
  * @throws CheckpointError
  */
@@ -46,20 +62,35 @@ export async function readZipDirectory(
   file: RandomAccessFile,
   limits: CheckpointLimits,
   signal?: AbortSignal,
-): Promise<ReadonlyMap<string, FileRange>> {
+): Promise<ZipDirectory> {
   const directory = await findDirectory(file, signal);
   checkDirectory(directory, file, limits);
   const bytes = await file.read(directory.offset, directory.length, signal);
   const listed = parseDirectory(new ByteCursor(bytes, file.path), directory.entries, file.path);
-  const entries = new Map<string, FileRange>();
-  for (const entry of listed) {
+  const entries = byName(listed, directory, file);
+  return {
+    names: entries.keys(),
+    locate: async (name, reading) => {
+      const entry = entries.get(name);
+      return entry && locate(entry, directory, file, reading);
+    },
+  };
+}
+
+function byName(
+  listed: readonly Listed[],
+  directory: Directory,
+  file: RandomAccessFile,
+): ReadonlyMap<string, Bounded> {
+  const entries = new Map<string, Bounded>();
+  const inOrder = listed.toSorted((a, b) => a.header - b.header);
+  for (const [index, entry] of inOrder.entries()) {
     checkStored(entry, file.path);
     if (entries.has(entry.name)) {
       throw malformed(`the entry ${quoted(entry.name)} is listed twice`, file);
     }
-    entries.set(entry.name, await locate(entry, directory, file, signal));
+    entries.set(entry.name, { ...entry, next: inOrder[index + 1]?.header ?? directory.offset });
   }
-  checkDisjoint(listed, entries, file);
   return entries;
 }
 
@@ -130,6 +161,13 @@ function checkDirectory(
       { file: file.path },
     );
   }
+  if (entries > limits.zipEntries) {
+    throw new CheckpointError(
+      'over-limit',
+      `its zip directory claims ${entries} entries, the limit zipEntries is ${limits.zipEntries}`,
+      { file: file.path },
+    );
+  }
   if (entries * CENTRAL_HEADER.bytes > length) {
     throw malformed(`its zip directory is too short for the ${entries} entries it claims`, file);
   }
@@ -188,7 +226,7 @@ function checkStored({ name, flags, method, length, storedLength }: Listed, file
 
 /** Where the bytes of an entry stand: after its own header, whose length only it knows. */
 async function locate(
-  entry: Listed,
+  entry: Bounded,
   directory: Directory,
   file: RandomAccessFile,
   signal?: AbortSignal,
@@ -213,21 +251,10 @@ async function locate(
   if (offset + entry.length > directory.offset) {
     throw malformed(`the entry ${quoted(entry.name)} reaches into the zip directory`, file);
   }
-  return { file: file.path, offset, length: entry.length };
-}
-
-/** No entry, its own header counted, may reach into the header of the next. */
-function checkDisjoint(
-  listed: readonly Listed[],
-  entries: ReadonlyMap<string, FileRange>,
-  file: RandomAccessFile,
-): void {
-  let end = 0;
-  for (const { name, header } of listed.toSorted((a, b) => a.header - b.header)) {
-    if (header < end) throw malformed(`the entry ${quoted(name)} overlaps another`, file);
-    const { offset, length } = entries.get(name)!;
-    end = offset + length;
+  if (offset + entry.length > entry.next) {
+    throw malformed(`the entry ${quoted(entry.name)} overlaps another`, file);
   }
+  return { file: file.path, offset, length: entry.length };
 }
 
 function malformed(detail: string, file: { readonly path: string }): CheckpointError {
