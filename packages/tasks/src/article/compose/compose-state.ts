@@ -36,6 +36,11 @@ export function requestKey(parts: unknown): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
+/** What tells an upload from another: its path, or its bytes. */
+export function uploadKey(upload: string | Uint8Array): string {
+  return typeof upload === 'string' ? upload : createHash('sha256').update(upload).digest('hex');
+}
+
 /** The state on disk; nothing when there is none. @throws ComposeStateError */
 export async function readState(path: string, request: string): Promise<ComposeState | undefined> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

@@ -160,6 +160,8 @@ describe('an article that was interrupted', () => {
     await compose(teaWriter(), { instruction, folder, pictures: 0 });
     const other = compose(teaWriter(), { instruction: 'Coffee', folder, pictures: 0 });
     await expect(other).rejects.toThrow('it was begun with other options');
+    const reseeded = compose(teaWriter(), { instruction, folder, pictures: 0, seed: 1 });
+    await expect(reseeded).rejects.toThrow('it was begun with other options');
   });
 
   test('with a damaged state says which file', async () => {

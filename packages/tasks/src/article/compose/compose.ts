@@ -12,6 +12,7 @@ import {
   type ComposeState,
   readState,
   requestKey,
+  uploadKey,
   writeState,
 } from './compose-state.ts';
 import { nextStep } from './compose-steps.ts';
@@ -59,10 +60,9 @@ function contextOf(
   const { prompts = xcomposer2d5Prompts } = options;
   const meta = metaText(options.meta);
   const wanted = picturesWanted(options);
-  const pictures = uploads.map((upload) =>
-    typeof upload === 'string' ? upload : requestKey([...upload]),
-  );
-  const request = requestKey([prompts.name, instruction, meta, wanted, pictures, settings]);
+  const pictures = uploads.map(uploadKey);
+  const seed = options.seed ?? null;
+  const request = requestKey([prompts.name, instruction, meta, wanted, pictures, settings, seed]);
   return {
     ...{ writer, prompts, folder, uploads, settings, meta, wanted, request, warn },
     ...(images && { images }),
