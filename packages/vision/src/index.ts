@@ -3,7 +3,7 @@
 export { type LoadBytesOptions, loadBytes } from './bytes/load-bytes.ts';
 export { describeSource, type PictureSource, type RawPixels } from './bytes/picture-source.ts';
 export type { WebAccess } from './bytes/web-access.ts';
-export type { Orientation } from './decode/decode.ts';
+export type { Orientation, SixteenBitGrey } from './decode/decode.ts';
 export {
   DamagedPictureError,
   NotAPictureError,

@@ -2,7 +2,7 @@ import { describeSource, isRawPixels, type PictureSource } from './bytes/picture
 import { pictureOfPixels } from './bytes/raw-pixels.ts';
 import { readBytes } from './bytes/read-bytes.ts';
 import type { WebAccess } from './bytes/web-access.ts';
-import { decode, type Orientation } from './decode/decode.ts';
+import { decode, type Orientation, type SixteenBitGrey } from './decode/decode.ts';
 import { PictureLimitError } from './errors.ts';
 import { fillLimits, type PictureLimits } from './limits.ts';
 import type { Picture } from './picture.ts';
@@ -12,6 +12,8 @@ import { orAborted, pictures, type Reading } from './reading.ts';
 export interface ReadOptions {
   /** Whether a camera's orientation is honoured: `'stored'` by default, which the reference does. */
   readonly orientation?: Orientation;
+  /** `'clip'` by default, which is Pillow's way with grey PNG of 16 bits; `'scale'` is to see it whole. */
+  readonly sixteenBitGrey?: SixteenBitGrey;
   /** Which web addresses may be fetched. None without it. */
   readonly web?: WebAccess;
   /** Bounds on size and time; what is left out has its default. */
@@ -53,7 +55,8 @@ async function read(
 ): Promise<Picture> {
   if (isRawPixels(source)) return pictureOfPixels(source, reading);
   const bytes = await orAborted(readBytes(source, options.web, reading), reading.signal);
-  return decode(bytes, options.orientation ?? 'stored', reading);
+  const { orientation = 'stored', sixteenBitGrey = 'clip' } = options;
+  return decode(bytes, { orientation, sixteenBitGrey }, reading);
 }
 
 function checkSource(source: PictureSource): void {

@@ -30,12 +30,20 @@ describe.each(Object.entries(recorded))('%s', (name, [width, height, hash, ...tu
   });
 });
 
-test('grey of 16 bits keeps its upper eight', async () => {
-  const { data } = await readPicture(fixturePath('pictures/decode/sixteen-bit-grey.png'));
+describe('grey of 16 bits', () => {
   // The file holds the levels 5, 133, 261, …, 128 apart.
-  expect([...data.filter((_, i) => i % 3 === 0)]).toEqual(
-    Array.from({ length: 512 }, (_, i) => (i * 128 + 5) >> 8),
-  );
+  const levels = Array.from({ length: 512 }, (_, i) => i * 128 + 5);
+  const path = fixturePath('pictures/decode/sixteen-bit-grey.png');
+  const grey = (rgb: Uint8Array) => [...rgb.filter((_, i) => i % 3 === 0)];
+
+  test('is white above 255, as Pillow has it', async () => {
+    expect(grey((await readPicture(path)).data)).toEqual(levels.map((each) => Math.min(each, 255)));
+  });
+
+  test('keeps its upper eight when asked', async () => {
+    const { data } = await readPicture(path, { sixteenBitGrey: 'scale' });
+    expect(grey(data)).toEqual(levels.map((each) => each >> 8));
+  });
 });
 
 const kinds = ['rgb.png', 'progressive.jpg', 'animated.webp', 'interlaced.gif', '24-bit.bmp'];
