@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type RequestOptions,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { PictureDownloadError, PictureLimitError, WebAddressRefusedError } from '../errors.ts';
@@ -10,6 +16,15 @@ import type { WebAccess } from './web-access.ts';
 
 const lookup = vi.hoisted(() => vi.fn());
 vi.mock('node:dns/promises', () => ({ lookup }));
+
+// Servers here have no certificate, so what is asked over https: goes over http: to the same port.
+vi.mock('node:https', async () => {
+  const { request } = await import('node:http');
+  return {
+    request: ({ href }: URL, ...rest: [RequestOptions, (answer: IncomingMessage) => void]) =>
+      request(href.replace('https:', 'http:'), ...rest),
+  };
+});
 
 const png = await readFile(fixturePath('pictures/decode/rgb.png'));
 const web: WebAccess = { allow: ['127.0.0.1', 'pictures.test'], allowAddresses: ['127.0.0.1'] };
@@ -105,6 +120,22 @@ describe('a server', () => {
       request.url === '/' ? answer.writeHead(307, { location: 'b.png' }).end() : answer.end(png),
     );
     expect(await readPicture(address, { web })).toMatchObject({ width: 61 });
+  });
+
+  test('may redirect to https:, and not back to http:', async () => {
+    let asked = 0;
+    const address = await serve(({ url }, answer) => {
+      asked++;
+      const secure = address.replace('http:', 'https:');
+      if (url === '/up') answer.writeHead(302, { location: `${secure}/picture` }).end();
+      else if (url === '/down') answer.writeHead(302, { location: `${address}/picture` }).end();
+      else answer.end(png);
+    });
+    expect(await readPicture(`${address}/up`, { web })).toMatchObject({ width: 61 });
+    const error = await failureOf(`${address.replace('http:', 'https:')}/down`);
+    expect(error).toBeInstanceOf(WebAddressRefusedError);
+    expect(String(error)).toContain('redirects from https: to http://127.0.0.1');
+    expect(asked).toBe(3);
   });
 
   test('may redirect as often as allowed, and not once more', async () => {

@@ -66,9 +66,21 @@ const redirectStatuses = [301, 302, 303, 307, 308];
 function redirectOf(answer: IncomingMessage, url: URL, reading: Reading): URL | undefined {
   const { statusCode: status = 0, headers } = answer;
   if (!redirectStatuses.includes(status)) return undefined;
-  if (headers.location && URL.canParse(headers.location, url.href))
-    return new URL(headers.location, url);
+  if (headers.location && URL.canParse(headers.location, url.href)) {
+    return checkEncrypted(new URL(headers.location, url), url, reading);
+  }
   throw new PictureDownloadError(reading.name, status, `it redirects (${status}) to no address`);
+}
+
+/** Who asked over https: means nobody on the way to read the answer, or to change it. */
+function checkEncrypted(next: URL, previous: URL, reading: Reading): URL {
+  if (previous.protocol !== 'https:' || next.protocol === 'https:') return next;
+  throw new WebAddressRefusedError(
+    reading.name,
+    next.hostname,
+    `${previous.hostname} redirects from https: to ${next.protocol}//${next.hostname}, which is not encrypted. ` +
+      'If that is meant, ask for that address itself',
+  );
 }
 
 async function readBody(answer: IncomingMessage, reading: Reading): Promise<Uint8Array> {
