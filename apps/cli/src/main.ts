@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { addChatCommand } from './commands/chat.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addParityCommand } from './commands/parity.ts';
+import { addPullCommand } from './commands/pull.ts';
 import { InterruptedError } from './interrupt.ts';
 
 const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -18,6 +19,7 @@ const program = new Command('lingbi')
 addChatCommand(program);
 addDoctorCommand(program);
 addParityCommand(program);
+addPullCommand(program);
 
 try {
   await program.parseAsync();

@@ -46,6 +46,7 @@ export {
 } from './dual-focus/dual-focus.ts';
 export { dualFocusSettings } from './dual-focus/focus-settings.ts';
 export { DisposedError, ModelNotFoundError } from './model/errors.ts';
+export type { DownloadOptions } from './model/find-folder.ts';
 export { type ModelFiles, readModelFiles } from './model/model-files.ts';
 export { Model, type OpenModelOptions, openModel } from './model/open-model.ts';
 export * as webpage from './webpage/index.ts';

@@ -46,7 +46,7 @@ export function turned({ width, height, data }: Picture): Picture {
 }
 
 /** A reading under way, for functions that take one. */
-export function readingOf(name: string, limits: Partial<PictureLimits> = {}): Reading {
+function readingOf(name: string, limits: Partial<PictureLimits> = {}): Reading {
   const { signal } = new AbortController();
   return { name, media: pictures, limits: { ...defaultLimits, ...limits }, signal };
 }

@@ -11,6 +11,7 @@ import {
 import { catchInterrupt } from '../interrupt.ts';
 import { addBackendOptions, Option } from '../options.ts';
 import { showAnswer } from '../show-answer.ts';
+import { showDownload } from '../show-download.ts';
 import { showProgress } from '../show-progress.ts';
 
 interface ChatCommandOptions extends GenerationFlags, BackendChoice {
@@ -27,17 +28,17 @@ interface ChatCommandOptions extends GenerationFlags, BackendChoice {
 
 const examples = `
 Examples:
-  lingbi chat --model internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
-  lingbi chat --model internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
-  lingbi chat --model internlm-xcomposer2d5-7b --video race.mp4 "Who wins?"
-  lingbi chat --model internlm-xcomposer2d5-7b --image a.png b.png    (asks for questions)`;
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --video race.mp4 "Who wins?"
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --image a.png b.png    (asks for questions)`;
 
 export function addChatCommand(program: Command): void {
   const command = program
     .command('chat')
     .description('ask about pictures; without a question, ask for them one by one')
     .argument('[question]', 'what to ask')
-    .requiredOption('--model <folder>', 'folder of the checkpoint')
+    .requiredOption('--model <model>', 'folder of the checkpoint, or its id on the hub')
     .option('--image <files...>', 'pictures: files, data URIs, or URLs of allowed hosts')
     .option('--video <files...>', 'videos, shown after the pictures (needs ffmpeg)')
     .option('--allow-host <hosts...>', 'hosts that pictures and videos may be fetched from')
@@ -71,12 +72,18 @@ async function runChat(question: string | undefined, options: ChatCommandOptions
 
 async function openChatModel(options: ChatCommandOptions): Promise<Model> {
   const backend = await chooseBackend(options);
+  using downloading = showDownload();
   using loading = showProgress('loading weights');
   using interrupt = catchInterrupt();
   const { signal } = interrupt;
   const onProgress = ({ loadedWeights, totalWeights }: CompileProgress) =>
     loading.update(loadedWeights, totalWeights);
-  return await openModel(options.model, { backend, signal, onProgress });
+  return await openModel(options.model, {
+    backend,
+    signal,
+    onProgress,
+    onDownload: downloading.update,
+  });
 }
 
 function imagesOf({ image = [], video = [] }: ChatCommandOptions): readonly ImageInput[] {

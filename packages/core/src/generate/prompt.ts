@@ -17,7 +17,7 @@ export function promptLength(prompt: Prompt): number {
   return prompt.reduce((sum, chunk) => sum + chunkLength(chunk), 0);
 }
 
-export function chunkLength(chunk: PromptChunk): number {
+function chunkLength(chunk: PromptChunk): number {
   return chunk.type === 'text' ? chunk.ids.length : chunk.tokens;
 }
 

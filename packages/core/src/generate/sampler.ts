@@ -62,7 +62,7 @@ export function likeliest(logits: Float32Array): number {
 }
 
 /** A token by its probability under the softmax of the scores. Takes one number of the stream. */
-export function draw(scores: Float32Array, random: RandomStream): number {
+function draw(scores: Float32Array, random: RandomStream): number {
   const peak = greatest(scores);
   let total = 0;
   for (let i = 0; i < scores.length; i++) {

@@ -92,7 +92,7 @@ export function inScope<T>(anchor: Tensor, name: string, build: () => T): T {
   }
 }
 
-export function isTensor(operand: Tensor | Weight): operand is Tensor {
+function isTensor(operand: Tensor | Weight): operand is Tensor {
   return 'id' in operand;
 }
 

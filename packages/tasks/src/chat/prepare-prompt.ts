@@ -46,7 +46,10 @@ export function preparePrompt(
 }
 
 /** The prompt's segments up to its length: a truncated one may end in the middle of a picture. */
-function chunksOf({ segments, length }: WrittenPrompt, pictures: readonly TiledPicture[]): Prompt {
+export function chunksOf(
+  { segments, length }: WrittenPrompt,
+  pictures: readonly TiledPicture[],
+): Prompt {
   return segments.flatMap((segment): PromptChunk[] => {
     const kept = Math.min(segment.length, length - segment.start);
     if (kept <= 0) return [];

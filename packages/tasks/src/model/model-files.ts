@@ -16,22 +16,9 @@ export interface ModelFiles {
 
 /** @throws ModelNotFoundError naming what is missing and where to get it. */
 export async function readModelFiles(model: string, signal?: AbortSignal): Promise<ModelFiles> {
-  await requireFolder(model);
   const config = await readSmallFile(model, 'config.json', MAX_CONFIG_BYTES, signal);
   const tokenizer = await readSmallFile(model, 'tokenizer.model', MAX_TOKENIZER_BYTES, signal);
   return { folder: model, config: parseConfig(model, config), tokenizer };
-}
-
-async function requireFolder(model: string): Promise<void> {
-  const found = await stat(model).catch(() => undefined);
-  if (found?.isDirectory()) return;
-  const looksLikeHubName = /^[\w.-]+\/[\w.-]+(@[\w.-]+)?$/.test(model);
-  throw new ModelNotFoundError(
-    model,
-    looksLikeHubName
-      ? `there is no such folder. To fetch it from the hub, run: huggingface-cli download ${model} --local-dir ${model}`
-      : 'there is no such folder. Give the path of a folder with config.json, tokenizer.model and the weights',
-  );
 }
 
 async function readSmallFile(

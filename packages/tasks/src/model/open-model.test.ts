@@ -35,10 +35,10 @@ describe('openModel()', () => {
     await expect(openModel(micro, { backend, signal })).rejects.toThrow('changed my mind');
   });
 
-  test('an id of the hub says how to fetch the checkpoint', async () => {
-    await expect(openModel('internlm/internlm-xcomposer2d5-7b', { backend })).rejects.toThrow(
-      'huggingface-cli download internlm/internlm-xcomposer2d5-7b --local-dir',
-    );
+  test('an id of the hub is looked up in the cache, and says so when it may not be fetched', async () => {
+    const download = { offline: true, cacheFolder: folder };
+    const opening = openModel('internlm/internlm-xcomposer2d5-7b', { backend, download });
+    await expect(opening).rejects.toThrow(/internlm\/internlm-xcomposer2d5-7b.*offline/is);
   });
 
   test('a folder that is not there says what to give', async () => {
@@ -61,7 +61,7 @@ describe('openModel()', () => {
   test('an option it does not know is an error', async () => {
     const options = { backend, device: 'gpu' };
     await expect(openModel(micro, options)).rejects.toThrow(
-      'openModel: unknown option device. It takes backend, compat, onProgress, signal',
+      'openModel: unknown option device. It takes backend, compat, onProgress, signal, download',
     );
   });
 });

@@ -10,34 +10,37 @@ import { chatIds, createTokenizer, type Tokenizer } from '@lingbi/tokenizer';
 import { Chat, type ChatOptions } from '../chat/chat.ts';
 import { requireKnownOptions } from '../known-options.ts';
 import { DisposedError, ModelNotFoundError } from './errors.ts';
+import { type DownloadOptions, findFolder } from './find-folder.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
 
-export interface OpenModelOptions {
+export interface OpenModelOptions extends DownloadOptions {
   /** What runs the model: `onnx()` of `@lingbi/backend-onnx`, or another. */
   readonly backend: Backend;
   /** Surprising habits of the published code, each off unless asked for. */
   readonly compat?: XComposerCompat;
   /** Called for each weight that has been loaded. */
   readonly onProgress?: (progress: CompileProgress) => void;
-  readonly signal?: AbortSignal;
 }
+
+const openModelOptions = ['backend', 'compat', 'onProgress', 'signal', 'download', 'onDownload'];
 
 /**
  * Opens a checkpoint: a folder with config.json, tokenizer.model and weights as safetensors or
- * PyTorch `.bin` files.
+ * PyTorch `.bin` files, or an id of the hub, `owner/name[@revision]`, which is downloaded into the
+ * cache that the Hugging Face libraries share.
  *
  * ```ts no-run: shows the shape of a call; the README has one that runs
- * await using model = await openModel('internlm-xcomposer2d5-7b', { backend: onnx() });
+ * await using model = await openModel('internlm/internlm-xcomposer2d5-7b', { backend: onnx() });
  * await using chat = model.chat();
  * const { text } = await chat.ask('What is written here?', { images: ['poster.jpg'] });
  * ```
  *
- * @throws ModelNotFoundError, and what reading the checkpoint and compiling it throw.
+ * @throws ModelNotFoundError, HubError, and what reading the checkpoint and compiling it throw.
  */
 export async function openModel(model: string, options: OpenModelOptions): Promise<Model> {
-  requireKnownOptions('openModel', options, ['backend', 'compat', 'onProgress', 'signal']);
+  requireKnownOptions('openModel', options, openModelOptions);
   const { signal } = options;
-  const files = await readModelFiles(model, signal);
+  const files = await readModelFiles(await findFolder(model, options), signal);
   const tokenizer = createTokenizer(files.tokenizer);
   const stopTokens = new Set(chatIds(tokenizer).stop);
   const xcomposer = await compile(files, options);

@@ -1,4 +1,4 @@
-import type { Prompt, PromptChunk } from '@lingbi/core';
+import type { Prompt } from '@lingbi/core';
 import type { Prompt as WrittenPrompt } from '@lingbi/tokenizer';
 import {
   chatPreset,
@@ -9,6 +9,7 @@ import {
   type TiledPicture,
   tilePicture,
 } from '@lingbi/vision';
+import { chunksOf } from '../chat/prepare-prompt.ts';
 import type { Model } from '../model/open-model.ts';
 import { UnsupportedSettingError } from './errors.ts';
 import type { WriteRequest } from './writer.ts';
@@ -51,14 +52,4 @@ async function readAndTile(
     pictures.push(tilePicture(await readPicture(image, reading), preset, { resizer }));
   }
   return pictures;
-}
-
-/** The prompt's segments up to its length: a truncated one may end in the middle of a picture. */
-function chunksOf({ segments, length }: WrittenPrompt, pictures: readonly TiledPicture[]): Prompt {
-  return segments.flatMap((segment): PromptChunk[] => {
-    const kept = Math.min(segment.length, length - segment.start);
-    if (kept <= 0) return [];
-    if (segment.type === 'text') return [{ type: 'text', ids: segment.ids.subarray(0, kept) }];
-    return [{ type: 'image', image: pictures[segment.image]!, tokens: kept }];
-  });
 }

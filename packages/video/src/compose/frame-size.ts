@@ -1,7 +1,7 @@
 import type { Size } from '@lingbi/vision';
 
 /** Length of a frame's longer side in the composite (spec PREPROCESS §6.2). */
-export const longSide = 1120;
+const longSide = 1120;
 
 /**
  * The size that a frame has in the composite. Ratios are rounded to doubles before they divide or

@@ -52,7 +52,7 @@ function cheapestRuns(
 }
 
 /** How many frames ffmpeg has to decode for these runs. */
-export function framesDecoded(runs: readonly DecodeRun[]): number {
+function framesDecoded(runs: readonly DecodeRun[]): number {
   return runs.reduce((sum, { seekTo = 0, frames }) => sum + frames.at(-1)! - seekTo + 1, 0);
 }
 

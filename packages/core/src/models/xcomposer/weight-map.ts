@@ -5,7 +5,7 @@ import { attentionBiasName, decoderLayerName, names, towerLayerName } from './ch
 import type { TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 
 /** The five linears of a decoder layer that carry adapters: our name and the checkpoint's. */
-export const adaptedLinears = {
+const adaptedLinears = {
   qkv: ['attention.qkv', 'attention.wqkv'],
   attentionOut: ['attention.out', 'attention.wo'],
   gate: ['mlp.gate', 'feed_forward.w1'],
