@@ -5,6 +5,7 @@ import koffi from 'koffi';
 import { type Handle, OnnxApi } from './api.ts';
 import { enlargeCallStacks } from './call-stacks.ts';
 import { IncompatibleLibraryError, MissingLibraryError } from './errors.ts';
+import { setEnvironment } from './native-environment.ts';
 
 /** A loaded library and the few objects of which a process needs one. */
 export interface Runtime {
@@ -38,9 +39,9 @@ const loaded = new Map<string, Runtime>();
 export function loadRuntime(file: string = findLibrary()): Runtime {
   const known = loaded.get(file);
   if (known) return known;
-  // The Linux library contains a telemetry uploader; it reads this while it loads.
-  process.env['ORT_DISABLE_TELEMETRY'] = '1';
   enlargeCallStacks();
+  // The Linux library contains a telemetry uploader; it reads this while it loads.
+  setEnvironment('ORT_DISABLE_TELEMETRY', '1');
   const runtime = openRuntime(file);
   loaded.set(file, runtime);
   return runtime;
