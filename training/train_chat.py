@@ -29,6 +29,8 @@ class Lesson:
     size: int
     #: The step that first draws it. One tile and short texts teach to look; the rest builds on that.
     begin: int = 0
+    #: The step from which it is not drawn any more.
+    end: int = 1_000_000
 
 
 CHAT = {
@@ -45,6 +47,7 @@ CHAT = {
     "video 4": Lesson(partial(families.videos, count=4), 1, 8, 800),
     "video 6": Lesson(partial(families.videos, count=6), 1, 6, 800),
     "talk": Lesson(families.talk, 2, 16),
+    "maps": Lesson(families.maps, 8, 20, end=3000),
 }
 WEB = {
     "screenshots": Lesson(families.screenshots, 3, 10),
@@ -141,7 +144,7 @@ def _restore(run: str, stage: str, model: XComposer, heads: SchoolHeads, optimiz
 
 def _material(stage: str, step: int) -> tuple[list[tuple[str, Batch]], tuple | None]:
     lessons = STAGES[stage]
-    weights = {name: lesson.weight for name, lesson in lessons.items() if lesson.begin <= step}
+    weights = {name: lesson.weight for name, lesson in lessons.items() if lesson.begin <= step < lesson.end}
     batches = []
     for turn in range(step * BATCHES_A_STEP, (step + 1) * BATCHES_A_STEP):
         name = schedule(weights, turn)

@@ -1,11 +1,17 @@
 """Kinds of examples. A family gives all its examples of one call the same layout of tiles."""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from .articles import article_turn
 from .clips import questions_about_clip, random_clip, strip_of
+from .draw import SHAPES
 from .examples import Example, Turn
 from .objects import (
     READING_QUERIES,
     Scene,
+    Thing,
     article,
     code_question,
     code_scene,
@@ -24,6 +30,20 @@ TOO_SMALL = "The text is too small to read."
 def objects(random: Random, side: int = 112, turns: int = 5, labelled: bool = False) -> Example:
     scene = object_scene(random, side, labelled)
     return _example(questions_about(random, scene, turns), scene)
+
+
+def maps(random: Random) -> Example:
+    """
+    A word for each cell of the tower, line by line as the image's own positions stand: the n-th
+    word of the answer depends on the n-th position alone, which is the first thing to learn.
+    """
+    scene = object_scene(random, 112, labelled=True, most=9)
+    cells = _things_by_cell(scene)
+    asked = [
+        Turn("Map the colours.", _map(cells, lambda thing: thing.colour)),
+        Turn("Map the shapes.", _map(cells, lambda thing: thing.shape)),
+    ]
+    return _example(random.sample(asked, 2), scene)
 
 
 def codes(random: Random, side: int = 112, turns: int = 4, labelled: bool = False) -> Example:
@@ -50,6 +70,24 @@ def too_small(random: Random, turns: int = 2) -> Example:
     example.turns[0].row = "too small"
     example.hd_num = 1
     return example
+
+
+def _things_by_cell(scene: Scene) -> list[list[Thing | None]]:
+    """Which thing has its middle in each of the 4 × 4 cells of a tile."""
+    middles = scene.picture.labels["shape"]
+    places = np.argwhere(middles)
+    cells: list[list[Thing | None]] = [[None] * 4 for _ in range(4)]
+    for y, x in places:
+        # A square of 7 px lies in one ninth of the picture (37 px) by its middle pixel.
+        place = min((y * 7 + 3) // 37, 2) * 3 + min((x * 7 + 3) // 37, 2)
+        named = [thing for thing in scene.things if SHAPES.index(thing.shape) + 1 == middles[y, x]]
+        nearest = min(named, key=lambda thing: abs(thing.place // 3 - place // 3) + abs(thing.place % 3 - place % 3))
+        cells[y // 4][x // 4] = nearest
+    return cells
+
+
+def _map(cells: list[list[Thing | None]], word: Callable[[Thing], str]) -> str:
+    return "\n".join("".join(f" {word(thing) if thing else 'paper'}" for thing in line) for line in cells)
 
 
 def _example(asked: list[Turn], scene: Scene) -> Example:
