@@ -20,6 +20,8 @@ const commands = {
   demo: [process.execPath, ...typescript, 'apps/cli/src/demo.ts'],
   lingbi: [process.execPath, ...typescript, join(root, 'apps/cli/src/main.ts')],
   bench: [process.execPath, ...typescript, join(root, 'apps/bench/src/main.ts')],
+  // The native engine of TensorFlow.js, for the tests that need it.
+  'tfjs-binding': ['sh', 'packages/backend-tfjs/scripts/build-binding.sh'],
   // turbo calls pnpm by its name, which npx provides to a machine that has none.
   ok: ['npx', '--yes', packageManager, 'exec', 'node', ...typescript, 'scripts/ok.ts'],
 };
