@@ -2,9 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { defaultLimits, type PictureLimits } from './limits.ts';
 import type { Picture, Size } from './picture.ts';
-import { pictures, type Reading } from './reading.ts';
 
 /** The path of a file in the project's fixtures. */
 export function fixturePath(name: string): string {
@@ -43,10 +41,4 @@ export function turned({ width, height, data }: Picture): Picture {
     }
   }
   return { width: height, height: width, data: out };
-}
-
-/** A reading under way, for functions that take one. */
-function readingOf(name: string, limits: Partial<PictureLimits> = {}): Reading {
-  const { signal } = new AbortController();
-  return { name, media: pictures, limits: { ...defaultLimits, ...limits }, signal };
 }
