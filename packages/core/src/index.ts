@@ -59,6 +59,7 @@ export {
   openSequence,
   type PromptProgress,
   type Sequence,
+  SequenceBranchedError,
 } from './generate/sequence.ts';
 export { GraphError } from './graph/errors.ts';
 export type {

@@ -57,6 +57,14 @@ export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 
   return new CachedSequence(runtime, runtime.createCache({ capacity, slots }));
 }
 
+/** A sequence was to go on while its branches do. */
+export class SequenceBranchedError extends Error {
+  override readonly name = 'SequenceBranchedError';
+  constructor() {
+    super('This sequence has branches: settle or dispose them before you go on with it');
+  }
+}
+
 class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
   #past: Prompt = [];
@@ -135,7 +143,7 @@ class CachedSequence implements Sequence {
 
   #requireWhole(): void {
     if (!this.#branching) return;
-    throw new Error('This sequence has branches: settle or dispose them before you go on with it');
+    throw new SequenceBranchedError();
   }
 
   /** Notes tokens after what the cache holds now, or will hold when they are branches' own. */
