@@ -22,7 +22,7 @@ const arrows: Readonly<Record<string, Arrows>> = {
   'packages/core': { own: [], others: [] },
   'packages/backend-onnx': { own: ['@lingbi/core'] },
   'packages/backend-tfjs': { own: ['@lingbi/core'] },
-  'packages/hub': { own: [], others: ['@huggingface/hub'] },
+  'packages/hub': { own: ['@lingbi/core', '@lingbi/tokenizer'], others: ['@huggingface/hub'] },
   'packages/tokenizer': { own: [], others: [] },
   'packages/vision': { own: ['@lingbi/core'], others: ['sharp'] },
   'packages/video': { own: ['@lingbi/core', '@lingbi/vision'] },

@@ -131,8 +131,10 @@ function sourceOf(weights: readonly Weight[], encoding: string, folder: string):
     const isBlocks = encoding === 'int4' && shape.length === 2;
     places.set(name, {
       shape,
-      encoding: isBlocks ? { kind: 'blocks', bits: 4, blockSize: 128 } : { kind: 'dense', dtype },
-      ...(encoding === 'mapped' && { at: { file, offset, length } }),
+      encoding: isBlocks
+        ? { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: false }
+        : { kind: 'dense', dtype },
+      ...(encoding === 'mapped' && { at: { values: { file, offset, length } } }),
     });
     offset += length;
   }
@@ -156,7 +158,8 @@ function makeBytes({ shape, encoding }: WeightDescription, part: string, seed: n
     if (part === 'scales') return bytesOf(floats([numbers / encoding.blockSize], seed));
     return Uint8Array.from({ length: numbers / 2 }, (_, i) => (i * 89 + seed) % 251);
   }
-  if (encoding.dtype === 'float32') return bytesOf(floats(shape, seed));
+  if (encoding.kind === 'dense' && encoding.dtype === 'float32')
+    return bytesOf(floats(shape, seed));
   return new Uint8Array(new Uint16Array(numbers).fill(0x3c00 + seed).buffer);
 }
 

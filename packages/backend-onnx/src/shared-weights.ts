@@ -1,6 +1,9 @@
 import {
+  type BlockEncoding,
   type CompileProgress,
   type FileRange,
+  type PartLayout,
+  partsOf,
   readFloat32,
   type Weight,
   type WeightDescription,
@@ -73,8 +76,8 @@ export class SharedWeights implements Disposable {
 
   #load(name: string, signal: AbortSignal | undefined): Promise<LoadedWeight> {
     const description = this.source.describe(name);
-    if (description.encoding.kind === 'blocks') return this.#loadBlocks(name, description, signal);
-    return this.#loadDense(name, description, signal);
+    if (description.encoding.kind !== 'blocks') return this.#loadDense(name, description, signal);
+    return this.#loadBlocks(name, description, description.encoding, signal);
   }
 
   async #loadDense(
@@ -84,7 +87,8 @@ export class SharedWeights implements Disposable {
   ): Promise<LoadedWeight> {
     const type = 'float32';
     const isFloat32 = encoding.kind === 'dense' && encoding.dtype === 'float32';
-    const mapped = isFloat32 && at ? this.#map(name, type, shape, at) : undefined;
+    const range = isFloat32 ? at?.values : undefined;
+    const mapped = range && this.#map(name, type, shape, range);
     const value = mapped ?? (await this.#readDense(name, shape, signal));
     return { kind: 'dense', values: { name: nameOf(name), type, shape, value } };
   }
@@ -99,67 +103,53 @@ export class SharedWeights implements Disposable {
     return valueOver(this.runtime, 'float32', shape, numbers);
   }
 
-  /** Blocks of a row of the matrix: values [out, blocks, bytes a block], scales [out, blocks]. */
+  /** Parts stand as MatMulNBits reads them. */
   async #loadBlocks(
     name: string,
     { shape, encoding, at }: WeightDescription,
+    { bits, blockSize, zeroPoints }: BlockEncoding,
     signal: AbortSignal | undefined,
-  ): Promise<LoadedWeight> {
-    if (encoding.kind !== 'blocks') throw new TypeError(`${name} is not encoded in blocks`);
-    const { bits, blockSize } = encoding;
-    const [out, width] = shape as readonly [number, number];
-    const blocks = Math.ceil(width / blockSize);
-    const valuesShape = [out, blocks, (blockSize * bits) / 8];
-    const zeroPointsShape = [out, Math.ceil((blocks * bits) / 8)];
-    const mapped = at && this.#map(name, 'uint8', valuesShape, at);
-    const values = mapped ?? (await this.#readBytes(name, 'values', valuesShape, signal));
-    const scales = await this.#readScales(name, [out, blocks], signal);
-    const zeroPoints = await this.#readBytes(name, 'zeroPoints', zeroPointsShape, signal);
+  ): Promise<BlockWeight> {
+    const layouts = partsOf(shape, encoding);
+    const load = (part: WeightPart) => this.#loadPart(name, part, layouts.get(part)!, at, signal);
     return {
       kind: 'blocks',
       bits,
       blockSize,
-      values: { name: nameOf(name), type: 'uint8', shape: valuesShape, value: values! },
-      scales: {
-        name: nameOf(name, 'scales'),
-        type: 'float32',
-        shape: [out, blocks],
-        value: scales,
-      },
-      ...(zeroPoints && {
-        zeroPoints: {
-          name: nameOf(name, 'zeroPoints'),
-          type: 'uint8',
-          shape: zeroPointsShape,
-          value: zeroPoints,
-        },
-      }),
+      values: await load('values'),
+      scales: await load('scales'),
+      ...(zeroPoints && { zeroPoints: await load('zeroPoints') }),
     };
   }
 
-  async #readScales(
+  async #loadPart(
     name: string,
+    part: WeightPart,
+    { dtype, shape }: PartLayout,
+    at: WeightDescription['at'],
+    signal: AbortSignal | undefined,
+  ): Promise<Parameter> {
+    const type = dtype === 'float32' ? 'float32' : 'uint8';
+    const what = part === 'values' ? name : `${name} (${part})`;
+    const range = at?.[part];
+    const mapped = range && this.#map(what, type, shape, range);
+    const value = mapped ?? (await this.#readPart(name, part, type, shape, signal));
+    return { name: nameOf(name, part), type, shape, value };
+  }
+
+  async #readPart(
+    name: string,
+    part: WeightPart,
+    type: 'float32' | 'uint8',
     shape: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<NativeValue> {
-    const bytes = await this.source.read(name, 'scales', signal);
-    requireLength(`${name} (scales)`, bytes.byteLength, shape, 4);
+    const bytes = await this.source.read(name, part, signal);
+    requireLength(`${name} (${part})`, bytes.byteLength, shape, type === 'float32' ? 4 : 1);
+    if (type === 'uint8') return valueOver(this.runtime, type, shape, bytes);
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
     const floats = new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
-    return valueOver(this.runtime, 'float32', shape, floats);
-  }
-
-  /** A source without zero points answers with no bytes: every block is then symmetric. */
-  async #readBytes(
-    name: string,
-    part: 'values' | 'zeroPoints',
-    shape: readonly number[],
-    signal: AbortSignal | undefined,
-  ): Promise<NativeValue | undefined> {
-    const bytes = await this.source.read(name, part, signal);
-    if (part === 'zeroPoints' && bytes.byteLength === 0) return undefined;
-    requireLength(`${name} (${part})`, bytes.byteLength, shape, 1);
-    return valueOver(this.runtime, 'uint8', shape, bytes);
+    return valueOver(this.runtime, type, shape, floats);
   }
 
   /** Binds a byte range of a file without reading it; undefined where that cannot be done. */

@@ -92,6 +92,12 @@ export {
 } from './models/internlm2/rotary.ts';
 export type { TiledImage } from './models/tiled-image.ts';
 export {
+  type CheckpointSizes,
+  checkpointConfig,
+  checkpointTensors,
+  type VisionSizes,
+} from './models/xcomposer/checkpoint-tensors.ts';
+export {
   type AdapterName,
   readConfig,
   type VisionConfig,
@@ -108,27 +114,45 @@ export {
   type XComposerOptions,
 } from './models/xcomposer/model.ts';
 export type { RowCache, RowCacheUse } from './models/xcomposer/row-cache.ts';
+export { weightMap as xcomposerWeightMap } from './models/xcomposer/weight-map.ts';
+export { type WeightRole, weightGroup, weightRole } from './models/xcomposer/weight-roles.ts';
 export * from './ops/index.ts';
 export { type Floats, floats } from './reference/host.ts';
 export { referenceBackend } from './reference/reference-backend.ts';
 export { relativeError } from './testing/relative-error.ts';
 export type { Checkpoint, StoredTensor } from './weights/checkpoint.ts';
+export { convertedWeights } from './weights/converted/converted-weights.ts';
+export {
+  type ConvertedWeight,
+  MANIFEST_FILE,
+  MANIFEST_VERSION,
+  type Manifest,
+  manifestWeight,
+} from './weights/converted/manifest.ts';
+export { partName } from './weights/converted/part-names.ts';
+export { decodeWeight, type WeightBytes } from './weights/encodings/decode.ts';
+export { encodeWeight } from './weights/encodings/encode.ts';
+export type { EncodeBlocksOptions, Rounding } from './weights/encodings/encode-blocks.ts';
+export { type PartLayout, partsOf } from './weights/encodings/parts.ts';
 export {
   CheckpointError,
   type CheckpointFault,
   MissingWeightError,
   WeightMapError,
 } from './weights/errors.ts';
+export { evaluateExpression, type ReadTensor } from './weights/evaluate-expression.ts';
 export { type CheckpointLimits, DEFAULT_LIMITS } from './weights/limits.ts';
 export { type MemoryWeight, memoryWeights } from './weights/memory-weights.ts';
 export { type OpenCheckpointOptions, openCheckpoint } from './weights/open-checkpoint.ts';
 export { readFloat32 } from './weights/read-float32.ts';
+export { safetensorsName } from './weights/safetensors/dtypes.ts';
 export {
   type TensorToWrite,
   type WriteSafetensorsOptions,
   writeSafetensors,
 } from './weights/safetensors/write-safetensors.ts';
 export { toFloat32 } from './weights/to-float32.ts';
+export { describeExpression, namesIn } from './weights/weight-expression.ts';
 export {
   checkpointWeights,
   type RegroupHeads,
@@ -136,6 +160,9 @@ export {
   type WeightMap,
 } from './weights/weight-map.ts';
 export type {
+  BlockEncoding,
+  ChannelEncoding,
+  DenseEncoding,
   Encoding,
   FileRange,
   StoredDType,

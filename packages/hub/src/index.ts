@@ -1,4 +1,12 @@
 export type { FileSelection } from './checkpoint-files.ts';
+export type {
+  BlockSize,
+  FormatChoices,
+  WeightChoice,
+  WeightFormat,
+} from './convert/choose-encodings.ts';
+export * from './convert/errors.ts';
+export type { ConvertEvent } from './convert/events.ts';
 export type { Environment } from './environment.ts';
 export * from './errors.ts';
 export type { PullEvent } from './events.ts';
@@ -8,3 +16,5 @@ export { type ModelId, parseModelId } from './model-id.ts';
 export type { HubSource, NetworkOptions, PullOptions } from './options.ts';
 export type { PlannedFile, PullPlan } from './plan.ts';
 export { type PulledCheckpoint, planPull, pull } from './pull.ts';
+export { type SynthShape, synthShapes } from './synth/shapes.ts';
+export { type SynthOptions, synthCheckpoint } from './synth/synth-checkpoint.ts';

@@ -1,3 +1,4 @@
+import type { Manifest } from './converted/manifest.ts';
 import type { FileRange, StoredDType } from './weight-source.ts';
 
 /** What a checkpoint says of one tensor. */
@@ -14,6 +15,8 @@ export interface StoredTensor {
  */
 export interface Checkpoint extends AsyncDisposable {
   readonly names: readonly string[];
+  /** Present when the tensors are our own weights, as a conversion wrote them: see `convertedWeights`. */
+  readonly manifest?: Manifest;
   has(name: string): boolean;
   /** @throws CheckpointError when there is no such tensor or its number format is not supported. */
   describe(name: string): StoredTensor;

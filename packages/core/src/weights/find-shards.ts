@@ -79,7 +79,8 @@ async function readIndex(
   return { files: [...new Set(fileOf.values())].sort(), fileOf };
 }
 
-async function readWhole(
+/** @throws CheckpointError when the file is larger than an index may be. */
+export async function readWhole(
   path: string,
   limits: CheckpointLimits,
   signal?: AbortSignal,

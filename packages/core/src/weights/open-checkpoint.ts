@@ -1,6 +1,9 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Checkpoint } from './checkpoint.ts';
+import { MANIFEST_FILE, type Manifest, parseManifest } from './converted/manifest.ts';
 import { CheckpointError } from './errors.ts';
-import { findShards, notThere, type Shards } from './find-shards.ts';
+import { findShards, notThere, readWhole, type Shards } from './find-shards.ts';
 import { type CheckpointLimits, DEFAULT_LIMITS } from './limits.ts';
 import { openFile, type RandomAccessFile } from './random-access-file.ts';
 import { describePlace, readPlace } from './read-place.ts';
@@ -21,8 +24,9 @@ interface OpenTensor {
 }
 
 /**
- * Opens the checkpoint in a folder, sharded or not: safetensors, or `.bin` files of PyTorch. Reads
- * headers only; tensors are read when they are asked for. `path` may also be one file.
+ * Opens the checkpoint in a folder, sharded or not: safetensors, or `.bin` files of PyTorch, or what
+ * a conversion made of them. Reads headers only; tensors are read when they are asked for. `path` may
+ * also be one file.
  *
  * ```ts
  * await using checkpoint = await openCheckpoint('internlm-xcomposer2d5-7b');
@@ -37,15 +41,28 @@ export async function openCheckpoint(
   options: OpenCheckpointOptions = {},
 ): Promise<Checkpoint> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const manifest = await readManifest(path, limits, options.signal);
   const shards = await findShards(path, limits, options.signal);
   const files: RandomAccessFile[] = [];
   try {
     const tensors = await openTensors(shards, files, limits, options.signal);
-    return checkpointOf(path, tensors, files);
+    const checkpoint = checkpointOf(path, tensors, files);
+    return manifest ? { ...checkpoint, manifest } : checkpoint;
   } catch (error) {
     await closeAll(files);
     throw error;
   }
+}
+
+async function readManifest(
+  folder: string,
+  limits: CheckpointLimits,
+  signal?: AbortSignal,
+): Promise<Manifest | undefined> {
+  const file = join(folder, MANIFEST_FILE);
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  return parseManifest(await readWhole(file, limits, signal), file, limits);
 }
 
 /** Opens every shard, adds it to `files`, and gathers what they hold. */

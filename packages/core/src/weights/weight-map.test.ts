@@ -50,7 +50,7 @@ async function evaluate(expression: WeightExpression, from: Checkpoint = checkpo
 }
 
 test('a plain reference, reshaped or not, tells where its bytes stand', async () => {
-  const at = { file: 'row.bin', offset: 0, length: 4 };
+  const at = { values: { file: 'row.bin', offset: 0, length: 4 } };
   expect(await evaluate({ from: 'row' })).toMatchObject({ shape: [1, 1, 2], at, values: [1, 2] });
   const reshaped = await evaluate({ reshape: { from: 'row' }, shape: [2] });
   expect(reshaped).toEqual({

@@ -48,8 +48,8 @@ export function checkpointWeights(checkpoint: Checkpoint, map: WeightMap): Weigh
 }
 
 function describeWeight(expression: WeightExpression, checkpoint: Checkpoint): WeightDescription {
-  const { dtype, ...place } = describeExpression(expression, checkpoint);
-  return { ...place, encoding: { kind: 'dense', dtype } };
+  const { dtype, shape, at } = describeExpression(expression, checkpoint);
+  return { shape, encoding: { kind: 'dense', dtype }, ...(at && { at: { values: at } }) };
 }
 
 async function readWeight(

@@ -10,20 +10,53 @@ export interface FileRange {
 /** Number formats that checkpoints store. */
 export type StoredDType = 'float32' | 'float16' | 'bfloat16' | 'int64' | 'int32' | 'uint8' | 'int8';
 
-/** How a stored parameter is encoded: plain numbers, or blocks of 4 or 8 bits with a scale each. */
-export type Encoding =
-  | { readonly kind: 'dense'; readonly dtype: StoredDType }
-  | { readonly kind: 'blocks'; readonly bits: 4 | 8; readonly blockSize: number };
+/** Plain numbers. */
+export interface DenseEncoding {
+  readonly kind: 'dense';
+  readonly dtype: StoredDType;
+}
+
+/**
+ * A matrix [out, in] whose rows are cut into blocks, laid out as MatMulNBits of ONNX Runtime reads
+ * them. A number is (q − zero point) · scale of its block.
+ *
+ * - `values` uint8 [out, blocks, blockSize · bits / 8]: of 4 bits the lower half of a byte comes first.
+ *   A last block that is only partly used is filled with zero points.
+ * - `scales` float32 [out, blocks]
+ * - `zeroPoints` uint8 [out, ⌈blocks · bits / 8⌉], packed as the values are; without them every zero
+ *   point is 2^(bits − 1)
+ */
+export interface BlockEncoding {
+  readonly kind: 'blocks';
+  readonly bits: 4 | 8;
+  /** Numbers that share a scale: a power of two, 16 at least. */
+  readonly blockSize: number;
+  readonly zeroPoints: boolean;
+}
+
+/**
+ * A matrix [out, in] with one scale for each row, stored transposed as kernels that round activations
+ * to int8 want it. A number is q · scale of its output.
+ *
+ * - `values` int8 [in, out], −127 … 127
+ * - `scales` float32 [out]
+ */
+export interface ChannelEncoding {
+  readonly kind: 'channels';
+}
+
+/** How a stored parameter is encoded. `partsOf` says which arrays that makes. */
+export type Encoding = DenseEncoding | BlockEncoding | ChannelEncoding;
+
+/** Which array of an encoded weight; a dense one has only `values`. */
+export type WeightPart = 'values' | 'scales' | 'zeroPoints';
 
 export interface WeightDescription {
   readonly shape: readonly number[];
   readonly encoding: Encoding;
-  /** Present when the bytes stand in one file exactly as `read` would return them. */
-  readonly at?: FileRange;
+  /** For each part whose bytes stand in one file exactly as `read` would return them: where. */
+  readonly at?: Readonly<Partial<Record<WeightPart, FileRange>>>;
 }
-
-/** Which bytes of a block-encoded weight; a dense one has only `values`. */
-export type WeightPart = 'values' | 'scales' | 'zeroPoints';
 
 /**
  * Where parameters come from. Knows nothing of graphs or devices. `has` and `describe` never read;

@@ -10,6 +10,8 @@ import { UnsupportedError } from '../../backend/errors.ts';
 import type { DecoderRuntime, DecodeStep } from '../../generate/decoder-runtime.ts';
 import { openSequence, type Sequence } from '../../generate/sequence.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
+import { convertedWeights } from '../../weights/converted/converted-weights.ts';
+import { sourceTensors } from '../../weights/converted/manifest.ts';
 import { readFloat32 } from '../../weights/read-float32.ts';
 import { checkpointWeights } from '../../weights/weight-map.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
@@ -71,8 +73,7 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
   const { checkpoint } = options;
   let program: Program<GraphName> | undefined;
   try {
-    const config = readConfig(options.config, checkpoint);
-    const weights = checkpointWeights(checkpoint, weightMap(config, checkpoint));
+    const { config, weights } = bindCheckpoint(checkpoint, options.config);
     if (config.vision) weights.describe('separators'); // no graph names them, but they must be there
     program = await compileGraphs(config, weights, options);
     const separators = config.vision && (await projectSeparators(program, weights, options.signal));
@@ -82,6 +83,20 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     await checkpoint[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A converted checkpoint holds our weights as they are; any other holds what they are made of. */
+function bindCheckpoint(
+  checkpoint: Checkpoint,
+  json: unknown,
+): { config: XComposerConfig; weights: WeightSource } {
+  const { manifest } = checkpoint;
+  if (manifest) {
+    const config = readConfig(json, sourceTensors(manifest));
+    return { config, weights: convertedWeights(checkpoint, manifest) };
+  }
+  const config = readConfig(json, checkpoint);
+  return { config, weights: checkpointWeights(checkpoint, weightMap(config, checkpoint)) };
 }
 
 function compileGraphs(

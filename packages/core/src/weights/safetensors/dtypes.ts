@@ -10,3 +10,12 @@ export const DTYPES: ReadonlyMap<string, StoredDType> = new Map([
   ['U8', 'uint8'],
   ['I8', 'int8'],
 ]);
+
+const names: ReadonlyMap<StoredDType, string> = new Map(
+  Array.from(DTYPES, ([name, dtype]) => [dtype, name]),
+);
+
+/** What safetensors headers call a number format. */
+export function safetensorsName(dtype: StoredDType): string {
+  return names.get(dtype)!;
+}

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { BYTES_PER_NUMBER, countBytes } from '../stored-dtype.ts';
 import type { StoredDType } from '../weight-source.ts';
-import { DTYPES } from './dtypes.ts';
+import { safetensorsName } from './dtypes.ts';
 
 export interface TensorToWrite {
   readonly name: string;
@@ -56,7 +56,7 @@ function encodeHeader(
     if (entries.has(name)) throw new RangeError(`writeSafetensors: "${name}" is given twice`);
     const start = end;
     end += countBytes(dtype, shape);
-    entries.set(name, { dtype: NAMES.get(dtype), shape, data_offsets: [start, end] });
+    entries.set(name, { dtype: safetensorsName(dtype), shape, data_offsets: [start, end] });
   }
   return withLength(jsonObject(entries));
 }
@@ -108,7 +108,3 @@ async function writeTensor(
   }
   await handle.writeFile(bytes, { signal });
 }
-
-const NAMES: ReadonlyMap<StoredDType, string> = new Map(
-  [...DTYPES].map(([name, dtype]) => [dtype, name]),
-);

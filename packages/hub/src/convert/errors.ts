@@ -1,0 +1,31 @@
+/** Whatever keeps a checkpoint from being converted. Catch this for all of them. */
+export class ConvertError extends Error {
+  override name = 'ConvertError';
+}
+
+/** There is something at the place where the converted checkpoint should go. Nothing was written. */
+export class OutputExistsError extends ConvertError {
+  override name = 'OutputExistsError';
+  constructor(readonly out: string) {
+    super(`Cannot write the checkpoint ${out}: it exists. Choose another name, or remove it first`);
+  }
+}
+
+/** The disk has too little room. Finished files are kept, so that a second run goes on with them. */
+export class DiskFullError extends ConvertError {
+  override name = 'DiskFullError';
+  constructor(
+    readonly folder: string,
+    readonly neededBytes: number,
+    readonly freeBytes: number,
+  ) {
+    super(
+      `Cannot write ${folder}: ${gigabytes(neededBytes)} are still to be written, and ${gigabytes(freeBytes)} are free. ` +
+        'Make room and run it again: it goes on where it was. Or choose another place, or smaller weights',
+    );
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

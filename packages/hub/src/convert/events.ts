@@ -1,0 +1,19 @@
+/** What happens during a conversion. */
+export type ConvertEvent =
+  /** A source file is read to its end for its hash. */
+  | { readonly type: 'source-hashed'; readonly file: string; readonly bytes: number }
+  | {
+      readonly type: 'weight-written';
+      readonly name: string;
+      readonly written: number;
+      readonly total: number;
+    }
+  /** An interrupted run had finished this file. */
+  | {
+      readonly type: 'file-kept';
+      readonly file: string;
+      readonly bytes: number;
+      readonly written: number;
+      readonly total: number;
+    }
+  | { readonly type: 'file-finished'; readonly file: string; readonly bytes: number };

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MANIFEST_FILE, MANIFEST_VERSION, manifestWeight } from '@lingbi/core';
+import { freeBytes } from '../cache/free-space.ts';
+import { DiskFullError, OutputExistsError } from './errors.ts';
+import type { ConvertEvent } from './events.ts';
+import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
+import { openStaging, type Staging } from './staging.ts';
+import { sha256Of, type WeightMaker, writeShard } from './write-shard.ts';
+
+/** Everything a converted checkpoint is made of. */
+export interface ConvertedCheckpoint {
+  readonly weights: readonly NamedWeight[];
+  /** Shapes of the tensors it is made of, by their own names. */
+  readonly tensors: ReadonlyMap<string, readonly number[]>;
+  /** Small files that go with it: config.json, tokenizer.model. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** How it came about, for people and for comparing: plain data. */
+  readonly origin: Readonly<Record<string, unknown>>;
+}
+
+export interface WriteConvertedOptions {
+  /** Of a file, in bytes; a single weight may exceed it. Default: 1 GiB. */
+  readonly shardBytes?: number;
+  readonly onProgress?: (event: ConvertEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Writes a folder that backends bind as it is. It is written as `<out>.partial` and renamed when it
+ * is whole; what is found there of an interrupted run with the same checkpoint is kept.
+ *
+ * @throws OutputExistsError, DiskFullError
+ */
+export async function writeConverted(
+  out: string,
+  checkpoint: ConvertedCheckpoint,
+  make: WeightMaker,
+  options: WriteConvertedOptions = {},
+): Promise<void> {
+  if (await stat(out).catch(() => undefined)) throw new OutputExistsError(out);
+  const shards = planShards(checkpoint.weights, options.shardBytes);
+  const staging = await openStaging(out, keyOf(checkpoint, shards));
+  await requireRoom(out, shards, staging);
+  try {
+    await writeShards(staging, shards, make, options);
+    await writeSmallFiles(staging, shards, checkpoint);
+    await staging.publish();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    throw new DiskFullError(staging.folder, missingBytes(shards, staging), await freeSpace(out));
+  }
+}
+
+/** Equal when the bytes would be. */
+function keyOf({ origin, tensors }: ConvertedCheckpoint, shards: readonly Shard[]): string {
+  const digest = createHash('sha256').update(JSON.stringify([origin, [...tensors]]));
+  for (const { file, header } of shards) digest.update(file).update(header);
+  return digest.digest('hex');
+}
+
+async function requireRoom(out: string, shards: readonly Shard[], staging: Staging): Promise<void> {
+  const missing = missingBytes(shards, staging);
+  const free = await freeSpace(out);
+  if (free < missing) throw new DiskFullError(staging.folder, missing, free);
+}
+
+function missingBytes(shards: readonly Shard[], staging: Staging): number {
+  const missing = shards.filter(({ file }) => !staging.finished(file));
+  return missing.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function freeSpace(out: string): Promise<number> {
+  return freeBytes(dirname(out));
+}
+
+async function writeShards(
+  staging: Staging,
+  shards: readonly Shard[],
+  make: WeightMaker,
+  { onProgress, signal }: WriteConvertedOptions,
+): Promise<void> {
+  const total = shards.reduce((sum, { weights }) => sum + weights.length, 0);
+  let done = 0;
+  const report = (name: string) =>
+    onProgress?.({ type: 'weight-written', name, written: ++done, total });
+  for (const shard of shards) {
+    const { file, bytes, weights } = shard;
+    if (staging.finished(file)) {
+      done += weights.length;
+      onProgress?.({ type: 'file-kept', file, bytes, written: done, total });
+      continue;
+    }
+    const path = join(staging.folder, file);
+    await writeShard(path, shard, make, ({ name }) => report(name), signal);
+    await staging.record(file, { bytes, sha256: await sha256Of(path, signal) });
+    onProgress?.({ type: 'file-finished', file, bytes });
+  }
+}
+
+async function writeSmallFiles(
+  staging: Staging,
+  shards: readonly Shard[],
+  checkpoint: ConvertedCheckpoint,
+): Promise<void> {
+  const write = (file: string, bytes: Uint8Array | string) =>
+    writeFile(join(staging.folder, file), bytes, { flush: true });
+  for (const [file, bytes] of checkpoint.files) await write(file, bytes);
+  await write('model.safetensors.index.json', indexOf(shards));
+  await write(MANIFEST_FILE, manifestOf(shards, staging, checkpoint));
+}
+
+function indexOf(shards: readonly Shard[]): string {
+  const fileOf = shards.flatMap(({ file, tensors }) => tensors.map((tensor) => [tensor, file]));
+  const total = shards.reduce((sum, { bytes, header }) => sum + bytes - header.length, 0);
+  return lines({ metadata: { total_size: total }, weight_map: Object.fromEntries(fileOf) });
+}
+
+function manifestOf(
+  shards: readonly Shard[],
+  staging: Staging,
+  { weights, tensors, origin }: ConvertedCheckpoint,
+): string {
+  return lines({
+    version: MANIFEST_VERSION,
+    origin,
+    files: Object.fromEntries(shards.map(({ file }) => [file, staging.finished(file)])),
+    weights: Object.fromEntries(weights.map((weight) => [weight.name, manifestWeight(weight)])),
+    tensors: Object.fromEntries(tensors),
+  });
+}
+
+function lines(value: object): string {
+  return `${JSON.stringify(value, null, 1)}\n`;
+}

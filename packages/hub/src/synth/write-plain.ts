@@ -1,0 +1,69 @@
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeSafetensors } from '@lingbi/core';
+import { OutputExistsError } from '../convert/errors.ts';
+import type { WriteConvertedOptions } from '../convert/write-converted.ts';
+import { normalTable, xorshift } from './noise.ts';
+import { hashOf } from './synth-checkpoint.ts';
+
+/** A checkpoint as it would be published: bfloat16 tensors under their own names, in shards. */
+export async function writePlain(
+  out: string,
+  tensors: ReadonlyMap<string, readonly number[]>,
+  files: ReadonlyMap<string, Uint8Array>,
+  seed: number,
+  { shardBytes = 2 ** 31, signal }: WriteConvertedOptions,
+): Promise<void> {
+  if (await stat(out).catch(() => undefined)) throw new OutputExistsError(out);
+  const folder = `${out}.partial`;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const table = normalTable();
+  const shards = splitBySize(tensors, shardBytes);
+  for (const [index, shard] of shards.entries()) {
+    const [number, all] = [index + 1, shards.length].map((each) => String(each).padStart(5, '0'));
+    await writeSafetensors(
+      join(folder, `model-${number}-of-${all}.safetensors`),
+      shard.map(([name, shape]) => ({
+        name,
+        shape,
+        dtype: 'bfloat16',
+        bytes: () =>
+          randomBfloat16(
+            shape.reduce((a, b) => a * b),
+            hashOf(`${seed} ${name}`),
+            table,
+          ),
+      })),
+      signal && { signal },
+    );
+  }
+  for (const [file, bytes] of files) await writeFile(join(folder, file), bytes);
+  await rename(folder, out);
+}
+
+type Entry = readonly [name: string, shape: readonly number[]];
+
+function splitBySize(tensors: ReadonlyMap<string, readonly number[]>, limit: number): Entry[][] {
+  const shards: Entry[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const [name, shape] of tensors) {
+    const bytes = 2 * shape.reduce((a, b) => a * b);
+    if (size + bytes > limit) {
+      shards.push([]);
+      size = 0;
+    }
+    shards.at(-1)!.push([name, shape]);
+    size += bytes;
+  }
+  return shards;
+}
+
+/** The upper halves of float32 numbers. */
+function randomBfloat16(length: number, seed: number, table: Float32Array): Uint8Array {
+  const halves = new Uint16Array(new Uint32Array(table.buffer).map((word) => word >>> 16));
+  const next = xorshift(seed);
+  const result = new Uint16Array(length);
+  for (let at = 0; at < length; at++) result[at] = halves[next() & (halves.length - 1)]!;
+  return new Uint8Array(result.buffer);
+}
