@@ -51,13 +51,13 @@ const units = {
   seconds: 'seconds',
 } as const satisfies Record<keyof VideoLimits, string>;
 
-/** The bytes are of no video, or of a container that is not read, such as AVI. */
+/** The bytes are of no video, or of a container that is not read, such as MXF. */
 export class NotAVideoError extends VideoError {
   override name = 'NotAVideoError';
   constructor(video: string, problem: string, options?: ErrorOptions) {
     super(
       video,
-      `${problem}. Give MP4, QuickTime, Matroska, WebM or MPEG-TS; ` +
+      `${problem}. Give MP4, QuickTime, Matroska, WebM, MPEG, AVI, WMV, FLV, Ogg, or bare H.264 or HEVC; ` +
         'anything else becomes one with: ffmpeg -i <input> video.mp4',
       options,
     );
@@ -67,6 +67,39 @@ export class NotAVideoError extends VideoError {
 /** A container without a picture in it: sound alone, or a video track of no frames. */
 export class NoFramesError extends VideoError {
   override name = 'NoFramesError';
+}
+
+/** How many frames were asked for, and how many would do. */
+export interface FrameCounts {
+  readonly frames: number;
+  /** Positions of the prompt that they would take. */
+  readonly tokens: number;
+  readonly maxTokens: number;
+  /** The most frames that fit into `maxTokens`: 0 when not even one does. */
+  readonly fit: number;
+}
+
+/** The chosen frames would take more positions of the prompt than there are. Nothing was decoded. */
+export class TooManyFramesError extends VideoError {
+  override name = 'TooManyFramesError';
+  readonly frames: number;
+  readonly tokens: number;
+  readonly maxTokens: number;
+  readonly fit: number;
+
+  constructor(video: string, { frames, tokens, maxTokens, fit }: FrameCounts) {
+    const room = Math.max(Math.floor(maxTokens), 0);
+    const problem = `${frames} frames would take ${tokens} positions of the prompt, and there is room for ${room}`;
+    const remedy =
+      fit > 0
+        ? `At most ${fit} frames fit. Sample no more, or let frames be left out with tooManyFrames: 'thin'`
+        : 'Not even one frame fits. Show less beside it, or raise maxTokens (in a chat: maxLength)';
+    super(video, `${problem}. ${remedy}`);
+    this.frames = frames;
+    this.tokens = tokens;
+    this.maxTokens = maxTokens;
+    this.fit = fit;
+  }
 }
 
 /** The container is fine, or claims so, but breaks off or contradicts itself. */

@@ -24,8 +24,10 @@ export {
   DamagedVideoError,
   DecoderFailedError,
   FfmpegMissingError,
+  type FrameCounts,
   NoFramesError,
   NotAVideoError,
+  TooManyFramesError,
   VideoAddressRefusedError,
   VideoDownloadError,
   VideoError,
@@ -48,7 +50,9 @@ export {
   type TiledVideo,
   type VideoProgress,
 } from './load-tiled-video.ts';
-export type { Container, VideoFacts } from './probe/facts.ts';
+export { framesThatFit, planVideo, type VideoPlan } from './plan-video.ts';
+export type { Container, ForeignContainer, VideoFacts } from './probe/facts.ts';
+export { type ChooseFramesOptions, chooseFrames } from './sample/choose-frames.ts';
 export { sampleFrames } from './sample/sample-frames.ts';
 export type {
   AllSampling,
@@ -63,13 +67,8 @@ export type {
   Stretch,
   TimesSampling,
 } from './sample/sampling.ts';
+export { sampleAtMost } from './sample/thin-sampling.ts';
 export { evenTimeline, frameAt, framesBefore, type Timeline } from './sample/timeline.ts';
 export type { VideoBytes, VideoSource } from './source/video-source.ts';
-export {
-  framesThatFit,
-  planVideo,
-  type TileFramesOptions,
-  tileFrames,
-  type VideoPlan,
-} from './tile-frames.ts';
+export { type TileFramesOptions, tileFrames } from './tile-frames.ts';
 export { type OpenVideoOptions, openVideo, type Video } from './video.ts';

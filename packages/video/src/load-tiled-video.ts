@@ -8,8 +8,7 @@ import {
 import { type DecodeOptions, decodeFrames } from './decode/decode-frames.ts';
 import { DamagedVideoError } from './errors.ts';
 import type { VideoFacts } from './probe/facts.ts';
-import { sampleFrames } from './sample/sample-frames.ts';
-import type { Sampling } from './sample/sampling.ts';
+import { type ChooseFramesOptions, chooseFrames } from './sample/choose-frames.ts';
 import type { VideoSource } from './source/video-source.ts';
 import type { TileFramesOptions } from './tile-frames.ts';
 import { type OpenVideoOptions, openVideo, type Video } from './video.ts';
@@ -18,9 +17,8 @@ import { type OpenVideoOptions, openVideo, type Video } from './video.ts';
 export interface LoadVideoOptions
   extends OpenVideoOptions,
     Omit<DecodeOptions, 'reuseMemory'>,
+    ChooseFramesOptions,
     TileFramesOptions {
-  /** Which frames are looked at: `{ kind: 'chat' }` by default. */
-  readonly sampling?: Sampling;
   /** Hears of every frame that has been decoded. */
   readonly onProgress?: (progress: VideoProgress) => void;
 }
@@ -51,15 +49,16 @@ export interface ShownFrame {
  * the model reads. Frames are resized as they come: memory grows with their number, not with the
  * length of the video.
  *
- * @throws VideoError in one of its classes; FfmpegMissingError; RangeError for a sampling that the
- *   video cannot satisfy; the signal's reason when it aborts.
+ * @throws VideoError in one of its classes, TooManyFramesError before anything is decoded;
+ *   FfmpegMissingError; RangeError for a sampling that the video cannot satisfy; the signal's reason when
+ *   it aborts.
  */
 export async function loadTiledVideo(
   source: VideoSource | Video,
   options: LoadVideoOptions = {},
 ): Promise<TiledVideo> {
   const video = isVideo(source) ? source : await openVideo(source, options);
-  const order = sampleFrames(video.facts, options.sampling ?? { kind: 'chat' });
+  const order = chooseFrames(video, options);
   const warnings: string[] = [];
   const onWarning = (warning: string): void => {
     warnings.push(warning);

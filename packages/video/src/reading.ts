@@ -8,6 +8,8 @@ export interface Reading {
   readonly name: string;
   readonly limits: VideoLimits;
   readonly web: WebAccess | undefined;
+  /** The ffmpeg to run where one is needed; looked for without it. */
+  readonly ffmpeg: string | undefined;
   /** Ends with the caller's signal or with the time that `limits` allow. */
   readonly signal: AbortSignal;
 }

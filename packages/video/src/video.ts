@@ -13,6 +13,8 @@ export interface OpenVideoOptions {
   readonly web?: WebAccess;
   /** Bounds on size and time; what is left out has its default. They hold for decoding as well. */
   readonly limits?: Partial<VideoLimits>;
+  /** The ffmpeg to run for containers that only it reads; looked for by `findFfmpeg` without it. */
+  readonly ffmpeg?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -28,10 +30,11 @@ export interface Video {
 
 /**
  * Finds a video and reads its index: how long it is, when its frames are shown, how large they are.
- * Decodes nothing and needs no ffmpeg.
+ * MP4, QuickTime, Matroska, WebM and MPEG-TS need no ffmpeg for that, and no frame is decoded; other
+ * containers are decoded once to count their frames.
  *
- * @throws VideoError in one of its classes, for anything wrong with the video or its address; the
- *   signal's reason when it aborts.
+ * @throws VideoError in one of its classes, for anything wrong with the video or its address;
+ *   FfmpegMissingError for a container that only ffmpeg reads; the signal's reason when it aborts.
  */
 export async function openVideo(
   source: VideoSource,
@@ -41,7 +44,8 @@ export async function openVideo(
   const limits = fillLimits(options.limits);
   const name = describeSource(source);
   const deadline = deadlineOf(name, limits, options.signal);
-  const reading: Reading = { name, limits, web: options.web, signal: deadline.signal };
+  const { web, ffmpeg } = options;
+  const reading: Reading = { name, limits, web, ffmpeg, signal: deadline.signal };
   try {
     deadline.signal.throwIfAborted();
     const bytes = await orAborted(readSource(source, reading), reading.signal);

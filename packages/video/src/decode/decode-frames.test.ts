@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DamagedVideoError, VideoLimitError } from '../errors.ts';
 import { loadTiledVideo } from '../load-tiled-video.ts';
 import { makeNumberedClip, type NumberedClip, numberIn, systemFfmpeg } from '../numbered-clip.ts';
+import { planVideo } from '../plan-video.ts';
 import { sampleFrames } from '../sample/sample-frames.ts';
 import { fixturePath } from '../test-support.ts';
-import { planVideo } from '../tile-frames.ts';
 import { openVideo, type Video } from '../video.ts';
 import { type DecodeOptions, decodeFrames, type VideoFrame } from './decode-frames.ts';
 import { planRuns } from './plan-runs.ts';
@@ -47,6 +47,20 @@ const clips: Record<string, NumberedClip> = {
     encoding: ['-vf', 'setpts=PTS*(1+floor(mod(N\\,7)/6))', '-vsync', 'vfr', ...h264, '-g', '20'],
   },
   'stream.ts': { ...small, encoding: [...h264, '-g', '25'] },
+  'bare.h264': { ...small, encoding: [...h264, '-bf', '2', '-g', '25'] },
+  'bare.hevc': {
+    ...small,
+    frames: 60,
+    encoding: ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none'],
+  },
+  'out-of-order.avi': {
+    ...small,
+    encoding: ['-c:v', 'mpeg4', '-bf', '2', '-vtag', 'XVID', '-strict', '-2'],
+  },
+  'windows.wmv': { ...small, encoding: ['-c:v', 'wmv2'] },
+  'flash.flv': { ...small, encoding: ['-c:v', 'flv'] },
+  'program.mpg': { ...small, encoding: ['-c:v', 'mpeg2video', '-bf', '2'] },
+  'mpeg2.ts': { ...small, encoding: ['-c:v', 'mpeg2video', '-bf', '2'] },
   'vp9.webm': {
     ...small,
     frames: 60,

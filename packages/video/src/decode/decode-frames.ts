@@ -5,6 +5,7 @@ import { checkFrameSize, deadlineOf } from '../reading.ts';
 import { borrowFile } from '../source/borrow-file.ts';
 import type { Video } from '../video.ts';
 import { clockOffset } from './clock-offset.ts';
+import { withEveryFrame } from './every-frame.ts';
 import { clockCommand, type DecodeSetting, decodeCommand } from './ffmpeg-arguments.ts';
 import { ffmpegOutput } from './ffmpeg-output.ts';
 import { findFfmpeg } from './find-ffmpeg.ts';
@@ -160,7 +161,10 @@ async function planJob(job: Job, wanted: readonly number[]): Promise<PlannedJob>
   return offset === undefined ? onePass : { runs, offset };
 }
 
-function settingOf(job: Job, runs: number, offset: number): DecodeSetting {
+/** Without the words of one version of ffmpeg. */
+type SharedSetting = Omit<DecodeSetting, 'everyFrame'>;
+
+function settingOf(job: Job, runs: number, offset: number): SharedSetting {
   const { video, path, workers } = job;
   const threads = runs > 1 ? Math.max(Math.floor(workers / runs), 1) : undefined;
   return {
@@ -169,7 +173,6 @@ function settingOf(job: Job, runs: number, offset: number): DecodeSetting {
     maxPixels: video.limits.pixels,
     threads,
     clockOffset: offset,
-    everyFrame: ['-fps_mode', 'passthrough'],
   };
 }
 
@@ -177,19 +180,8 @@ function outputOf({ video, ffmpeg, signal }: Job): Parameters<typeof clockOffset
   return { video: video.name, ffmpeg, signal, arguments: [] };
 }
 
-async function* decodeRun(
-  run: DecodeRun,
-  job: Job,
-  setting: DecodeSetting,
-): AsyncGenerator<VideoFrame> {
-  try {
-    yield* runFfmpeg(run, job, setting);
-  } catch (error) {
-    // Before 5.1 ffmpeg knows the option by another name, and refuses before it writes anything.
-    if (!(error instanceof DecoderFailedError && /\bfps_mode\b/.test(error.complaints)))
-      throw error;
-    yield* runFfmpeg(run, job, { ...setting, everyFrame: ['-vsync', 'passthrough'] });
-  }
+function decodeRun(run: DecodeRun, job: Job, setting: SharedSetting): AsyncGenerator<VideoFrame> {
+  return withEveryFrame((everyFrame) => runFfmpeg(run, job, { ...setting, everyFrame }));
 }
 
 async function* runFfmpeg(

@@ -1,4 +1,5 @@
 import type { VideoFacts } from '../probe/facts.ts';
+import { containedInput } from './contained-input.ts';
 import type { DecodeRun } from './plan-runs.ts';
 
 /** What the arguments depend on besides the run. */
@@ -48,26 +49,18 @@ export function decodeCommand(run: DecodeRun, setting: DecodeSetting): DecodeCom
 }
 
 /** Makes ffmpeg say when it shows the first frame. */
-export function clockCommand(setting: Omit<DecodeSetting, 'clockOffset'>): string[] {
+export function clockCommand(setting: Omit<DecodeSetting, 'everyFrame'>): string[] {
   const run = { seekTo: undefined, frames: [0] };
-  const input = inputArguments(run, { ...setting, clockOffset: 0 });
+  const input = inputArguments(run, { ...setting, clockOffset: 0, everyFrame: [] });
   const show = ['-map', '0:V:0', '-vf', 'showinfo', '-frames:v', '1', '-f', 'null', '-'];
   return ['-v', 'info', '-nostats', '-hide_banner', '-nostdin', '-copyts', ...input, ...show];
 }
 
-/**
- * The demuxer is named and files are the only protocol, so that no content makes ffmpeg follow a
- * playlist to another file or address.
- */
 function inputArguments(run: DecodeRun, setting: DecodeSetting): string[] {
   const { path, facts, maxPixels, threads } = setting;
-  return [
-    ...['-protocol_whitelist', 'file', '-f', facts.container],
-    ...(Number.isFinite(maxPixels) ? ['-max_pixels', String(Math.floor(maxPixels))] : []),
-    ...(threads === undefined ? [] : ['-threads', String(threads)]),
-    ...seekArguments(run, setting),
-    ...['-i', `file:${path}`],
-  ];
+  const bounded = threads === undefined ? [] : ['-threads', String(threads)];
+  const options = [...bounded, ...seekArguments(run, setting)];
+  return containedInput({ path, container: facts.container, maxPixels }, options);
 }
 
 /** ffmpeg goes back a little further for codecs with frames out of order (3/23 s, ffmpeg_demux.c). */

@@ -1,4 +1,4 @@
-import type { VideoFacts } from '../probe/facts.ts';
+import type { Container, VideoFacts } from '../probe/facts.ts';
 
 /** Frames that one run of ffmpeg decodes, ascending. */
 export interface DecodeRun {
@@ -73,11 +73,14 @@ function leapingRuns(
   return runs;
 }
 
-/** MPEG-TS has no index to seek by, and frames that share a time cannot be told apart by it. */
+/** Containers that ffmpeg leaps in exactly. MPEG-TS has no index to seek by. */
+const seekable: readonly Container[] = ['mov', 'matroska'];
+
+/** Frames that share a time cannot be told apart by it. */
 function canSeek({ container, timestamps }: VideoFacts): boolean {
   const tooClose = 1e-4; // seconds: Matroska's clock ticks a thousand times a second
   return (
-    container !== 'mpegts' &&
+    seekable.includes(container) &&
     timestamps.every((time, frame) => frame === 0 || time - timestamps[frame - 1]! > tooClose)
   );
 }

@@ -1,9 +1,25 @@
 import type { Timeline } from '../sample/timeline.ts';
 
-/** Containers that are read, by the names of ffmpeg's demuxers. */
-export type Container = 'mov' | 'matroska' | 'mpegts';
+/**
+ * Containers without an index, or with one that only ffmpeg reads, by the names of its demuxers. `h264`,
+ * `hevc` (Annex B) and `mpegvideo` are bare streams.
+ */
+export type ForeignContainer =
+  | 'asf'
+  | 'avi'
+  | 'flv'
+  | 'gif'
+  | 'h264'
+  | 'hevc'
+  | 'ivf'
+  | 'mpeg'
+  | 'mpegvideo'
+  | 'ogg';
 
-/** What the index of a video says, without decoding a frame. */
+/** Containers that are read, by the names of ffmpeg's demuxers. */
+export type Container = 'mov' | 'matroska' | 'mpegts' | ForeignContainer;
+
+/** What the index of a video says. */
 export interface VideoFacts extends Timeline {
   readonly container: Container;
   /** Such as `avc`, `hevc`, `vp9`, `av1`; undefined for one that is not known by name. */

@@ -17,6 +17,8 @@ import { type ByteAccess, openBytes } from '../source/byte-access.ts';
 import type { VideoBytes } from '../source/video-source.ts';
 import { checkSampleTables } from './check-sample-tables.ts';
 import type { Container, VideoFacts } from './facts.ts';
+import { foreignContainer, signatureLength } from './foreign-container.ts';
+import { indexByDecoding } from './index-by-decoding.ts';
 
 /** Never playlists: they name other files and addresses. */
 const formats: readonly InputFormat[] = [MP4, QTFF, WEBM, MATROSKA, MPEG_TS];
@@ -24,6 +26,17 @@ const formats: readonly InputFormat[] = [MP4, QTFF, WEBM, MATROSKA, MPEG_TS];
 /** Reads the index of a video. */
 export async function probe(video: VideoBytes, reading: Reading): Promise<VideoFacts> {
   await using bytes = await openBytes(video, reading.signal);
+  const foreign = foreignContainer(await bytes.read(0, signatureLength));
+  if (foreign) return indexByDecoding(video, foreign, reading);
+  const facts = await readIndex(bytes, reading);
+  if (facts === 'foreign codec') return indexByDecoding(video, 'mpegts', reading);
+  return facts;
+}
+
+async function readIndex(
+  bytes: ByteAccess,
+  reading: Reading,
+): Promise<VideoFacts | 'foreign codec'> {
   using input = new Input({ formats: [...formats], source: sourceOf(bytes) });
   try {
     return await orAborted(readFacts(input, bytes, reading), reading.signal);
@@ -46,10 +59,16 @@ function sourceOf(bytes: ByteAccess): CustomSource {
   });
 }
 
-async function readFacts(input: Input, bytes: ByteAccess, reading: Reading): Promise<VideoFacts> {
+async function readFacts(
+  input: Input,
+  bytes: ByteAccess,
+  reading: Reading,
+): Promise<VideoFacts | 'foreign codec'> {
   const container = await containerOf(input, reading);
   if (container === 'mov') await checkSampleTables(bytes, reading);
   const [track] = await input.getVideoTracks();
+  // Of MPEG-TS mediabunny passes over what it cannot parse, such as MPEG-2.
+  if (!track && container === 'mpegts') return 'foreign codec';
   if (!track) throw new NoFramesError(reading.name, 'it has no video track that can be read');
   const size = await sizeOf(track, reading);
   const frames = await readFrames(track, container, reading);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { framesThatFit, planVideo } from './tile-frames.ts';
+import { framesThatFit, planVideo } from './plan-video.ts';
 
 describe('the size of a video in the prompt', () => {
   // The table of spec PREPROCESS §6.3.
