@@ -5,8 +5,10 @@ export type {
   WeightChoice,
   WeightFormat,
 } from './convert/choose-encodings.ts';
+export { type ConvertOptions, convertCheckpoint } from './convert/convert-checkpoint.ts';
 export * from './convert/errors.ts';
 export type { ConvertEvent } from './convert/events.ts';
+export type { TaskAdapter } from './convert/source-tensors.ts';
 export type { Environment } from './environment.ts';
 export * from './errors.ts';
 export type { PullEvent } from './events.ts';

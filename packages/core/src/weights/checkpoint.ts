@@ -15,6 +15,8 @@ export interface StoredTensor {
  */
 export interface Checkpoint extends AsyncDisposable {
   readonly names: readonly string[];
+  /** Paths of the files that hold them. */
+  readonly files: readonly string[];
   /** Present when the tensors are our own weights, as a conversion wrote them: see `convertedWeights`. */
   readonly manifest?: Manifest;
   has(name: string): boolean;

@@ -159,6 +159,7 @@ function checkpointOf(
   };
   return {
     names: [...tensors.keys()],
+    files: files.map((file) => file.path),
     has: (name) => tensors.has(name),
     describe: (name) => describePlace(name, find(name).place),
     read: async (name, signal) => {

@@ -22,6 +22,7 @@ function checkpointOf(
   return {
     reads,
     names: Object.keys(tensors),
+    files: [],
     has: (name) => name in tensors,
     describe: stored,
     read: async (name) => {

@@ -29,3 +29,14 @@ export class DiskFullError extends ConvertError {
 function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(2)} GB`;
 }
+
+/** The folder is not a checkpoint that can be converted. Nothing was written. */
+export class SourceError extends ConvertError {
+  override name = 'SourceError';
+  constructor(
+    readonly source: string,
+    detail: string,
+  ) {
+    super(`Cannot convert ${source}: ${detail}`);
+  }
+}

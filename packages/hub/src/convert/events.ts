@@ -1,5 +1,7 @@
 /** What happens during a conversion. */
 export type ConvertEvent =
+  /** The checkpoint holds tensors that no weight of this family is made of. */
+  | { readonly type: 'tensors-ignored'; readonly names: readonly string[] }
   /** A source file is read to its end for its hash. */
   | { readonly type: 'source-hashed'; readonly file: string; readonly bytes: number }
   | {

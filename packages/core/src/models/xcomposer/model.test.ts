@@ -76,6 +76,7 @@ describe('a checkpoint with a hole', () => {
     const checkpoint = await openCheckpoint(folder);
     return {
       names: [...checkpoint.names, ...Object.keys(more)],
+      files: checkpoint.files,
       has: (name: string) => name in more || (checkpoint.has(name) && !without.test(name)),
       describe: (name: string) =>
         name in more

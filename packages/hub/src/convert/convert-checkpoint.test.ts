@@ -1,0 +1,262 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import {
+  checkpointWeights,
+  convertedWeights,
+  openCheckpoint,
+  readConfig,
+  readFloat32,
+  relativeError,
+  type WeightSource,
+  weightRole,
+  writeSafetensors,
+  xcomposerWeightMap,
+} from '@lingbi/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { convertCheckpoint } from './convert-checkpoint.ts';
+import type { ConvertEvent } from './events.ts';
+import { writeConverted } from './write-converted.ts';
+
+const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lingbi-convert-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('a converted checkpoint holds the weights of its source', () => {
+  test('to the last bit as f32', async () => {
+    const out = join(folder, 'f32');
+    await convertCheckpoint(micro, out, { weights: 'f32' });
+    for (const [name, { found, wanted }] of await compare(out)) {
+      expect(relativeError(found, wanted), name).toBe(0);
+    }
+  });
+
+  // A step of 4 bits is an eighth of a block's largest number, one of 8 bits a 128th.
+  test.each([
+    ['int4', 1 / 8],
+    ['int8', 1 / 128],
+    ['f16', 2 ** -11],
+  ] as const)('within its step as %s, what is small exactly', async (weights, bound) => {
+    const out = join(folder, weights);
+    await convertCheckpoint(micro, out, { weights, block: 32, vision: 'int8' });
+    for (const [name, { found, wanted }] of await compare(out)) {
+      const role = weightRole(name);
+      const isLinear = role === 'linear' || role === 'head';
+      const allowed = { plain: 0, lora: 2 ** -11, embeddings: 2 ** -11, tower: 1 / 127 };
+      const limit = isLinear ? bound : (allowed[role as 'plain'] ?? 1 / 127);
+      expect(relativeError(found, wanted), name).toBeLessThanOrEqual(limit);
+    }
+  });
+
+  test('with the adapters that were asked for', async () => {
+    const out = join(folder, 'web');
+    await convertCheckpoint(micro, out, { adapters: ['web'] });
+    const { adapters } = (await openWeights(out)).config;
+    expect(adapters).toEqual(['base', 'web']);
+  });
+
+  test('in a folder that says where it comes from and what it should be', async () => {
+    const out = join(folder, 'described');
+    await convertCheckpoint(micro, out);
+    const { origin, files } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
+    const source = 'model-00001-of-00002.safetensors';
+    expect(origin.source[source].sha256).toBe(await sha256(join(micro, source)));
+    const written = (await readdir(out)).filter((name) => name.endsWith('.safetensors'));
+    expect(Object.keys(files)).toEqual(written);
+    for (const name of written) expect(files[name].sha256).toBe(await sha256(join(out, name)));
+  });
+});
+
+describe('a conversion that breaks off', () => {
+  const options = { weights: 'int4', block: 32, shardBytes: 200_000 } as const;
+
+  test('leaves no checkpoint, keeps what was finished, and comes to the same bytes', async () => {
+    const [whole, resumed] = [join(folder, 'whole'), join(folder, 'resumed')];
+    await convertCheckpoint(micro, whole, options);
+    const stop = new AbortController();
+    const first = convertCheckpoint(micro, resumed, {
+      ...options,
+      signal: stop.signal,
+      onProgress: ({ type }) => type === 'file-finished' && stop.abort(new Error('enough')),
+    });
+    await expect(first).rejects.toThrow('enough');
+    expect(existsSync(resumed)).toBe(false);
+    const events: ConvertEvent[] = [];
+    await convertCheckpoint(micro, resumed, {
+      ...options,
+      onProgress: (event) => void events.push(event),
+    });
+    expect(events.filter(({ type }) => type === 'file-kept')).toHaveLength(1);
+    expect(await hashes(resumed)).toEqual(await hashes(whole));
+    expect((await hashes(whole)).length).toBeGreaterThan(6);
+    expect(existsSync(`${resumed}.partial`)).toBe(false);
+  });
+
+  test('goes on after its process was killed', { timeout: 120_000 }, async () => {
+    const [whole, killed] = [join(folder, 'not-killed'), join(folder, 'killed')];
+    const script = fileURLToPath(new URL('../test-tools/convert-in-process.ts', import.meta.url));
+    const flags = ['--import', 'tsx', '--conditions=lingbi:source', script, micro, killed];
+    const child = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (line === 'file-finished') break;
+    }
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(existsSync(killed)).toBe(false);
+    await convertCheckpoint(micro, killed, options);
+    await convertCheckpoint(micro, whole, options);
+    expect(await hashes(killed)).toEqual(await hashes(whole));
+  });
+
+  test('because the disk is full says what is missing, and goes on when there is room', async () => {
+    const [whole, full] = [join(folder, 'with-room'), join(folder, 'full')];
+    const weights = [1, 2, 3].map((number) => ({
+      name: `w${number}`,
+      shape: [256],
+      encoding: { kind: 'dense', dtype: 'float32' } as const,
+    }));
+    const checkpoint = { weights, tensors: new Map(), files: new Map(), origin: {} };
+    const make = (room: number) =>
+      async function* ({ name }: { name: string }) {
+        // What a write throws on a full disk.
+        if (name === `w${room + 1}`) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+        yield { part: 'values' as const, bytes: new Uint8Array(1024).fill(name.charCodeAt(1)) };
+      };
+    const shardBytes = 1024;
+    const writing = writeConverted(full, checkpoint, make(2), { shardBytes });
+    await expect(writing).rejects.toMatchObject({ name: 'DiskFullError', neededBytes: 1152 });
+    expect(existsSync(full)).toBe(false);
+    await writeConverted(full, checkpoint, make(9), { shardBytes });
+    await writeConverted(whole, checkpoint, make(9), { shardBytes });
+    expect(await hashes(full)).toEqual(await hashes(whole));
+  });
+
+  test('begins anew when the options are others', async () => {
+    const out = join(folder, 'changed');
+    const stop = new AbortController();
+    const onProgress = ({ type }: ConvertEvent) =>
+      type === 'file-finished' && stop.abort(new Error('enough'));
+    const first = convertCheckpoint(micro, out, { ...options, signal: stop.signal, onProgress });
+    await expect(first).rejects.toThrow('enough');
+    const events: ConvertEvent[] = [];
+    await convertCheckpoint(micro, out, {
+      ...options,
+      rounding: 'nearest',
+      onProgress: (event) => void events.push(event),
+    });
+    expect(events.some(({ type }) => type === 'file-kept')).toBe(false);
+  });
+});
+
+describe('what cannot be converted is said before anything is written', () => {
+  test('a checkpoint without one of its tensors', async () => {
+    const out = join(folder, 'lacking');
+    const source = await changedIndex('lacking-source', ({ weight_map: map }) => {
+      delete map['model.layers.1.feed_forward.w2.weight'];
+    });
+    const converting = convertCheckpoint(source, out);
+    await expect(converting).rejects.toMatchObject({
+      name: 'MissingWeightError',
+      weight: 'layers.1.mlp.down',
+      checkpointName: 'model.layers.1.feed_forward.w2.weight',
+    });
+    expect(existsSync(`${out}.partial`)).toBe(false);
+  });
+
+  test('tensors that no weight is made of are named, and left out', async () => {
+    const source = await changedIndex('more-source', ({ weight_map: map }) => {
+      map['model.layers.0.surprise'] = 'more.safetensors';
+    });
+    await writeSafetensors(join(source, 'more.safetensors'), [
+      {
+        name: 'model.layers.0.surprise',
+        dtype: 'float32',
+        shape: [1],
+        bytes: () => new Uint8Array(4),
+      },
+    ]);
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(source, join(folder, 'more'), { onProgress });
+    const names = ['model.layers.0.surprise'];
+    expect(events).toContainEqual({ type: 'tensors-ignored', names });
+  });
+
+  test('a folder that is no checkpoint, or one that is converted already', async () => {
+    const out = join(folder, 'nothing');
+    await expect(convertCheckpoint(folder, out)).rejects.toThrow('no folder with a config.json');
+    const converted = join(folder, 'once');
+    await convertCheckpoint(micro, converted);
+    await expect(convertCheckpoint(converted, out)).rejects.toThrow('it is converted already');
+    await expect(convertCheckpoint(micro, converted)).rejects.toThrow('it exists');
+  });
+});
+
+async function changedIndex(
+  name: string,
+  change: (index: { weight_map: Record<string, string> }) => void,
+): Promise<string> {
+  const source = join(folder, name);
+  await cp(micro, source, { recursive: true });
+  const path = join(source, 'model.safetensors.index.json');
+  const index = JSON.parse(await readFile(path, 'utf8'));
+  change(index);
+  await writeFile(path, JSON.stringify(index));
+  return source;
+}
+
+/** Each weight as the converted checkpoint has it, and as its source has it. */
+async function compare(out: string) {
+  const converted = await openWeights(out);
+  const source = await openWeights(micro);
+  const names = Object.keys(xcomposerWeightMap(source.config, source.checkpoint));
+  const both = new Map<string, { found: Float32Array; wanted: Float32Array }>();
+  for (const name of names) {
+    const found = await readFloat32(converted.weights, name);
+    both.set(name, { found, wanted: await readFloat32(source.weights, name) });
+  }
+  await converted.checkpoint[Symbol.asyncDispose]();
+  await source.checkpoint[Symbol.asyncDispose]();
+  return both;
+}
+
+async function openWeights(path: string) {
+  const checkpoint = await openCheckpoint(path);
+  const json = JSON.parse(await readFile(join(path, 'config.json'), 'utf8'));
+  const { manifest } = checkpoint;
+  const tensors = manifest
+    ? {
+        names: [...manifest.tensors.keys()],
+        has: (name: string) => manifest.tensors.has(name),
+        describe: (name: string) => ({ shape: manifest.tensors.get(name)! }),
+      }
+    : checkpoint;
+  const config = readConfig(json, tensors);
+  const weights: WeightSource = manifest
+    ? convertedWeights(checkpoint, manifest)
+    : checkpointWeights(checkpoint, xcomposerWeightMap(config, checkpoint));
+  return { checkpoint, config, weights };
+}
+
+async function hashes(path: string): Promise<[string, string][]> {
+  const names = (await readdir(path)).sort();
+  return Promise.all(
+    names.map(async (name): Promise<[string, string]> => [name, await sha256(join(path, name))]),
+  );
+}
+
+async function sha256(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+}

@@ -1,0 +1,123 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type Checkpoint, namesIn, openCheckpoint, type Rounding } from '@lingbi/core';
+import type { WeightChoice } from './choose-encodings.ts';
+import { SourceError } from './errors.ts';
+import { makeWeight } from './make-weight.ts';
+import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
+import { planWeights } from './plan-weights.ts';
+import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
+import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
+import { sha256Of } from './write-shard.ts';
+
+export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
+  /** Task adapters to keep. Default: all that the checkpoint holds. */
+  readonly adapters?: readonly TaskAdapter[];
+  /** How blocks are rounded. Default: `search`. */
+  readonly rounding?: Rounding;
+}
+
+/**
+ * Writes a checkpoint again, in smaller numbers and laid out as backends bind them, so that it opens
+ * at once. Reads safetensors and `.bin` files, plain or packed by AWQ or GPTQ; packed linears keep
+ * their numbers when the choice is `int4` and the size of their blocks.
+ *
+ * ```ts no-run: takes minutes and gigabytes
+ * await convertCheckpoint('internlm-xcomposer2d5-7b', 'ixc-int4', { weights: 'int4', vision: 'int8' });
+ * await using model = await openModel('ixc-int4', { backend: onnx() });
+ * ```
+ *
+ * It is written under a temporary name, `<out>.partial`. An interrupted conversion goes on there when
+ * it is started again with the same source and options, and comes to the same bytes.
+ *
+ * @throws SourceError, OutputExistsError, DiskFullError; CheckpointError, ConfigError,
+ * MissingWeightError before anything is written.
+ */
+export async function convertCheckpoint(
+  source: string,
+  out: string,
+  options: ConvertOptions = {},
+): Promise<void> {
+  const { rounding = 'search', signal, onProgress } = options;
+  const files = await readSmallFiles(source);
+  await using checkpoint = await openSource(source, signal);
+  const tensors = withAdapters(checkpoint, options.adapters);
+  const planned = planWeights(files.config, tensors, options, checkpoint.packed);
+  const used = new Set(planned.flatMap(({ expression }) => namesIn(expression)));
+  const ignored = unknownTensors(tensors.names, used);
+  if (ignored.length > 0) onProgress?.({ type: 'tensors-ignored', names: ignored });
+  const origin = {
+    source: await hashSources(checkpoint, options),
+    rounding,
+    adapters: [...(options.adapters ?? [])].sort().join(),
+  };
+  const shapes = [...used].map((name) => [name, tensors.describe(name).shape] as const);
+  const byName = new Map(planned.map((weight) => [weight.name, weight]));
+  const make = ({ name }: { readonly name: string }) =>
+    makeWeight(byName.get(name)!, checkpoint, { rounding }, signal);
+  const converted = { weights: planned, tensors: new Map(shapes), files: files.all, origin };
+  await writeConverted(out, converted, make, options);
+}
+
+async function openSource(source: string, signal?: AbortSignal): Promise<UnpackedCheckpoint> {
+  const checkpoint = await openCheckpoint(source, signal && { signal });
+  try {
+    if (!checkpoint.manifest) return await unpackedCheckpoint(checkpoint, signal);
+    throw new SourceError(
+      source,
+      'it is converted already. Give the checkpoint that it was made of',
+    );
+  } catch (error) {
+    await checkpoint[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Files that go along as they are, when they are there. */
+const companions = ['tokenizer.model', 'generation_config.json', 'tokenizer_config.json'];
+
+interface SmallFiles {
+  readonly config: unknown;
+  readonly all: ReadonlyMap<string, Uint8Array>;
+}
+
+async function readSmallFiles(source: string): Promise<SmallFiles> {
+  const config = await readConfigFile(source);
+  const all = new Map<string, Uint8Array>();
+  all.set('config.json', new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`));
+  for (const name of companions) {
+    const bytes = await readFile(join(source, name)).catch(() => undefined);
+    if (bytes) all.set(name, bytes);
+  }
+  if (all.has('tokenizer.model')) return { config, all };
+  throw new SourceError(source, 'it has no tokenizer.model. Copy it from the published checkpoint');
+}
+
+/** Without what it says of a packing that the converted checkpoint no longer has. */
+async function readConfigFile(source: string): Promise<object> {
+  const path = join(source, 'config.json');
+  const text = await readFile(path, 'utf8').catch(() => {
+    throw new SourceError(source, 'it is no folder with a config.json');
+  });
+  try {
+    const { quantization_config: _, ...config } = JSON.parse(text);
+    return config;
+  } catch (cause) {
+    throw new SourceError(source, `its config.json is not JSON: ${(cause as Error).message}`);
+  }
+}
+
+/** Size and hash of each file that holds tensors, by its name. */
+async function hashSources(
+  checkpoint: Checkpoint,
+  { signal, onProgress }: ConvertOptions,
+): Promise<Record<string, { bytes: number; sha256: string }>> {
+  const hashes: Record<string, { bytes: number; sha256: string }> = {};
+  for (const path of checkpoint.files) {
+    const { size: bytes } = await stat(path);
+    const file = basename(path);
+    hashes[file] = { bytes, sha256: await sha256Of(path, signal) };
+    onProgress?.({ type: 'source-hashed', file, bytes });
+  }
+  return hashes;
+}

@@ -1,0 +1,86 @@
+import {
+  type EncodeBlocksOptions,
+  type Encoding,
+  encodeWeight,
+  evaluateExpression,
+  namesIn,
+  partsOf,
+  type ReadTensor,
+  toFloat32,
+  type WeightBytes,
+  type WeightExpression,
+  type WeightPart,
+} from '@lingbi/core';
+import type { UnpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
+import type { PlannedWeight } from './plan-weights.ts';
+import type { WeightPiece } from './write-shard.ts';
+
+/** Numbers that are float32 at a time: a small part of the largest tensors. */
+const NUMBERS_AT_ONCE = 2 ** 22;
+
+/** Reads what a weight is made of, and encodes it some rows at a time. */
+export async function* makeWeight(
+  weight: PlannedWeight,
+  checkpoint: UnpackedCheckpoint,
+  options: EncodeBlocksOptions,
+  signal?: AbortSignal,
+): AsyncGenerator<WeightPiece> {
+  if (weight.isRepacked) {
+    yield* repackWeight(weight, checkpoint, signal);
+    return;
+  }
+  const { expression, encoding, shape } = weight;
+  const { bytes, dtype } = await evaluate(expression, checkpoint, signal);
+  const width = encoding.kind === 'dense' ? 1 : shape[1]!;
+  const numberBytes = bytes.length / shape.reduce((product, length) => product * length, 1);
+  const rowBytes = width * numberBytes;
+  const step = rowBytes * rowsAtOnce(encoding, width, bytes.length / rowBytes);
+  for (let start = 0; start < bytes.length; start += step) {
+    signal?.throwIfAborted();
+    const numbers = toFloat32(bytes.subarray(start, start + step), dtype);
+    yield* piecesOf(encodeWeight(numbers, width, encoding, options));
+  }
+}
+
+/** What stands transposed is made as a whole. */
+function rowsAtOnce({ kind }: Encoding, width: number, rows: number): number {
+  return kind === 'channels' ? rows : Math.max(1, Math.floor(NUMBERS_AT_ONCE / width));
+}
+
+function piecesOf(parts: WeightBytes): WeightPiece[] {
+  return Object.entries(parts).map(([part, bytes]) => ({ part: part as WeightPart, bytes }));
+}
+
+async function evaluate(
+  expression: WeightExpression,
+  checkpoint: UnpackedCheckpoint,
+  signal?: AbortSignal,
+): Promise<ReadTensor> {
+  const tensors = new Map<string, ReadTensor>();
+  for (const name of namesIn(expression)) {
+    const bytes = await checkpoint.read(name, signal);
+    tensors.set(name, { ...checkpoint.describe(name), bytes });
+  }
+  return evaluateExpression(expression, tensors);
+}
+
+/** Expressions of linears move whole rows, and every part of a packed one has its rows. */
+async function* repackWeight(
+  { expression, shape, encoding }: PlannedWeight,
+  checkpoint: UnpackedCheckpoint,
+  signal?: AbortSignal,
+): AsyncGenerator<WeightPiece> {
+  const names = namesIn(expression);
+  const read = new Map<string, WeightBytes>();
+  for (const name of names) read.set(name, await checkpoint.readParts(name, signal));
+  for (const part of partsOf(shape, encoding).keys()) {
+    const tensors = new Map(
+      names.map((name) => {
+        const bytes = read.get(name)![part]!;
+        const rows = checkpoint.packed(name)!.out;
+        return [name, { dtype: 'uint8', shape: [rows, bytes.length / rows], bytes }] as const;
+      }),
+    );
+    yield { part, bytes: evaluateExpression(expression, tensors).bytes };
+  }
+}

@@ -1,0 +1,268 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  checkpointConfig,
+  checkpointTensors,
+  convertedWeights,
+  openCheckpoint,
+  readFloat32,
+  type TensorToWrite,
+  toFloat32,
+  writeSafetensors,
+} from '@lingbi/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { convertCheckpoint } from '../convert-checkpoint.ts';
+import { unpackAwq } from './awq.ts';
+import { unpackGptq } from './gptq.ts';
+
+/** Spec QUANT §3 and §6 give one word each. */
+describe('the words of the specification', () => {
+  const shape = { out: 8, width: 1, groups: 1 };
+  test('AWQ: outputs 0 to 7 hold 0 to 7', () => {
+    const words = Uint32Array.of(0x75316420);
+    const { values, zeroPoints } = unpackAwq({ qweight: words, qzeros: words }, shape);
+    expect([...values]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect([...zeroPoints]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('GPTQ: inputs 0 to 7 hold 0 to 7, and zero points are stored less one', () => {
+    const { values, zeroPoints } = unpackGptq(
+      { qweight: Uint32Array.of(0x76543210), qzeros: new Uint32Array(0) },
+      { out: 1, width: 8, groups: 0 },
+    );
+    expect([...values]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    const qzeros = Uint32Array.of(0x77777777);
+    const eight = unpackGptq({ qweight: new Uint32Array(0), qzeros }, { ...shape, width: 0 });
+    expect([...eight.zeroPoints]).toEqual(Array(8).fill(8));
+    expect(zeroPoints).toHaveLength(0);
+  });
+});
+
+const sizes = {
+  vocabularySize: 320,
+  hiddenSize: 64,
+  mlpSize: 96,
+  layers: 1,
+  heads: 4,
+  kvHeads: 2,
+  loraRanks: { Plora: 8 },
+};
+const GROUP = 32;
+
+/** A linear of 4 bits as both formats would describe it: plain arrays, one number an entry. */
+interface Linear {
+  readonly out: number;
+  readonly width: number;
+  q(row: number, input: number): number;
+  zero(row: number, group: number): number;
+  scale(row: number, group: number): number;
+  /** The group of an input. */
+  group(input: number): number;
+}
+
+function linearOf(
+  name: string,
+  [out, width]: readonly number[],
+  zeros: number | undefined,
+): Linear {
+  const seed = name.length;
+  return {
+    out: out!,
+    width: width!,
+    q: (row, input) => (row * 7 + input * 3 + seed + ((row * input) % 5)) % 16,
+    // GPTQ stores zero points less one, so that none is 0.
+    zero: (row, group) => zeros ?? 1 + ((row + 2 * group + seed) % 15),
+    scale: (row, group) => 2 ** -(6 + ((row + group) % 3)), // float16 holds it exactly
+    group: (input) => Math.floor(input / GROUP),
+  };
+}
+
+function wordsOf(count: number, nibble: (word: number, place: number) => number): Uint8Array {
+  const words = Uint32Array.from({ length: count }, (_, word) => {
+    let bits = 0;
+    for (let place = 0; place < 8; place++) bits += nibble(word, place) * 16 ** place;
+    return bits;
+  });
+  return new Uint8Array(words.buffer);
+}
+
+const ORDER = [0, 2, 4, 6, 1, 3, 5, 7]; // of outputs in a word, spec QUANT §3
+
+function awqTensors(root: string, linear: Linear): TensorToWrite[] {
+  const { out, width, q, zero } = linear;
+  const columns = out / 8;
+  const groups = width / GROUP;
+  const output = (word: number, place: number) => 8 * (word % columns) + ORDER[place]!;
+  const row = (word: number) => Math.floor(word / columns);
+  return [
+    tensor(`${root}.qweight`, 'int32', [width, columns], () =>
+      wordsOf(width * columns, (word, place) => q(output(word, place), row(word))),
+    ),
+    tensor(`${root}.qzeros`, 'int32', [groups, columns], () =>
+      wordsOf(groups * columns, (word, place) => zero(output(word, place), row(word))),
+    ),
+    scalesTensor(root, linear),
+  ];
+}
+
+function gptqTensors(root: string, linear: Linear, order?: readonly number[]): TensorToWrite[] {
+  const { out, width, q, zero } = linear;
+  const groups = width / GROUP;
+  return [
+    tensor(`${root}.qweight`, 'int32', [width / 8, out], () =>
+      wordsOf((width / 8) * out, (word, place) =>
+        q(word % out, 8 * Math.floor(word / out) + place),
+      ),
+    ),
+    tensor(`${root}.qzeros`, 'int32', [groups, out / 8], () =>
+      wordsOf((groups * out) / 8, (word, place) => {
+        return zero(8 * (word % (out / 8)) + place, Math.floor(word / (out / 8))) - 1;
+      }),
+    ),
+    scalesTensor(root, linear),
+    tensor(`${root}.g_idx`, 'int32', [width], () =>
+      bytesOf(
+        Int32Array.from({ length: width }, (_, input) => order?.[input] ?? linear.group(input)),
+      ),
+    ),
+    tensor(`${root}.bias`, 'float16', [out], () => new Uint8Array(2 * out)),
+  ];
+}
+
+function scalesTensor(root: string, { out, width, scale }: Linear): TensorToWrite {
+  const groups = width / GROUP;
+  return tensor(`${root}.scales`, 'float16', [groups, out], () =>
+    // 2^−n in float16 is the exponent alone.
+    bytesOf(
+      Uint16Array.from({ length: groups * out }, (_, at) => {
+        return (Math.log2(scale(at % out, Math.floor(at / out))) + 15) << 10;
+      }),
+    ),
+  );
+}
+
+function tensor(
+  name: string,
+  dtype: TensorToWrite['dtype'],
+  shape: readonly number[],
+  bytes: () => Uint8Array,
+): TensorToWrite {
+  return { name, dtype, shape, bytes };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Uint16Array | Float32Array) {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lingbi-packed-'));
+  });
+  afterAll(async () => {
+    for (const checkpoint of opened) await checkpoint[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  const linears = new Map<string, Linear>();
+  const opened: AsyncDisposable[] = [];
+
+  async function writeSource(name: string, zeros?: number, order?: readonly number[]) {
+    const source = join(folder, name);
+    const tensors = [...checkpointTensors(sizes)].flatMap(([tensorName, shape]) => {
+      const root = tensorName.replace(/\.weight$/, '');
+      if (!/(wqkv|wo|w1|w2|w3)$/.test(root)) return [plain(tensorName, shape)];
+      const linear = linearOf(tensorName, shape, zeros);
+      linears.set(tensorName, linear);
+      if (packing === 'awq') return awqTensors(root, linear);
+      return gptqTensors(`${root}.linear`, linear, linear.width === 64 ? order : undefined);
+    });
+    await rm(source, { recursive: true, force: true });
+    await mkdir(source, { recursive: true });
+    await writeSafetensors(join(source, 'model.safetensors'), tensors);
+    const config = { ...checkpointConfig(sizes), quantization_config: { quant_method: packing } };
+    await writeFile(join(source, 'config.json'), JSON.stringify(config));
+    await writeFile(join(source, 'tokenizer.model'), 'not read here');
+    return source;
+  }
+
+  function plain(name: string, shape: readonly number[]): TensorToWrite {
+    const count = shape.reduce((a, b) => a * b);
+    const numbers = Float32Array.from({ length: count }, (_, i) => Math.sin(i) / 8);
+    return tensor(name, 'float32', shape, () => bytesOf(numbers));
+  }
+
+  /** W[o, k] = (q − z) · s, as the specification says. */
+  function numbersOf({ out, width, q, zero, scale, group }: Linear): number[] {
+    return Array.from({ length: out * width }, (_, at) => {
+      const [row, input] = [Math.floor(at / width), at % width];
+      return (q(row, input) - zero(row, group(input))) * scale(row, group(input));
+    });
+  }
+
+  async function readConverted(source: string, out: string, options = {}) {
+    await convertCheckpoint(source, out, options);
+    const checkpoint = await openCheckpoint(out);
+    opened.push(checkpoint);
+    return convertedWeights(checkpoint, checkpoint.manifest!);
+  }
+
+  test.each([
+    ['its own zero points', undefined, true],
+    ['the same zero point everywhere', 8, false],
+  ] as const)('keeps its numbers, with %s', async (what, zeros, zeroPoints) => {
+    const weights = await readConverted(
+      await writeSource(what, zeros),
+      join(folder, `${what} out`),
+    );
+    const down = weights.describe('layers.0.mlp.down');
+    expect(down.encoding).toEqual({ kind: 'blocks', bits: 4, blockSize: GROUP, zeroPoints });
+    const found = await readFloat32(weights, 'layers.0.mlp.down');
+    const wanted = numbersOf(linears.get('model.layers.0.feed_forward.w2.weight')!);
+    expect([...found]).toEqual(wanted);
+  });
+
+  test('keeps its numbers when the heads are regrouped', async () => {
+    const weights = await readConverted(await writeSource('heads', 8), join(folder, 'heads-out'));
+    const found = await readFloat32(weights, 'layers.0.attention.qkv');
+    const packed = numbersOf(linears.get('model.layers.0.attention.wqkv.weight')!);
+    // Groups of two queries, a key and a value of 16 rows: queries of both come first, then keys.
+    const head = (index: number) => packed.slice(index * 16 * 64, (index + 1) * 16 * 64);
+    expect([...found]).toEqual([0, 1, 4, 5, 2, 6, 3, 7].flatMap(head));
+  });
+
+  test('is written as plain numbers, or in other blocks, when those are asked for', async () => {
+    const source = await writeSource('plain', 8);
+    const weights = await readConverted(source, join(folder, 'plain-out'), { weights: 'f32' });
+    const found = await readFloat32(weights, 'layers.0.mlp.gate');
+    expect([...found]).toEqual(numbersOf(linears.get('model.layers.0.feed_forward.w1.weight')!));
+    const other = await readConverted(source, join(folder, 'other'), {
+      weights: 'int8',
+      block: 64,
+    });
+    expect(other.describe('layers.0.mlp.gate').encoding).toMatchObject({ bits: 8, blockSize: 64 });
+  });
+
+  test('loses what it said of its packing, and keeps the rest', async () => {
+    const out = join(folder, 'config-out');
+    await convertCheckpoint(await writeSource('config', 8), out);
+    const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+    expect(config).toEqual(checkpointConfig(sizes));
+    await using checkpoint = await openCheckpoint(out);
+    const norm = await checkpoint.read('norm');
+    expect(toFloat32(norm, 'float32')[3]).toBe(Math.fround(Math.sin(3) / 8));
+  });
+
+  test.runIf(packing === 'gptq')('whose inputs are reordered is read by that order', async () => {
+    const order = Array.from({ length: 64 }, (_, input) => input % 2);
+    const source = await writeSource('reordered', 8, order);
+    const weights = await readConverted(source, join(folder, 'reordered-out'), { weights: 'f32' });
+    const linear = linears.get('model.layers.0.feed_forward.w1.weight')!;
+    const found = await readFloat32(weights, 'layers.0.mlp.gate');
+    expect([...found]).toEqual(numbersOf({ ...linear, group: (input) => input % 2 }));
+    // Blocks of consecutive inputs cannot hold that: the numbers are rounded again.
+    const again = await readConverted(source, join(folder, 'again'), { block: 32 });
+    expect(again.describe('layers.0.mlp.gate').encoding).toMatchObject({ zeroPoints: false });
+  });
+});
