@@ -1,4 +1,5 @@
-import { type Backend, referenceBackend } from '@lingbi/core';
+import type { Backend } from '@lingbi/core';
+import { UsageError } from './exit-codes.ts';
 
 /** Backends by the names the command line knows them by. */
 export const backendNames = ['onnx', 'tfjs', 'reference'] as const;
@@ -26,7 +27,7 @@ export async function chooseBackend(choice: BackendChoice): Promise<Backend> {
     case 'tfjs':
       return (await import('@lingbi/backend-tfjs')).tfjs({ engine });
     case 'reference':
-      return referenceBackend;
+      return (await import('@lingbi/core')).referenceBackend;
     default:
       throw backend satisfies never;
   }
@@ -40,7 +41,7 @@ function requireFor(
   owner: BackendName,
 ): void {
   if (value === undefined || backend === owner) return;
-  throw new RangeError(
+  throw new UsageError(
     `--${option} ${value} belongs to --backend ${owner}, but the backend is ${backend}: leave one of them out`,
   );
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onnx } from '@lingbi/backend-onnx';
 import { openModel } from '@lingbi/tasks';
-import { showAnswer } from './show-answer.ts';
+import { showAnswer } from './report/show-answer.ts';
 
 const fixtures = fileURLToPath(new URL('../../../fixtures', import.meta.url));
 const picture = join(fixtures, 'goldens/data/images/ixc/cars1.jpg');

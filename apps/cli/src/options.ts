@@ -1,11 +1,27 @@
-/** Options that several commands share. */
+/** Options that several commands share: the same name means the same everywhere. */
 import { type Command, Option } from 'commander';
-import { backendNames, engineNames, providerNames } from './backends.ts';
+import { type BackendChoice, backendNames, engineNames, providerNames } from './backends.ts';
+import { parseAnother, parseCount } from './parse-value.ts';
 
-export { Option };
+export interface ModelFlags extends BackendChoice {
+  readonly model: string;
+}
+
+/** Which checkpoint, and what runs it: open it with `openShownModel`. */
+export function addModelOptions(command: Command): Command {
+  command
+    .optionsGroup('Model:')
+    .addOption(modelOption('folder of the checkpoint, or its id on the hub').makeOptionMandatory());
+  return addBackendOptions(command);
+}
+
+/** `--model`, which may come from the environment. */
+export function modelOption(description: string): Option {
+  return new Option('--model <model>', description).env('LINGBI_MODEL');
+}
 
 /** What runs the model: read them with `chooseBackend`. */
-export function addBackendOptions(command: Command): Command {
+function addBackendOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--backend <name>', 'what runs the model')
@@ -22,4 +38,42 @@ export function addBackendOptions(command: Command): Command {
         ...engineNames,
       ]),
     );
+}
+
+export interface PictureFlags {
+  readonly image?: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly hdNum?: number;
+}
+
+/** Pictures that the model is shown, and how finely. */
+export function addPictureOptions(command: Command): Command {
+  command
+    .optionsGroup('Pictures:')
+    .option(
+      '--image <file>',
+      'a picture: file, data URI, or URL of an allowed host; again for more',
+      parseAnother,
+    );
+  return addReadingOptions(command);
+}
+
+/** How pictures are read that the command takes as arguments. */
+function addReadingOptions(command: Command): Command {
+  return command
+    .optionsGroup('Pictures:')
+    .option(
+      '--allow-host <host>',
+      'where pictures may be fetched from; again for more',
+      parseAnother,
+    )
+    .option('--hd-num <tiles>', 'the most tiles of a picture', parseCount);
+}
+
+/** How the command tells what it does: read them with `runCommand`. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .optionsGroup('Output:')
+    .option('--json', 'print events as a JSON object a line; the last is "done" or "error"')
+    .option('--quiet', 'no progress on the error output; warnings and errors stay');
 }

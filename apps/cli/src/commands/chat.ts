@@ -1,29 +1,24 @@
-import { createInterface } from 'node:readline/promises';
-import type { CompileProgress } from '@lingbi/core';
-import { type Chat, type ImageInput, type Model, openModel } from '@lingbi/tasks';
-import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendChoice, chooseBackend } from '../backends.ts';
+import { createInterface, type Interface } from 'node:readline/promises';
+import type { Chat, ImageInput } from '@lingbi/tasks';
+import { type Command, Option } from 'commander';
+import { openShownModel } from '../open-model.ts';
 import {
-  addGenerationOptions,
-  type GenerationFlags,
-  generationOptions,
-} from '../generation-options.ts';
-import { catchInterrupt } from '../interrupt.ts';
-import { addBackendOptions, Option } from '../options.ts';
-import { showAnswer } from '../show-answer.ts';
-import { showDownload } from '../show-download.ts';
-import { showProgress } from '../show-progress.ts';
+  addModelOptions,
+  addOutputOptions,
+  addPictureOptions,
+  type ModelFlags,
+  type PictureFlags,
+} from '../options.ts';
+import { parseAnother } from '../parse-value.ts';
+import type { OutputFlags } from '../report/report.ts';
+import { showAnswer } from '../report/show-answer.ts';
+import { type Run, runCommand } from '../run-command.ts';
+import { addWritingOptions, sayOptions, type WritingFlags } from '../writing-options.ts';
 
-interface ChatCommandOptions extends GenerationFlags, BackendChoice {
-  readonly model: string;
-  readonly image?: readonly string[];
+interface ChatFlags extends ModelFlags, PictureFlags, WritingFlags, OutputFlags {
   readonly video?: readonly string[];
-  readonly allowHost?: readonly string[];
   readonly adapter: 'base' | 'web' | 'write';
-  readonly hdNum?: number;
-  readonly maxNewTokens: number;
   readonly meta: boolean;
-  readonly json?: boolean;
 }
 
 const examples = `
@@ -31,93 +26,80 @@ Examples:
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --video race.mp4 "Who wins?"
-  lingbi chat --model internlm/internlm-xcomposer2d5-7b --image a.png b.png    (asks for questions)`;
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --image a.png --image b.png    (asks for questions)`;
 
 export function addChatCommand(program: Command): void {
   const command = program
     .command('chat')
-    .description('ask about pictures; without a question, ask for them one by one')
+    .description('ask about pictures and videos; without a question, ask for them one by one')
     .argument('[question]', 'what to ask')
-    .requiredOption('--model <model>', 'folder of the checkpoint, or its id on the hub')
-    .option('--image <files...>', 'pictures: files, data URIs, or URLs of allowed hosts')
-    .option('--video <files...>', 'videos, shown after the pictures (needs ffmpeg)')
-    .option('--allow-host <hosts...>', 'hosts that pictures and videos may be fetched from')
+    .addHelpText('after', examples)
+    .action((question: string | undefined, flags: ChatFlags) =>
+      runCommand(flags, (run) => chat(question, flags, run)),
+    );
+  addModelOptions(command)
     .addOption(
       new Option('--adapter <name>', 'task adapter')
         .choices(['base', 'web', 'write'])
         .default('base'),
     )
-    .option('--hd-num <tiles>', 'the most tiles of a picture', wholeNumber)
-    .option('--max-new-tokens <count>', 'how long an answer may get', wholeNumber, 1024)
-    .option('--no-meta', 'leave out the system text the model was trained with')
-    .option('--json', 'print events as a JSON object a line')
-    .addHelpText('after', examples)
-    .action(runChat);
-  addBackendOptions(command);
-  addGenerationOptions(command);
+    .option('--no-meta', 'leave out the system text the model was trained with');
+  addPictureOptions(command).option(
+    '--video <file>',
+    'a video, shown after the pictures (needs ffmpeg); again for more',
+    parseAnother,
+  );
+  addWritingOptions(command);
+  addOutputOptions(command);
 }
 
-async function runChat(question: string | undefined, options: ChatCommandOptions): Promise<void> {
-  await using model = await openChatModel(options);
-  const { adapter, hdNum, meta, allowHost } = options;
+async function chat(question: string | undefined, flags: ChatFlags, run: Run): Promise<undefined> {
+  await using model = await openShownModel(flags, run);
+  const { adapter, hdNum, meta, allowHost } = flags;
   await using chat = model.chat({
     adapter,
     meta,
     ...(hdNum !== undefined && { hdNum }),
     ...(allowHost && { reading: { web: { allow: allowHost } } }),
   });
-  if (question !== undefined) await ask(chat, question, options, imagesOf(options));
-  else await converse(chat, options);
+  if (question !== undefined) await ask(chat, question, imagesOf(flags), flags, run);
+  else await converse(chat, flags, run);
 }
 
-async function openChatModel(options: ChatCommandOptions): Promise<Model> {
-  const backend = await chooseBackend(options);
-  using downloading = showDownload();
-  using loading = showProgress('loading weights');
-  using interrupt = catchInterrupt();
-  const { signal } = interrupt;
-  const onProgress = ({ loadedWeights, totalWeights }: CompileProgress) =>
-    loading.update(loadedWeights, totalWeights);
-  return await openModel(options.model, {
-    backend,
-    signal,
-    onProgress,
-    onDownload: downloading.update,
-  });
-}
-
-function imagesOf({ image = [], video = [] }: ChatCommandOptions): readonly ImageInput[] {
+function imagesOf({ image = [], video = [] }: ChatFlags): readonly ImageInput[] {
   return [...image, ...video.map((file) => ({ video: file }))];
 }
 
 /** Reads questions until the input ends; the pictures go with the first one. */
-async function converse(chat: Chat, options: ChatCommandOptions): Promise<void> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
-  let images = imagesOf(options);
+async function converse(chat: Chat, flags: ChatFlags, run: Run): Promise<void> {
+  const lines = questionLines(run.signal);
+  let images = imagesOf(flags);
   lines.prompt();
   for await (const line of lines) {
     if (line.trim() !== '') {
-      await ask(chat, line, options, images);
+      await ask(chat, line, images, flags, run);
       images = [];
     }
     lines.prompt();
   }
+  run.signal.throwIfAborted();
+}
+
+function questionLines(signal: AbortSignal): Interface {
+  const { stdin: input, stderr: output } = process;
+  const lines = createInterface({ input, output, prompt: '> ', signal });
+  // A terminal that edits lines keeps Ctrl-C to itself.
+  lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  return lines;
 }
 
 async function ask(
   chat: Chat,
   question: string,
-  { maxNewTokens, json = false, ...flags }: ChatCommandOptions,
   images: readonly ImageInput[],
+  flags: ChatFlags,
+  { report, signal }: Run,
 ): Promise<void> {
-  using interrupt = catchInterrupt();
-  const { signal } = interrupt;
-  const options = { ...generationOptions(flags), images, maxNewTokens, signal };
-  await showAnswer(chat.say(question, options), { json });
-}
-
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new InvalidArgumentError('It must be a whole number above 0.');
+  const options = { ...sayOptions(flags), images, signal };
+  await showAnswer(chat.say(question, options), report);
 }

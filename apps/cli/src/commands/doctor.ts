@@ -1,24 +1,45 @@
 import type { Command } from 'commander';
-import { type Check, checkInstallation } from '../doctor/check-installation.ts';
+import type { Check } from '../doctor/check-installation.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { addOutputOptions, modelOption } from '../options.ts';
+import type { OutputFlags } from '../report/report.ts';
+import { type Run, runCommand } from '../run-command.ts';
 
 const marks = { good: '✓', missing: '–', bad: '✗' } as const;
 
-export function addDoctorCommand(program: Command): void {
-  program
-    .command('doctor')
-    .description('what is installed, what is missing, and the line that fixes it')
-    .option('--model <folder>', 'also look at a checkpoint')
-    .option('--json', 'print a JSON object a line')
-    .addHelpText('after', '\nExit code 1 when something that every use needs is broken.')
-    .action(runDoctor);
+interface DoctorFlags extends OutputFlags {
+  readonly model?: string;
 }
 
-async function runDoctor({ model, json }: { model?: string; json?: boolean }): Promise<void> {
+const more = `
+Examples:
+  lingbi doctor
+  lingbi doctor --model my-checkpoint
+
+Exit code 1 when something that every use needs is broken.`;
+
+export function addDoctorCommand(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description('what is installed, what is missing, and the line that fixes it')
+    .addOption(modelOption('also look at a checkpoint: its folder'))
+    .addHelpText('after', more)
+    .action((flags: DoctorFlags) => runCommand(flags, (run) => examine(flags, run)));
+  addOutputOptions(command);
+}
+
+async function examine({ model }: DoctorFlags, { report }: Run): Promise<object> {
+  const { checkInstallation } = await import('../doctor/check-installation.ts');
   const checks = await checkInstallation(model);
-  for (const check of checks) console.log(json ? JSON.stringify(check) : printCheck(check));
-  if (checks.some(({ state }) => state === 'bad')) process.exitCode = 1;
+  for (const check of checks) {
+    report.event({ type: 'thing-checked', ...check });
+    report.print(printCheck(check));
+  }
+  const bad = checks.filter(({ state }) => state === 'bad').length;
+  if (bad > 0) process.exitCode = exitCodes.failed.code;
+  return { bad };
 }
 
 function printCheck({ name, state, detail, fix }: Check): string {
-  return `${marks[state]} ${name}: ${detail}${fix ? `\n    fix: ${fix}` : ''}`;
+  return `${marks[state]} ${name}: ${detail}\n${fix ? `    fix: ${fix}\n` : ''}`;
 }

@@ -1,64 +1,74 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { type BackendChoice, chooseBackend } from '../backends.ts';
-import { addBackendOptions, Option } from '../options.ts';
+import type { Command } from 'commander';
+import { chooseBackend } from '../backends.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
+import { addModelOptions, addOutputOptions, type ModelFlags } from '../options.ts';
 import { findCases } from '../parity/find-cases.ts';
-import { openParityModel } from '../parity/parity-model.ts';
 import { countResults, printResult, printSummary } from '../parity/print-result.ts';
-import { type CaseResult, runCase } from '../parity/run-case.ts';
+import type { CaseResult } from '../parity/run-case.ts';
+import { parsePositive } from '../parse-value.ts';
+import type { OutputFlags } from '../report/report.ts';
+import { type Run, runCommand } from '../run-command.ts';
 
-interface ParityOptions extends BackendChoice {
-  readonly model: string;
+interface ParityFlags extends ModelFlags, OutputFlags {
   readonly data: string;
   readonly tokenizer?: string;
   readonly tolerance: number;
-  readonly json?: boolean;
 }
 
 /** Largest difference of logits that an fp32 implementation may show, relative to the largest. */
 const DEFAULT_TOLERANCE = 2e-3;
+
+const more = `
+Example:
+  lingbi parity --model fixtures/ixc25-micro --data fixtures/goldens/data fixtures/goldens/cases
+
+Exit code 1 when a case fails.`;
 
 export function addParityCommand(program: Command): void {
   const command = program
     .command('parity')
     .description('compare with recorded answers of the reference, case by case')
     .argument('<cases...>', 'case files, or folders of them')
-    .requiredOption('--model <folder>', 'checkpoint the cases were recorded with')
-    .requiredOption('--data <folder>', 'where pictures of the cases are looked up')
+    .addHelpText('after', more)
+    .action((paths: string[], flags: ParityFlags) =>
+      runCommand(flags, (run) => compare(paths, flags, run)),
+    );
+  addModelOptions(command)
     .option('--tokenizer <file>', 'tokenizer.model, when the checkpoint has none')
-    .addOption(
-      new Option('--tolerance <number>', 'allowed difference of logits, relative to the largest')
-        .default(DEFAULT_TOLERANCE)
-        .argParser(positiveNumber),
-    )
-    .option('--json', 'print a JSON object a line instead')
-    .addHelpText('after', '\nExit code 1 when a case fails.')
-    .action(runParity);
-  addBackendOptions(command);
+    .optionsGroup('Cases:')
+    .requiredOption('--data <folder>', 'where pictures of the cases are looked up')
+    .option(
+      '--tolerance <number>',
+      'allowed difference of logits, relative to the largest',
+      parsePositive,
+      DEFAULT_TOLERANCE,
+    );
+  addOutputOptions(command);
 }
 
-async function runParity(paths: string[], options: ParityOptions): Promise<void> {
+async function compare(paths: string[], flags: ParityFlags, run: Run): Promise<object> {
+  const { report, signal } = run;
   const files = await findCases(paths);
-  if (files.length === 0) throw new Error(`There are no cases (*.json) in ${paths.join(', ')}`);
-  const { tokenizer, data, tolerance } = options;
-  const backend = await chooseBackend(options);
+  if (files.length === 0)
+    throw new UsageError(`There are no cases (*.json) in ${paths.join(', ')}`);
+  const { tokenizer, data, tolerance } = flags;
+  const { openParityModel } = await import('../parity/parity-model.ts');
+  const { runCase } = await import('../parity/run-case.ts');
+  const backend = await chooseBackend(flags);
   await using model = await openParityModel({
-    folder: options.model,
+    folder: flags.model,
     backend,
     ...(tokenizer && { tokenizer }),
   });
-  const print = options.json ? JSON.stringify : printResult;
   const results: CaseResult[] = [];
   for (const file of files) {
+    signal.throwIfAborted();
     const result = await runCase(model, file, { data, tolerance });
     results.push(result);
-    console.log(print(result));
+    report.event({ type: 'case-compared', ...result });
+    report.print(`${printResult(result)}\n`);
   }
-  console.log(options.json ? JSON.stringify(countResults(results)) : printSummary(results));
-  if (results.some(({ status }) => status === 'failed')) process.exitCode = 1;
-}
-
-function positiveNumber(text: string): number {
-  const number = Number(text);
-  if (number > 0) return number;
-  throw new InvalidArgumentError('It must be a number above 0.');
+  report.print(`${printSummary(results)}\n`);
+  if (results.some(({ status }) => status === 'failed')) process.exitCode = exitCodes.failed.code;
+  return countResults(results);
 }

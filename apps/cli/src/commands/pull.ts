@@ -1,16 +1,16 @@
-import { type HubSource, type PullPlan, planPull, pull } from '@lingbi/hub';
-import type { Command } from 'commander';
-import { catchInterrupt } from '../interrupt.ts';
-import { Option } from '../options.ts';
-import { showDownload } from '../show-download.ts';
+import type { HubSource, PullPlan } from '@lingbi/hub';
+import { type Command, Option } from 'commander';
+import { addOutputOptions } from '../options.ts';
+import type { OutputFlags } from '../report/report.ts';
+import { showDownload } from '../report/show-download.ts';
+import { type Run, runCommand } from '../run-command.ts';
 
-interface PullCommandOptions {
+interface PullFlags extends OutputFlags {
   readonly source: HubSource;
   readonly dryRun?: boolean;
-  readonly json?: boolean;
 }
 
-const examples = `
+const more = `
 Examples:
   lingbi pull internlm/internlm-xcomposer2d5-7b
   lingbi pull internlm/internlm-xcomposer2d5-7b@main --dry-run
@@ -19,7 +19,7 @@ HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are honoured. A 
 where it was.`;
 
 export function addPullCommand(program: Command): void {
-  program
+  const command = program
     .command('pull')
     .description('download a checkpoint into the shared cache, and print its folder')
     .argument('<model>', 'owner/name, or owner/name@revision')
@@ -29,31 +29,36 @@ export function addPullCommand(program: Command): void {
         .default('huggingface'),
     )
     .option('--dry-run', 'only list what would be downloaded')
-    .option('--json', 'print events as a JSON object a line')
-    .addHelpText('after', examples)
-    .action(runPull);
+    .addHelpText('after', more)
+    .action((model: string, flags: PullFlags) =>
+      runCommand(flags, (run) => (flags.dryRun ? showPlan : download)(model, flags, run)),
+    );
+  addOutputOptions(command);
 }
 
-async function runPull(model: string, options: PullCommandOptions): Promise<void> {
-  const { source, dryRun = false, json = false } = options;
-  using interrupt = catchInterrupt();
-  const { signal } = interrupt;
-  if (dryRun) {
-    const plan = await planPull(model, { source, signal });
-    console.log(json ? JSON.stringify(plan) : printPlan(plan));
-    return;
-  }
-  using shown = showDownload({ json });
+async function showPlan(model: string, { source }: PullFlags, run: Run): Promise<object> {
+  const { report, signal } = run;
+  const { planPull } = await import('@lingbi/hub');
+  const plan = await planPull(model, { source, signal });
+  report.print(printPlan(plan));
+  return plan;
+}
+
+async function download(model: string, { source }: PullFlags, run: Run): Promise<object> {
+  const { report, signal } = run;
+  using shown = showDownload(report);
+  const { pull } = await import('@lingbi/hub');
   const { folder } = await pull(model, { source, signal, onProgress: shown.update });
   shown[Symbol.dispose]();
-  console.log(json ? JSON.stringify({ type: 'done', folder }) : folder);
+  report.print(`${folder}\n`);
+  return { folder };
 }
 
 function printPlan({ files, missingBytes, bytes }: PullPlan): string {
   const lines = files.map(({ path, bytes, isCached }) => {
-    return `${isCached ? 'cached ' : 'missing'} ${megabytes(bytes).padStart(10)}  ${path}`;
+    return `${isCached ? 'cached ' : 'missing'} ${megabytes(bytes).padStart(10)}  ${path}\n`;
   });
-  return [...lines, `${megabytes(missingBytes)} of ${megabytes(bytes)} to download`].join('\n');
+  return [...lines, `${megabytes(missingBytes)} of ${megabytes(bytes)} to download\n`].join('');
 }
 
 function megabytes(bytes: number): string {

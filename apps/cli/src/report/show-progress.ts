@@ -17,12 +17,17 @@ export function showProgress(what: string): ShownProgress {
     },
     Presets.shades_classic,
   );
-  bar.start(1, 0);
+  let started = false;
   return {
     update(done, total) {
-      bar.setTotal(total);
+      if (started) bar.setTotal(total);
+      else bar.start(total, done);
+      started = true;
       bar.update(done);
     },
     [Symbol.dispose]: () => bar.stop(),
   };
 }
+
+/** For who does not look. */
+export const silentProgress: ShownProgress = { update: () => {}, [Symbol.dispose]: () => {} };

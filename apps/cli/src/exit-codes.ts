@@ -1,0 +1,31 @@
+import { CommanderError } from 'commander';
+import { InterruptedError } from './interrupt.ts';
+
+/** What the command tells the program that started it. `lingbi help exit-codes` prints this. */
+export const exitCodes = {
+  done: { code: 0, meaning: 'done' },
+  failed: { code: 1, meaning: 'an error, or something that was checked is not as it should be' },
+  usage: { code: 2, meaning: 'the command line is wrong; nothing was done' },
+  hub: {
+    code: 3,
+    meaning: 'a checkpoint could not be had: the network, the hub, its terms, the disk',
+  },
+  interrupted: { code: 130, meaning: 'stopped by Ctrl-C; the same command goes on where it can' },
+  terminated: { code: 143, meaning: 'asked to end by another process (SIGTERM)' },
+} as const;
+
+/** Options that do not go together, or a value that cannot be: the user's to mend. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export async function exitCodeOf(error: unknown): Promise<number> {
+  if (error instanceof InterruptedError) {
+    return (error.signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated).code;
+  }
+  // Asking for help or the version ends so as well, and is no error.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage.code;
+  if (error instanceof UsageError) return exitCodes.usage.code;
+  const { HubError } = await import('@lingbi/hub');
+  return (error instanceof HubError ? exitCodes.hub : exitCodes.failed).code;
+}

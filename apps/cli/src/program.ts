@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { addChatCommand } from './commands/chat.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addHelpCommand } from './commands/help.ts';
+import { addParityCommand } from './commands/parity.ts';
+import { addPullCommand } from './commands/pull.ts';
+
+const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
+
+const examples = `
+Examples:
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
+  lingbi pull internlm/internlm-xcomposer2d5-7b
+  lingbi doctor
+
+Exit codes, --json and variables: lingbi help exit-codes, json, environment.`;
+
+/** The whole command line. Its errors are thrown, so that `main` chooses the exit code. */
+export function createProgram(): Command {
+  const program = new Command('lingbi')
+    .description('InternLM-XComposer-2.5 on the command line')
+    .version(manifest.version)
+    .showHelpAfterError('(lingbi --help lists what there is)')
+    .addHelpText('after', examples)
+    .exitOverride();
+  addChatCommand(program);
+  addPullCommand(program);
+  addDoctorCommand(program);
+  addParityCommand(program);
+  addHelpCommand(program);
+  return program;
+}
