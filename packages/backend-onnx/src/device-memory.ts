@@ -57,6 +57,6 @@ function copyGraph() {
     parameters: [],
     visible: [],
     tableInputs: [],
-    hasBlocks: false,
+    needsPrepacking: false,
   };
 }

@@ -15,7 +15,12 @@ import { addRmsNorm } from './lowerings/norms.ts';
 import { type Attributes, ModelWriter } from './model-writer.ts';
 import { findOpaqueWeights } from './opaque-weights.ts';
 import { graphInput, graphOutput, rotaryTable } from './run-inputs.ts';
-import { type LoadedWeight, type Parameter, parametersOf } from './shared-weights.ts';
+import {
+  type EncodedWeight,
+  type LoadedWeight,
+  type Parameter,
+  parametersOf,
+} from './shared-weights.ts';
 
 export interface LowerOptions {
   /** How many groups of sequences a run has. */
@@ -38,7 +43,8 @@ export interface LoweredGraph {
   readonly visible: readonly Parameter[];
   /** Graph inputs that are handed over as rotary tables. */
   readonly tableInputs: readonly string[];
-  readonly hasBlocks: boolean;
+  /** Whether it multiplies encoded weights, whose kernels want a layout of their own. */
+  readonly needsPrepacking: boolean;
 }
 
 /** GroupQueryAttention rotates by itself when the width of a head is a multiple of this. */
@@ -62,7 +68,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions): LoweredGraph {
     parameters: weights.flatMap(parametersOf),
     visible: visible.flatMap(({ name }) => parametersOf(options.weight(name))),
     tableInputs: [...tables.keys()].map((tensor) => keyOf(graph, tensor)),
-    hasBlocks: weights.some(({ kind }) => kind === 'blocks'),
+    needsPrepacking: weights.some(({ kind }) => kind !== 'dense'),
   };
 }
 
@@ -88,6 +94,14 @@ function createLowering(
   const fresh = (hint: string) => `${hint}.${count++}`;
   const declare = ({ name, type, shape }: Parameter) =>
     model.parameter(name, type, shape, placeholder);
+  const denseValues = (weight: Weight, op: OpName): Parameter => {
+    const found = loaded(weight.name);
+    if (found.kind === 'dense') return found.values;
+    throw new UnsupportedError(
+      `"${graph.name}" uses ${weight.name} in ${op}, but its checkpoint holds it in ${sayEncoding(found)}. ` +
+        'Only linear multiplies those: convert the checkpoint with this weight as float16',
+    );
+  };
   return {
     model,
     accuracyLevel,
@@ -102,15 +116,12 @@ function createLowering(
       model.node(operator, inputs, [result], attributes);
       return result;
     },
-    dense(weight: Weight, op: OpName) {
-      const found = loaded(weight.name);
-      if (found.kind === 'dense') return declare(found.values);
-      throw new UnsupportedError(
-        `"${graph.name}" uses ${weight.name} in ${op}, but its checkpoint holds it in blocks of ${found.bits} bits. ` +
-          'Only linear multiplies blocks: convert the checkpoint with this weight as float16',
-      );
+    dense: (weight: Weight, op: OpName) => declare(denseValues(weight, op)),
+    table(weight: Weight) {
+      const values = denseValues(weight, 'embed');
+      return { name: declare(values), type: values.type };
     },
-    blocks(weight: Weight) {
+    encoded(weight: Weight) {
       const found = loaded(weight.name);
       if (found.kind === 'dense') return undefined;
       for (const parameter of parametersOf(found)) declare(parameter);
@@ -118,6 +129,10 @@ function createLowering(
     },
     rotaryTable: (angles: Tensor) => tables.get(angles),
   };
+}
+
+function sayEncoding(weight: EncodedWeight): string {
+  return weight.kind === 'blocks' ? `blocks of ${weight.bits} bits` : 'channels of 8 bits';
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { NodeOf, OpName, Tensor, Weight } from '@lingbi/core';
-import type { Attributes, ModelWriter } from './model-writer.ts';
-import type { BlockWeight } from './shared-weights.ts';
+import type { Attributes, ElementType, ModelWriter } from './model-writer.ts';
+import type { EncodedWeight } from './shared-weights.ts';
 
 /** What the lowering of one operation may ask for while it writes its part of the model. */
 export interface Lowering {
@@ -15,10 +15,12 @@ export interface Lowering {
   fresh(hint: string): string;
   /** Writes a node with a single result and returns its name. */
   add(operator: string, inputs: readonly string[], attributes?: Attributes): string;
-  /** A dense weight, by name. @throws UnsupportedError when it is encoded in blocks. */
+  /** A dense weight in float32, by name. @throws UnsupportedError when it is encoded. */
   dense(weight: Weight, op: OpName): string;
-  /** A block-encoded weight, or undefined when it is dense. */
-  blocks(weight: Weight): BlockWeight | undefined;
+  /** A table of which rows are looked up, in the numbers of its checkpoint. @throws as `dense`. */
+  table(weight: Weight): { readonly name: string; readonly type: ElementType };
+  /** A weight in blocks or channels, or undefined when it is dense. */
+  encoded(weight: Weight): EncodedWeight | undefined;
   /**
    * The input that holds a rotary table whose rows the run fills, or undefined when these angles
    * are computed inside the graph or rotation has to stand apart.

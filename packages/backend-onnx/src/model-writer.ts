@@ -6,9 +6,11 @@ import { Message } from './proto.ts';
 export const elementTypes = {
   float32: 1,
   uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   float16: 10,
+  bfloat16: 16,
 } as const;
 export type ElementType = keyof typeof elementTypes;
 
@@ -23,6 +25,7 @@ const MICROSOFT_OPSET = 1;
 
 /** Operators outside the ONNX standard (onnxruntime, docs/ContribOperators.md). */
 const microsoftOperators = new Set([
+  'DynamicQuantizeMatMul',
   'FusedMatMul',
   'Gelu',
   'GroupQueryAttention',

@@ -27,6 +27,10 @@ import { graphOutput } from './run-inputs.ts';
 import { groupSegments } from './segment-groups.ts';
 import { OnnxSession, type SessionSettings } from './session.ts';
 import { SharedWeights } from './shared-weights.ts';
+import { findTables } from './tables.ts';
+
+/** The accuracy level that allows activations in int8. */
+const MOST_ROUNDED = 4;
 
 /** A session and the model it was made of. */
 interface Compiled {
@@ -59,7 +63,10 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const { threads, prepack } = options;
     const counted = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
     this.device = `${provider.label}, ${counted} (ONNX Runtime ${api.version})`;
-    this.#weights = new SharedWeights(runtime, source);
+    this.#weights = new SharedWeights(runtime, source, {
+      tables: findTables(Object.values(graphs)),
+      roundsActivations: provider.name === 'cpu' && options.accuracyLevel === MOST_ROUNDED,
+    });
     const prepackedWeights = api.create('preparing weights', 'CreatePrepackedWeightsContainer');
     this.#settings = { provider, threads, prepack, prepackedWeights };
   }
@@ -180,6 +187,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     });
     const outputs = Object.keys(graph.outputs).map(graphOutput);
     const session = await OnnxSession.open(this.runtime, name, lowered, outputs, this.#settings);
+    this.#weights.forgetEncoded();
     return { session, lowered, tables: new Map() };
   }
 

@@ -16,12 +16,15 @@ export interface SessionSettings {
 }
 
 /**
- * Idle threads do not spin. A program has several sessions, each with threads of its own, and those
- * of one that has just finished would take the cores from the next: alternating between three small
- * graphs on two busy cores took 1.3–2 ms a run without spinning and 10–35 ms with it, while a single
- * graph gained nothing (docs/decisions/012).
+ * Threads wait awake from one operator to the next, a few dozen microseconds, and sleep soon after
+ * the last: a decoder has hundreds of operators a token, and waking a thread for each cost a third
+ * of the time. Those of an idle session must not hold the cores for long, because the next run
+ * belongs to another session with threads of its own (docs/decisions/012).
  */
-const spinning = { 'session.intra_op.allow_spinning': '0' } as const;
+const spinning = {
+  'session.intra_op.allow_spinning': '1',
+  'session.intra_op.spin_duration_us': '200',
+} as const;
 
 /** One compiled model with its bindings. Runs one at a time. */
 export class OnnxSession implements Disposable {
@@ -167,7 +170,7 @@ function createOptions(
     const entries = {
       ...spinning,
       'session.model_external_initializers_file_folder_path': folder,
-      'session.disable_prepacking': prepack || lowered.hasBlocks ? '0' : '1',
+      'session.disable_prepacking': prepack || lowered.needsPrepacking ? '0' : '1',
     };
     for (const [key, value] of Object.entries(entries)) {
       api.call(doing, 'AddSessionConfigEntry', options, key, value);

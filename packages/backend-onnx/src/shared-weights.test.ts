@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
+  embed,
   type Graph,
   type HostTensor,
   linear,
@@ -158,6 +159,71 @@ describe.each([4, 8] as const)('weights in blocks of %i bits', (bits) => {
     const exact = onnx({ threads: 1, accuracyLevel: 1 });
     expectClose(await runOnce(biased, source, exact), wanted, 1e-5, 'in float32');
     expectClose(await runOnce(biased, source), wanted, 1e-2, 'activations in int8');
+  });
+});
+
+describe('weights in channels of int8', () => {
+  const values = Int8Array.from({ length: out * width }, (_, i) => ((i * 89) % 255) - 127);
+  const scales = Float32Array.from({ length: out }, (_, row) => 0.001 * (1 + (row % 5)));
+  const parts = { values: new Uint8Array(values.buffer), scales: new Uint8Array(scales.buffer) };
+  const source: WeightSource = {
+    has: () => true,
+    describe: () => ({ shape: [out, width], encoding: { kind: 'channels' } }),
+    read: async (_, part = 'values') => parts[part as keyof typeof parts],
+  };
+  const plain = numbers.map((_, i) => {
+    const [row, column] = [Math.floor(i / width), i % width];
+    return values[column * out + row]! * scales[row]!;
+  });
+  const dense = memoryWeights(new Map([['w', { shape: [out, width], data: plain }]]));
+
+  test('multiply as their plain numbers', async () => {
+    const wanted = await runOnce(graph, dense);
+    const exact = onnx({ threads: 1, accuracyLevel: 1 });
+    expectClose(await runOnce(graph, source, exact), wanted, 1e-5, 'in float32');
+    const rounded = await runOnce(graph, source);
+    expectClose(rounded, wanted, 1e-2, 'activations in int8');
+    expect(rounded.data).not.toEqual(wanted.data);
+  });
+});
+
+describe.each([
+  ['float16', [0x3c00, 0xb800, 0x4200, 0x0000]], // 1, −0.5, 3, 0
+  ['bfloat16', [0x3f80, 0xbf00, 0x4040, 0x0000]],
+] as const)('a table of %s', (dtype, bits) => {
+  const shape = [2, 2] as const;
+  const table = { name: 'table', shape };
+  const lookUp = trace('look up', { ids: { shape: ['ids'], dtype: 'int32' } }, ({ ids }) => ({
+    y: embed(ids, table),
+  }));
+  const file = path.join(folder, dtype);
+  writeFileSync(file, new Uint8Array(Uint16Array.from(bits).buffer));
+  const source: WeightSource = {
+    has: () => true,
+    describe: () => ({
+      shape,
+      encoding: { kind: 'dense', dtype },
+      at: { values: { file, offset: 0, length: 8 } },
+    }),
+    read: async () => new Uint8Array(Uint16Array.from(bits).buffer),
+  };
+
+  test.skipIf(process.platform === 'win32')('is looked up where it stands', async () => {
+    const unread = { ...source, read: () => Promise.reject(new Error('was read')) };
+    const ids = { dtype: 'int32', shape: [3], data: Int32Array.of(1, 0, 1) } as const;
+    await using program = await backend.compile({ lookUp }, unread);
+    const { y } = await program.run('lookUp', { ids });
+    expect([...(await y!.read()).data]).toEqual([3, 0, 1, -0.5, 3, 0]);
+  });
+
+  test('is widened when something else multiplies it', async () => {
+    const square = trace('map', { x: { shape: ['rows', 2], dtype: 'float32' } }, ({ x }) => ({
+      y: linear(x, table),
+    }));
+    const given = { dtype: 'float32', shape: [1, 2], data: Float32Array.of(10, 2) } as const;
+    await using program = await backend.compile({ lookUp, square }, source);
+    const { y } = await program.run('square', { x: given });
+    expect([...(await y!.read()).data]).toEqual([9, 30]);
   });
 });
 

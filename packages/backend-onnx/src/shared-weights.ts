@@ -1,12 +1,11 @@
 import {
-  type BlockEncoding,
+  BYTES_PER_NUMBER,
   type CompileProgress,
+  type DenseEncoding,
   type FileRange,
-  type PartLayout,
   partsOf,
   readFloat32,
   type Weight,
-  type WeightDescription,
   type WeightPart,
   type WeightSource,
 } from '@lingbi/core';
@@ -32,17 +31,36 @@ export interface BlockWeight {
   readonly scales: Parameter;
   readonly zeroPoints?: Parameter;
 }
-export type LoadedWeight = { readonly kind: 'dense'; readonly values: Parameter } | BlockWeight;
+
+/** int8 with a scale for each output, [in, out]. */
+export interface ChannelWeight {
+  readonly kind: 'channels';
+  readonly values: Parameter;
+  readonly scales: Parameter;
+}
+export type EncodedWeight = BlockWeight | ChannelWeight;
+export type LoadedWeight = { readonly kind: 'dense'; readonly values: Parameter } | EncodedWeight;
+
+/** What decides how a weight is held. */
+export interface WeightUsage {
+  /** Names of weights that rows are looked up in, and that nothing else uses. */
+  readonly tables: ReadonlySet<string>;
+  /** Whether activations may be rounded to int8, as the kernel of channels does. */
+  readonly roundsActivations: boolean;
+}
 
 /** The one copy of the parameters that all graphs of a program share. Loads each at most once. */
 export class SharedWeights implements Disposable {
   readonly #loaded = new Map<string, LoadedWeight>();
   readonly #files = new Map<string, MappedFile>();
   readonly #mapper = createFileMapper();
+  /** Where encoded weights stand in mapped files: kernels have a layout of their own. */
+  readonly #encodedRanges: FileRange[] = [];
 
   constructor(
     readonly runtime: Runtime,
     readonly source: WeightSource,
+    readonly usage: WeightUsage,
   ) {}
 
   get(name: string): LoadedWeight {
@@ -65,6 +83,16 @@ export class SharedWeights implements Disposable {
     }
   }
 
+  /**
+   * Gives back the pages of encoded weights that compiling has touched: kernels keep a copy in a
+   * layout of their own. Whoever looks again reads the file again.
+   */
+  forgetEncoded(): void {
+    for (const { file, offset, length } of this.#encodedRanges) {
+      this.#mapper!.forget(this.#files.get(file)!, offset, length);
+    }
+  }
+
   [Symbol.dispose](): void {
     for (const weight of this.#loaded.values()) {
       for (const { value } of parametersOf(weight)) value[Symbol.dispose]();
@@ -74,92 +102,91 @@ export class SharedWeights implements Disposable {
     this.#files.clear();
   }
 
-  #load(name: string, signal: AbortSignal | undefined): Promise<LoadedWeight> {
-    const description = this.source.describe(name);
-    if (description.encoding.kind !== 'blocks') return this.#loadDense(name, description, signal);
-    return this.#loadBlocks(name, description, description.encoding, signal);
+  async #load(name: string, signal: AbortSignal | undefined): Promise<LoadedWeight> {
+    const { encoding } = this.source.describe(name);
+    const loadPart = (part: WeightPart) => this.#loadPart(name, part, signal);
+    switch (encoding.kind) {
+      case 'dense':
+        return { kind: 'dense', values: await this.#loadDense(name, encoding, signal) };
+      case 'blocks':
+        return {
+          ...{ kind: 'blocks', bits: encoding.bits, blockSize: encoding.blockSize },
+          values: await loadPart('values'),
+          scales: await loadPart('scales'),
+          ...(encoding.zeroPoints && { zeroPoints: await loadPart('zeroPoints') }),
+        };
+      case 'channels':
+        if (!this.usage.roundsActivations)
+          return { kind: 'dense', values: await this.#widen(name, signal) };
+        return {
+          kind: 'channels',
+          values: await loadPart('values'),
+          scales: await loadPart('scales'),
+        };
+      default:
+        throw encoding satisfies never;
+    }
   }
 
-  async #loadDense(
+  /** Float32, but the tables that rows are looked up in stay as they are stored. */
+  #loadDense(
     name: string,
-    { shape, encoding, at }: WeightDescription,
+    { dtype }: DenseEncoding,
     signal: AbortSignal | undefined,
-  ): Promise<LoadedWeight> {
-    const type = 'float32';
-    const isFloat32 = encoding.kind === 'dense' && encoding.dtype === 'float32';
-    const range = isFloat32 ? at?.values : undefined;
-    const mapped = range && this.#map(name, type, shape, range);
-    const value = mapped ?? (await this.#readDense(name, shape, signal));
-    return { kind: 'dense', values: { name: nameOf(name), type, shape, value } };
+  ): Promise<Parameter> {
+    const isTable = this.usage.tables.has(name) && (dtype === 'float16' || dtype === 'bfloat16');
+    return dtype === 'float32' || isTable
+      ? this.#loadPart(name, 'values', signal)
+      : this.#widen(name, signal);
   }
 
-  async #readDense(
-    name: string,
-    shape: readonly number[],
-    signal: AbortSignal | undefined,
-  ): Promise<NativeValue> {
+  async #widen(name: string, signal: AbortSignal | undefined): Promise<Parameter> {
+    const { shape } = this.source.describe(name);
     const numbers = await readFloat32(this.source, name, signal);
     requireLength(name, numbers.byteLength, shape, 4);
-    return valueOver(this.runtime, 'float32', shape, numbers);
+    const value = valueOver(this.runtime, 'float32', shape, numbers);
+    return { name: nameOf(name), type: 'float32', shape, value };
   }
 
-  /** Parts stand as MatMulNBits reads them. */
-  async #loadBlocks(
-    name: string,
-    { shape, encoding, at }: WeightDescription,
-    { bits, blockSize, zeroPoints }: BlockEncoding,
-    signal: AbortSignal | undefined,
-  ): Promise<BlockWeight> {
-    const layouts = partsOf(shape, encoding);
-    const load = (part: WeightPart) => this.#loadPart(name, part, layouts.get(part)!, at, signal);
-    return {
-      kind: 'blocks',
-      bits,
-      blockSize,
-      values: await load('values'),
-      scales: await load('scales'),
-      ...(zeroPoints && { zeroPoints: await load('zeroPoints') }),
-    };
-  }
-
+  /** Parts stand in files as ONNX Runtime reads them. */
   async #loadPart(
     name: string,
     part: WeightPart,
-    { dtype, shape }: PartLayout,
-    at: WeightDescription['at'],
     signal: AbortSignal | undefined,
   ): Promise<Parameter> {
-    const type = dtype === 'float32' ? 'float32' : 'uint8';
+    const { shape: whole, encoding, at } = this.source.describe(name);
+    const { dtype, shape } = partsOf(whole, encoding).get(part)!;
+    const type = dtype as ElementType;
     const what = part === 'values' ? name : `${name} (${part})`;
     const range = at?.[part];
     const mapped = range && this.#map(what, type, shape, range);
-    const value = mapped ?? (await this.#readPart(name, part, type, shape, signal));
+    if (mapped && encoding.kind !== 'dense') this.#encodedRanges.push(range);
+    const value = mapped ?? (await this.#readPart(name, part, what, type, shape, signal));
     return { name: nameOf(name, part), type, shape, value };
   }
 
   async #readPart(
     name: string,
     part: WeightPart,
-    type: 'float32' | 'uint8',
+    what: string,
+    type: ElementType,
     shape: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<NativeValue> {
     const bytes = await this.source.read(name, part, signal);
-    requireLength(`${name} (${part})`, bytes.byteLength, shape, type === 'float32' ? 4 : 1);
-    if (type === 'uint8') return valueOver(this.runtime, type, shape, bytes);
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-    const floats = new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
-    return valueOver(this.runtime, type, shape, floats);
+    requireLength(what, bytes.byteLength, shape, BYTES_PER_NUMBER[type]);
+    const isAligned = bytes.byteOffset % BYTES_PER_NUMBER[type] === 0;
+    return valueOver(this.runtime, type, shape, isAligned ? bytes : bytes.slice());
   }
 
   /** Binds a byte range of a file without reading it; undefined where that cannot be done. */
   #map(
     name: string,
-    type: 'float32' | 'uint8',
+    type: ElementType,
     shape: readonly number[],
     { file, offset, length }: FileRange,
   ): NativeValue | undefined {
-    const bytes = type === 'float32' ? 4 : 1;
+    const bytes = BYTES_PER_NUMBER[type];
     if (!this.#mapper || offset % bytes !== 0) return undefined;
     requireLength(name, length, shape, bytes);
     const mapped = this.#files.get(file) ?? this.#mapper.map(file);
@@ -172,8 +199,8 @@ export class SharedWeights implements Disposable {
 
 export function parametersOf(weight: LoadedWeight): readonly Parameter[] {
   if (weight.kind === 'dense') return [weight.values];
-  const { values, scales, zeroPoints } = weight;
-  return zeroPoints ? [values, scales, zeroPoints] : [values, scales];
+  const zeroPoints = weight.kind === 'blocks' ? weight.zeroPoints : undefined;
+  return [weight.values, weight.scales, ...(zeroPoints ? [zeroPoints] : [])];
 }
 
 /** Checkpoints choose the names of weights, so in a model they stand apart from ours. */

@@ -151,6 +151,7 @@ export {
   type WriteSafetensorsOptions,
   writeSafetensors,
 } from './weights/safetensors/write-safetensors.ts';
+export { BYTES_PER_NUMBER } from './weights/stored-dtype.ts';
 export { toFloat32 } from './weights/to-float32.ts';
 export { describeExpression, namesIn } from './weights/weight-expression.ts';
 export {

@@ -1,10 +1,11 @@
 import type { Lowering, LowerOp } from '../lowering.ts';
-import type { BlockWeight } from '../shared-weights.ts';
+import type { BlockWeight, ChannelWeight } from '../shared-weights.ts';
 
 /** The weight stays as stored, [out, in]: Gemm multiplies by its transpose as fast, without a copy. */
 export const linear: LowerOp<'linear'> = (node, lowering) => {
-  const blocks = lowering.blocks(node.attributes.weight);
-  if (blocks) return blockLinear(node, blocks, lowering);
+  const encoded = lowering.encoded(node.attributes.weight);
+  if (encoded?.kind === 'blocks') return blockLinear(node, encoded, lowering);
+  if (encoded) return channelLinear(node, encoded, lowering);
   if (node.inputs[0]!.shape.length === 2) return gemm(node, lowering);
   fusedMatMul(node, lowering);
 };
@@ -41,4 +42,15 @@ function blockLinear(
     block_size: blockSize,
     accuracy_level: accuracyLevel,
   });
+}
+
+/** Activations are rounded to int8 with one scale for all rows of a run. */
+function channelLinear(
+  { inputs: [x], outputs: [out], attributes }: Parameters<LowerOp<'linear'>>[0],
+  { values, scales }: ChannelWeight,
+  { model, name, dense }: Lowering,
+): void {
+  const operands = [name(x!), values.name, scales.name];
+  if (attributes.bias) operands.push('', dense(attributes.bias, 'linear')); // No zero points.
+  model.node('DynamicQuantizeMatMul', operands, [name(out!)]);
 }

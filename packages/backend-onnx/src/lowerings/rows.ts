@@ -1,4 +1,5 @@
 import type { LowerOp } from '../lowering.ts';
+import { elementTypes } from '../model-writer.ts';
 import { lastRows } from '../run-inputs.ts';
 
 export const parameter: LowerOp<'parameter'> = (
@@ -8,8 +9,14 @@ export const parameter: LowerOp<'parameter'> = (
 
 export const embed: LowerOp<'embed'> = (
   { inputs: [ids], outputs: [out], attributes: { table } },
-  { model, name, dense },
-) => model.node('Gather', [dense(table, 'embed'), name(ids!)], [name(out!)], { axis: 0 });
+  { model, name, fresh, table: tableOf },
+) => {
+  const { name: rows, type } = tableOf(table);
+  const isFloat32 = type === 'float32';
+  const found = isFloat32 ? name(out!) : fresh('rows');
+  model.node('Gather', [rows, name(ids!)], [found], { axis: 0 });
+  if (!isFloat32) model.node('Cast', [found], [name(out!)], { to: elementTypes.float32 });
+};
 
 export const takeRows: LowerOp<'takeRows'> = (
   { inputs: [x, indices], outputs: [out] },
@@ -20,7 +27,7 @@ export const putRows: LowerOp<'putRows'> = (
   { inputs: [x, indices, values], outputs: [out] },
   { model, name, add },
 ) => {
-  const wide = add('Cast', [name(indices!)], { to: 7 }); // ScatterND wants int64.
+  const wide = add('Cast', [name(indices!)], { to: elementTypes.int64 }); // as ScatterND wants it
   const places = add('Unsqueeze', [wide, model.int64s(1)]);
   model.node('ScatterND', [name(x!), places, name(values!)], [name(out!)]);
 };
@@ -39,5 +46,5 @@ export const topK: LowerOp<'topK'> = (
 ) => {
   const wide = fresh('indices');
   model.node('TopK', [name(x!), model.int64s(k)], [name(values!), wide], { axis: -1 });
-  model.node('Cast', [wide], [name(indices!)], { to: 6 }); // int32, as the contract says.
+  model.node('Cast', [wide], [name(indices!)], { to: elementTypes.int32 }); // as the contract says
 };

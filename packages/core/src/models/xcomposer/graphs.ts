@@ -31,10 +31,9 @@ export function xcomposerGraphs(config: XComposerConfig, shapes: TensorShapes): 
   const decoders = config.adapters.flatMap((adapter) => {
     const graph = (name: DecodeGraph, loras: readonly LoraName[]) =>
       [name, decoder(name, decoderPlaces(config, shapes, loras), config.decoder)] as const;
-    return [
-      graph(`decodeText.${adapter}`, lorasOf[adapter]),
-      graph(`decodeImage.${adapter}`, [...lorasOf[adapter], 'image']),
-    ];
+    const text = graph(`decodeText.${adapter}`, lorasOf[adapter]);
+    if (!config.vision) return [text];
+    return [text, graph(`decodeImage.${adapter}`, [...lorasOf[adapter], 'image'])];
   });
   return {
     ...(config.vision && visionGraphs(config.vision, config.decoder)),
