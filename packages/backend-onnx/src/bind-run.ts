@@ -8,11 +8,12 @@ import {
 } from '@lingbi/core';
 import { OnnxTensor } from './device-tensor.ts';
 import type { OnnxCache } from './kv-cache.ts';
+import { bufferKey } from './kv-store.ts';
 import type { Runtime } from './library.ts';
 import type { LoweredGraph } from './lower-graph.ts';
 import type { ElementType } from './model-writer.ts';
 import * as run from './run-inputs.ts';
-import type { SegmentGroup } from './segment-groups.ts';
+import { branchMask, type SegmentGroup } from './segment-groups.ts';
 import type { OnnxSession } from './session.ts';
 import { type ElementArray, type NativeValue, valueOver, viewNumbers } from './values.ts';
 
@@ -117,7 +118,7 @@ function bindRows(binder: RunBinder, { segments, groups }: RunPlan): void {
 }
 
 function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: RunPlan): void {
-  const { pasts, tokens, firstSlot } = group;
+  const { pasts, tokens } = group;
   const sequences = pasts.length;
   const firstRow = plan.groups
     .slice(0, index)
@@ -130,11 +131,49 @@ function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: 
   binder.numbers(run.groupLastPositions(index), 'int32', [sequences], lastPositions);
   binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longest));
   binder.numbers(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
-  for (const layer of plan.graph.cache) {
+  if (group.branches) bindBranches(binder, index, group, plan);
+  else bindSlots(binder, index, group, plan);
+}
+
+function bindSlots(
+  binder: RunBinder,
+  index: number,
+  { firstSlot, pasts }: SegmentGroup,
+  { graph, cache }: RunPlan,
+): void {
+  for (const layer of graph.cache) {
     for (const part of run.kvParts) {
-      const buffer = plan.cache!.store.view(layer, part, firstSlot, sequences);
+      const buffer = cache!.store.view(layer, part, firstSlot, pasts.length);
       binder.session.bindInput(run.past(layer, part, index), buffer);
       binder.session.bindOutput(run.present(layer, part, index), buffer);
+    }
+  }
+}
+
+function bindBranches(
+  binder: RunBinder,
+  index: number,
+  { branches, firstSlot, tokens, pasts: [shared] }: SegmentGroup,
+  { graph, cache }: RunPlan,
+): void {
+  const { logs, store } = cache!;
+  const log = logs.reserve(firstSlot, tokens);
+  const mask = branchMask(
+    branches!.map((each) => logs.rowsOf(each)),
+    shared!,
+    log.capacity,
+  );
+  const parts = BigInt64Array.of(BigInt(shared!), BigInt(log.capacity), BigInt(tokens));
+  binder.numbers(run.groupMask(index), 'float32', mask.shape, mask.data);
+  binder.numbers(run.groupParts(index), 'int64', [parts.length], parts);
+  const fresh = logs.fresh(tokens);
+  for (const layer of graph.cache) {
+    for (const part of run.kvParts) {
+      const key = bufferKey(layer, part);
+      const continued = store.firstTokens(layer, part, firstSlot, shared!);
+      binder.session.bindInput(run.shared(layer, part, index), continued);
+      binder.session.bindInput(run.log(layer, part, index), log.buffers.get(key)!.value);
+      binder.session.bindOutput(run.fresh(layer, part, index), fresh.get(key)!.value);
     }
   }
 }

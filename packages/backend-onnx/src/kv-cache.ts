@@ -1,48 +1,97 @@
-import { type KvCache, RunError, type RunSegment } from '@lingbi/core';
+import {
+  type CacheLayer,
+  type CacheOptions,
+  type KvCache,
+  RunError,
+  type RunSegment,
+  SlotLengths,
+} from '@lingbi/core';
+import { BranchLogs } from './branch-logs.ts';
 import type { KvStore } from './kv-store.ts';
+import type { Runtime } from './library.ts';
+import type { GroupingCache, SegmentGroup } from './segment-groups.ts';
+
+/** What a cache needs of the program it belongs to. */
+export interface CacheOwner {
+  readonly runtime: Runtime;
+  readonly layers: readonly CacheLayer[];
+  /** Runs a task after everything that was asked of the program before. */
+  inTurn<T>(task: () => Promise<T>): Promise<T>;
+  onDispose(cache: OnnxCache): void;
+}
 
 /** Lengths of slots over the buffers of a store. Copies wait for the runs before them. */
-export class OnnxCache implements KvCache {
-  readonly #lengths: number[];
+export class OnnxCache implements KvCache, GroupingCache {
+  readonly capacity: number;
+  readonly slots: number;
+  readonly logs: BranchLogs;
+  readonly #lengths: SlotLengths;
   #disposed = false;
 
   constructor(
+    readonly owner: CacheOwner,
     readonly store: KvStore,
-    readonly capacity: number,
-    readonly slots: number,
-    /** Runs a task after everything that was asked of the program before. */
-    readonly inTurn: <T>(task: () => Promise<T>) => Promise<T>,
-    readonly onDispose: (cache: OnnxCache) => void,
+    { capacity, slots, branches }: Required<CacheOptions>,
   ) {
-    this.#lengths = new Array<number>(slots).fill(0);
+    this.capacity = capacity;
+    this.slots = slots + branches;
+    this.#lengths = new SlotLengths(slots, branches);
+    this.logs = new BranchLogs(owner.runtime, owner.layers, this.#lengths);
+  }
+
+  get batches(): boolean {
+    return this.store.batches;
   }
 
   length(slot = 0): number {
-    const length = this.#lengths[slot];
-    if (length !== undefined) return length;
-    throw new RangeError(`The cache has no slot ${slot}: it was created with ${this.slots}`);
+    return this.#lengths.of(slot);
   }
 
   truncate(length: number, slot = 0): void {
-    if (!Number.isInteger(length) || length < 0) {
-      throw new RangeError(`Cannot truncate a cache to ${length} tokens`);
-    }
-    this.#lengths[slot] = Math.min(this.length(slot), length);
+    this.#lengths.truncate(length, slot);
   }
 
   copy(from: number, to: number): Promise<void> {
-    return this.inTurn(async () => {
+    return this.owner.inTurn(async () => {
       this.requireOpen();
-      const length = this.length(from);
-      this.truncate(0, to);
-      if (from !== to) await this.store.copy(from, to, length);
-      this.#lengths[to] = length;
+      const [length, base] = [this.length(from), this.baseOf(from)];
+      const rows = base === undefined ? undefined : this.logs.rowsOf({ slot: from, tokens: 0 });
+      this.#lengths.copy(from, to);
+      if (from === to) return;
+      if (!rows) await this.store.copy(from, to, length);
+      else if (base === to) this.logs.settle(to, rows, this.store);
+      else this.logs.place(to, rows);
+      this.logs.sweep();
     });
   }
 
-  /** Counts the tokens of a run that has succeeded. */
-  commit(segments: readonly RunSegment[]): void {
-    for (const { slot, past, tokens } of segments) this.#lengths[slot] = past + tokens;
+  /** On a device slots share nothing: there it is a copy. */
+  extend(from: number, to: number): Promise<void> {
+    if (from !== to && this.baseOf(from) !== undefined) return this.copy(from, to);
+    return this.owner.inTurn(async () => {
+      this.requireOpen();
+      this.#lengths.extend(from, to);
+      if (!this.store.batches) await this.store.copy(from, to, this.length(from));
+    });
+  }
+
+  baseOf(slot: number): number | undefined {
+    return this.store.batches ? this.#lengths.baseOf(slot) : undefined;
+  }
+
+  /** @throws RangeError for a slot that cannot hold tokens now. */
+  requireUsable(segments: readonly RunSegment[]): void {
+    for (const { slot } of segments) this.#lengths.requireUsable(slot);
+  }
+
+  /** Counts the tokens of a run that has succeeded; `groups` hold the segments in their order. */
+  commit(segments: readonly RunSegment[], groups: readonly SegmentGroup[]): void {
+    const left = [...segments];
+    for (const { pasts, branches, firstSlot } of groups) {
+      const own = left.splice(0, branches?.length ?? pasts.length);
+      if (branches) this.logs.append(firstSlot, own);
+      for (const { slot, tokens } of own) this.#lengths.append(slot, tokens);
+    }
   }
 
   requireOpen(): void {
@@ -52,8 +101,11 @@ export class OnnxCache implements KvCache {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#lengths.fill(0);
-    this.onDispose(this);
-    void this.inTurn(async () => this.store[Symbol.dispose]());
+    this.#lengths.clear();
+    this.owner.onDispose(this);
+    void this.owner.inTurn(async () => {
+      this.store[Symbol.dispose]();
+      this.logs[Symbol.dispose]();
+    });
   }
 }

@@ -1,16 +1,20 @@
 import { type CacheLayer, RunError } from '@lingbi/core';
 import type { DeviceMemory } from './device-memory.ts';
 import type { Runtime } from './library.ts';
-import { storedHeadDim } from './lowerings/attention.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
+import { storedHeadDim } from './stored-head-dim.ts';
 import { allocateValue, type NativeValue, valueOver } from './values.ts';
 
 /** The buffers of a cache: keys and values of each layer, [slots, kvHeads, capacity, headDim]. */
 export interface KvStore extends Disposable {
-  /** Whether neighbouring slots can be seen as one batch. */
+  /** Whether neighbouring slots can be seen as one batch, and tokens of a slot by themselves. */
   readonly batches: boolean;
   /** The buffer of `slots` neighbouring slots, from `firstSlot` on. */
   view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue;
+  /** The first `length` tokens of a slot, [kvHeads, length, headDim]. Only where it batches. */
+  firstTokens(layer: CacheLayer, part: KvPart, slot: number, length: number): NativeValue;
+  /** The numbers of a slot, [kvHeads, capacity, headDim]. Only where it batches. */
+  numbers(layer: CacheLayer, part: KvPart, slot: number): Float32Array;
   /** Copies at least the first `length` tokens of a slot. */
   copy(from: number, to: number, length: number): Promise<void>;
 }
@@ -22,42 +26,102 @@ export interface KvStoreSize {
 }
 
 /** Memory of this process. Pages that no token has touched yet cost nothing. */
-export function hostStore(runtime: Runtime, { layers, capacity, slots }: KvStoreSize): KvStore {
-  const buffers = new Map<string, Float32Array>();
-  const views = new Map<string, NativeValue>();
-  const slotLength = (layer: CacheLayer) => layer.kvHeads * capacity * storedHeadDim(layer);
-  for (const layer of layers) {
-    for (const part of kvParts) {
-      buffers.set(`${layer.layer}.${part}`, allocate(slots * slotLength(layer), capacity, slots));
+export function hostStore(runtime: Runtime, size: KvStoreSize): KvStore {
+  return new HostStore(runtime, size);
+}
+
+class HostStore implements KvStore {
+  readonly batches = true;
+  readonly #buffers = new Map<string, Float32Array>();
+  readonly #views = new Map<string, NativeValue>();
+  /**
+   * How many tokens lie between two heads of a slot: the capacity, or as many as are read by
+   * themselves. Moving heads together once is cheaper than copying them out for every step.
+   */
+  readonly #strides: number[];
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly size: KvStoreSize,
+  ) {
+    const { capacity, slots } = size;
+    this.#strides = new Array<number>(slots).fill(capacity);
+    this.#each((key, layer) => {
+      this.#buffers.set(key, allocate(slots * this.#slotLength(layer), capacity, slots));
+    });
+  }
+
+  view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue {
+    for (let slot = firstSlot; slot < firstSlot + slots; slot++) this.#arrange(slot);
+    const shape = [slots, layer.kvHeads, this.size.capacity, storedHeadDim(layer)];
+    return this.#view(layer, part, firstSlot, shape);
+  }
+
+  firstTokens(layer: CacheLayer, part: KvPart, slot: number, length: number): NativeValue {
+    this.#arrange(slot, length);
+    return this.#view(layer, part, slot, [layer.kvHeads, length, storedHeadDim(layer)]);
+  }
+
+  numbers(layer: CacheLayer, part: KvPart, slot: number): Float32Array {
+    this.#arrange(slot);
+    const length = this.#slotLength(layer);
+    return this.#buffers.get(bufferKey(layer, part))!.subarray(slot * length, (slot + 1) * length);
+  }
+
+  async copy(from: number, to: number, length: number): Promise<void> {
+    for (const slot of [from, to]) this.#arrange(slot);
+    const { capacity } = this.size;
+    this.#each((key, layer) => {
+      const buffer = this.#buffers.get(key)!;
+      const rows = { from: from * this.#slotLength(layer), to: to * this.#slotLength(layer) };
+      moveHeads(buffer, layer, rows, { from: capacity, to: capacity }, length);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const view of this.#views.values()) view[Symbol.dispose]();
+    this.#views.clear();
+    this.#buffers.clear();
+  }
+
+  #view(layer: CacheLayer, part: KvPart, firstSlot: number, shape: readonly number[]): NativeValue {
+    const key = `${bufferKey(layer, part)}.${firstSlot}.${shape}`;
+    const known = this.#views.get(key);
+    if (known) return known;
+    const start = firstSlot * this.#slotLength(layer);
+    const length = shape.reduce((all, each) => all * each);
+    const numbers = this.#buffers.get(bufferKey(layer, part))!.subarray(start, start + length);
+    const view = valueOver(this.runtime, 'float32', shape, numbers);
+    this.#views.set(key, view);
+    return view;
+  }
+
+  /** Heads of a slot `stride` tokens apart. */
+  #arrange(slot: number, stride = this.size.capacity): void {
+    const before = this.#strides[slot]!;
+    if (before === stride) return;
+    this.#strides[slot] = stride;
+    this.#each((key, layer) => {
+      const start = slot * this.#slotLength(layer);
+      const strides = { from: before, to: stride };
+      const length = Math.min(before, stride);
+      moveHeads(this.#buffers.get(key)!, layer, { from: start, to: start }, strides, length);
+    });
+  }
+
+  #slotLength(layer: CacheLayer): number {
+    return layer.kvHeads * this.size.capacity * storedHeadDim(layer);
+  }
+
+  #each(visit: (key: string, layer: CacheLayer) => void): void {
+    for (const layer of this.size.layers) {
+      for (const part of kvParts) visit(bufferKey(layer, part), layer);
     }
   }
-  return {
-    batches: true,
-    view(layer, part, firstSlot, count) {
-      const key = `${layer.layer}.${part}.${firstSlot}+${count}`;
-      const known = views.get(key);
-      if (known) return known;
-      const [start, length] = [firstSlot * slotLength(layer), count * slotLength(layer)];
-      const numbers = buffers.get(`${layer.layer}.${part}`)!.subarray(start, start + length);
-      const shape = [count, layer.kvHeads, capacity, storedHeadDim(layer)];
-      const view = valueOver(runtime, 'float32', shape, numbers);
-      views.set(key, view);
-      return view;
-    },
-    async copy(from, to, length) {
-      for (const layer of layers) {
-        for (const part of kvParts) {
-          const buffer = buffers.get(`${layer.layer}.${part}`)!;
-          copyHeads(buffer, from, to, length * storedHeadDim(layer), layer, slotLength(layer));
-        }
-      }
-    },
-    [Symbol.dispose]() {
-      for (const view of views.values()) view[Symbol.dispose]();
-      views.clear();
-      buffers.clear();
-    },
-  };
+}
+
+export function bufferKey({ layer }: CacheLayer, part: KvPart): string {
+  return `${layer}.${part}`;
 }
 
 function allocate(length: number, capacity: number, slots: number): Float32Array {
@@ -72,19 +136,27 @@ function allocate(length: number, capacity: number, slots: number): Float32Array
   }
 }
 
-/** Each head's tokens stand together, so only those of the copied length move. */
-function copyHeads(
+interface FromTo {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Moves the first `length` tokens of each head. Where heads come to lie further apart, the last one
+ * goes first, so that none is written over before it has moved.
+ */
+function moveHeads(
   buffer: Float32Array,
-  from: number,
-  to: number,
+  layer: CacheLayer,
+  starts: FromTo,
+  strides: FromTo,
   length: number,
-  { kvHeads }: CacheLayer,
-  slotLength: number,
 ): void {
-  const headLength = slotLength / kvHeads;
-  for (let head = 0; head < kvHeads; head++) {
-    const start = from * slotLength + head * headLength;
-    buffer.copyWithin(to * slotLength + head * headLength, start, start + length);
+  const width = storedHeadDim(layer);
+  for (let i = 0; i < layer.kvHeads; i++) {
+    const head = strides.to > strides.from ? layer.kvHeads - 1 - i : i;
+    const from = starts.from + head * strides.from * width;
+    buffer.copyWithin(starts.to + head * strides.to * width, from, from + length * width);
   }
 }
 
@@ -92,27 +164,30 @@ function copyHeads(
 export function deviceStore(
   runtime: Runtime,
   memory: DeviceMemory,
-  { layers, capacity, slots }: KvStoreSize,
+  { layers, capacity }: Omit<KvStoreSize, 'slots'>,
 ): KvStore {
   const buffers = new Map<string, NativeValue>();
-  const place = (layer: CacheLayer, part: KvPart, slot: number) => `${layer.layer}.${part}.${slot}`;
-  const each = function* () {
-    for (const layer of layers) for (const part of kvParts) yield [layer, part] as const;
+  /** Made when it is first asked for: slots that nobody uses take no memory. */
+  const bufferOf = (layer: CacheLayer, part: KvPart, slot: number) => {
+    const key = `${bufferKey(layer, part)}.${slot}`;
+    const shape = [1, layer.kvHeads, capacity, storedHeadDim(layer)];
+    const buffer = buffers.get(key) ?? allocateValue(runtime, memory.allocator, 'float32', shape);
+    buffers.set(key, buffer);
+    return buffer;
   };
-  for (const [layer, part] of each()) {
-    for (let slot = 0; slot < slots; slot++) {
-      const shape = [1, layer.kvHeads, capacity, storedHeadDim(layer)];
-      const buffer = allocateValue(runtime, memory.allocator, 'float32', shape);
-      buffers.set(place(layer, part, slot), buffer);
-    }
-  }
+  const hidden = (): never => {
+    throw new RunError('Numbers of a cache on a device cannot be seen one by one');
+  };
   return {
     batches: false,
-    view: (layer, part, slot) => buffers.get(place(layer, part, slot))!,
+    view: bufferOf,
+    firstTokens: hidden,
+    numbers: hidden,
     async copy(from, to) {
-      for (const [layer, part] of each()) {
-        const [source, target] = [from, to].map((slot) => buffers.get(place(layer, part, slot))!);
-        await memory.copy(source!, target!);
+      for (const layer of layers) {
+        for (const part of kvParts) {
+          await memory.copy(bufferOf(layer, part, from), bufferOf(layer, part, to));
+        }
       }
     },
     [Symbol.dispose]() {

@@ -9,7 +9,7 @@ import {
   type Weight,
 } from '@lingbi/core';
 import { findFusedNorms } from './fuse-norms.ts';
-import type { Lowering, LowerOp } from './lowering.ts';
+import type { GroupKind, Lowering, LowerOp } from './lowering.ts';
 import { lowerings } from './lowerings/index.ts';
 import { addRmsNorm } from './lowerings/norms.ts';
 import { type Attributes, ModelWriter } from './model-writer.ts';
@@ -22,9 +22,11 @@ import {
   parametersOf,
 } from './shared-weights.ts';
 
+export type { GroupKind };
+
 export interface LowerOptions {
-  /** How many groups of sequences a run has. */
-  readonly groups: number;
+  /** The groups of sequences that a run has. */
+  readonly groups: readonly GroupKind[];
   readonly accuracyLevel: number;
   /** Whether attention may rotate by itself, with a table and row numbers. Only the CPU kernel can. */
   readonly fusedRotary: boolean;

@@ -2,13 +2,16 @@ import type { NodeOf, OpName, Tensor, Weight } from '@lingbi/core';
 import type { Attributes, ElementType, ModelWriter } from './model-writer.ts';
 import type { EncodedWeight } from './shared-weights.ts';
 
+/** Sequences in slots of their own, or sequences that continue one slot and share its buffer. */
+export type GroupKind = 'slots' | 'branches';
+
 /** What the lowering of one operation may ask for while it writes its part of the model. */
 export interface Lowering {
   readonly model: ModelWriter;
   /** How block-encoded weights are multiplied (MatMulNBits): 4 is int8, 0 is full float32. */
   readonly accuracyLevel: number;
-  /** How many groups the rows of a run fall into; each has its own attention node in every layer. */
-  readonly groups: number;
+  /** The groups the rows of a run fall into; each has its own attention node in every layer. */
+  readonly groups: readonly GroupKind[];
   /** The name of a tensor of the graph. */
   name(tensor: Tensor): string;
   /** A name that nothing else in the model has. */

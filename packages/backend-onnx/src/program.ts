@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+  type CacheOptions,
   type CompileOptions,
   checkInputs,
   type Graph,
@@ -17,14 +18,14 @@ import { bindRun, type RotaryTables, type RunPlan } from './bind-run.ts';
 import { mergeLayers } from './cache-layers.ts';
 import { type DeviceMemory, openDeviceMemory } from './device-memory.ts';
 import { OnnxTensor } from './device-tensor.ts';
-import { OnnxCache } from './kv-cache.ts';
+import { type CacheOwner, OnnxCache } from './kv-cache.ts';
 import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
 import type { Runtime } from './library.ts';
-import { type LoweredGraph, lowerGraph } from './lower-graph.ts';
+import { type GroupKind, type LoweredGraph, lowerGraph } from './lower-graph.ts';
 import type { Settings } from './options.ts';
 import type { Provider } from './providers.ts';
 import { graphOutput } from './run-inputs.ts';
-import { groupSegments } from './segment-groups.ts';
+import { groupSegments, type SegmentGroup } from './segment-groups.ts';
 import { OnnxSession, type SessionSettings } from './session.ts';
 import { SharedWeights } from './shared-weights.ts';
 import { findTables } from './tables.ts';
@@ -44,7 +45,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   readonly device: string;
   readonly #weights: SharedWeights;
   readonly #settings: SessionSettings;
-  /** One a graph, and one more for each other number of groups that its runs had. */
+  /** One a graph, and one more for each other list of groups that its runs had. */
   readonly #compiled = new Map<string, Promise<Compiled>>();
   readonly #caches = new Set<OnnxCache>();
   readonly #tensors = new Set<OnnxTensor>();
@@ -83,7 +84,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       await this.#weights.load(weights, signal, onProgress);
       for (const name of eager) {
         signal?.throwIfAborted();
-        await this.#compile(name, 1);
+        await this.#compile(name, ['slots']);
       }
     } catch (error) {
       await this[Symbol.asyncDispose]();
@@ -91,17 +92,21 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     }
   }
 
-  createCache({ capacity, slots = 1 }: { capacity: number; slots?: number }): KvCache {
+  createCache({ capacity, slots = 1, branches = 0 }: CacheOptions): KvCache {
     this.#requireOpen();
     requireCount('capacity', capacity);
     requireCount('slots', slots);
     const layers = mergeLayers(Object.values<Graph>(this.graphs));
     const store = this.#createStore({ layers, capacity, slots });
-    const forget = (cache: OnnxCache) => {
-      this.#caches.delete(cache);
-      void this.#inTurn(() => this.#unbindAll());
+    const owner: CacheOwner = {
+      ...{ runtime: this.runtime, layers },
+      inTurn: (task) => this.#inTurn(task),
+      onDispose: (cache) => {
+        this.#caches.delete(cache);
+        void this.#inTurn(() => this.#unbindAll());
+      },
     };
-    const cache = new OnnxCache(store, capacity, slots, (task) => this.#inTurn(task), forget);
+    const cache = new OnnxCache(owner, store, { capacity, slots, branches });
     this.#caches.add(cache);
     return cache;
   }
@@ -137,10 +142,10 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     requireRows(graph, segments);
     const groups = this.#group(graph, segments, cache);
     await this.#weights.load(graph.weights, options.signal);
-    const compiled = await this.#compile(name, Math.max(1, groups.length));
+    const compiled = await this.#compile(name, kindsOf(groups));
     const plan = { graph, inputs, segments, groups, cache };
     const outputs = await this.#execute(compiled, plan, options.signal);
-    if (graph.cache.length > 0) cache?.commit(segments);
+    if (graph.cache.length > 0) cache?.commit(segments, groups);
     return outputs;
   }
 
@@ -162,11 +167,12 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
 
   #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
     if (graph.cache.length === 0 || !cache) return [];
-    return groupSegments(segments, { batches: cache.store.batches });
+    cache.requireUsable(segments);
+    return groupSegments(segments, cache);
   }
 
-  /** A graph without attention is the same for any number of groups. */
-  #compile(name: Name, groups: number): Promise<Compiled> {
+  /** A graph without attention is the same for any groups. */
+  #compile(name: Name, groups: readonly GroupKind[]): Promise<Compiled> {
     const graph = this.graphs[name];
     const key = graph.cache.length > 0 ? `${name}/${groups}` : name;
     const known = this.#compiled.get(key);
@@ -177,7 +183,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return compiled;
   }
 
-  async #openSession(name: Name, graph: Graph, groups: number): Promise<Compiled> {
+  async #openSession(name: Name, graph: Graph, groups: readonly GroupKind[]): Promise<Compiled> {
     const lowered = lowerGraph(graph, {
       groups,
       accuracyLevel: this.options.accuracyLevel,
@@ -238,6 +244,11 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   #requireOpen(): void {
     if (this.#closing) throw new RunError('This onnx program has been disposed');
   }
+}
+
+function kindsOf(groups: readonly SegmentGroup[]): readonly GroupKind[] {
+  if (groups.length === 0) return ['slots'];
+  return groups.map(({ branches }) => (branches ? 'branches' : 'slots'));
 }
 
 function requireRows(graph: Graph, segments: readonly RunSegment[]): void {

@@ -17,6 +17,20 @@ export const groupLongest = (group: number): string => `group${group}.longest`;
 /** int64 [sequences, tokens]: which row of the rotary tables belongs to each token. */
 export const groupRowNumbers = (group: number): string => `group${group}.rowNumbers`;
 
+/** float32 [tokens, 1, positions]: what the rows of branches see of shared tokens, log and each other. */
+export const groupMask = (group: number): string => `group${group}.mask`;
+/** int64 [3]: how many positions are shared tokens, places of the log, and new. */
+export const groupParts = (group: number): string => `group${group}.parts`;
+/** float32 [kvHeads, tokens, headDim]: what the sequences of a group continue. */
+export const shared = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `shared.${layer}.${part}.${group}`;
+/** float32 [kvHeads, places, headDim]: what they have appended. */
+export const log = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `log.${layer}.${part}.${group}`;
+/** float32 [kvHeads, tokens, headDim]: what they append now. */
+export const fresh = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `fresh.${layer}.${part}.${group}`;
+
 export type KvPart = 'keys' | 'values';
 export const kvParts = ['keys', 'values'] as const;
 export const past = ({ layer }: CacheLayer, part: KvPart, group: number): string =>

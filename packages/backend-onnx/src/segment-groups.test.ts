@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { groupSegments } from './segment-groups.ts';
 
-const batches = { batches: true };
+const nothingShared = {
+  baseOf: () => undefined,
+  length: () => 0,
+};
+const batches = { ...nothingShared, batches: true };
 const segment = (slot: number, tokens: number, past: number) => ({ slot, tokens, past });
 
 test('single tokens in neighbouring slots are one group, whatever their pasts', () => {
@@ -26,5 +30,5 @@ test('other slots or other steps begin a new group', () => {
 
 test('where memory shows no part of a buffer, each sequence is a group', () => {
   const segments = [segment(0, 1, 3), segment(1, 1, 3)];
-  expect(groupSegments(segments, { batches: false })).toHaveLength(2);
+  expect(groupSegments(segments, { ...nothingShared, batches: false })).toHaveLength(2);
 });

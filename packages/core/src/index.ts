@@ -1,5 +1,6 @@
 export type {
   Backend,
+  CacheOptions,
   CompileOptions,
   CompileProgress,
   DeviceTensor,
@@ -24,6 +25,7 @@ export type {
   Kernels,
   KernelTable,
 } from './backend/kernel-table.ts';
+export { SlotLengths } from './backend/slot-lengths.ts';
 export { TooManyBranchesError } from './generate/assign-slots.ts';
 export type { EndReason, Hypothesis } from './generate/beams/beam-search.ts';
 export type { BeamProgress } from './generate/beams/search-beams.ts';

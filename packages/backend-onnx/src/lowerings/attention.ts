@@ -1,14 +1,8 @@
 import type { CacheLayer, NodeOf, Tensor } from '@lingbi/core';
 import type { Lowering, LowerOp } from '../lowering.ts';
 import * as run from '../run-inputs.ts';
-
-/** GroupQueryAttention takes heads of multiples of 8 only; shorter ones get zeros at their end. */
-const HEAD_DIM_STEP = 8;
-
-/** Width of a head in the cache. */
-export function storedHeadDim({ headDim }: CacheLayer): number {
-  return Math.ceil(headDim / HEAD_DIM_STEP) * HEAD_DIM_STEP;
-}
+import { storedHeadDim } from '../stored-head-dim.ts';
+import { attendBranches } from './branch-attention.ts';
 
 /** All rows belong to one picture: nothing is masked. */
 export const selfAttention: LowerOp<'selfAttention'> = (
@@ -33,10 +27,11 @@ export const attention: LowerOp<'attention'> = (node, lowering) => {
   const { model, name, add, groups } = lowering;
   const prepared = prepareRows(node, lowering);
   const rows = splitGroups(prepared.rows, lowering);
-  const attended = rows.map((each, group) =>
-    attendGroup(each, group, prepared.tables, node, lowering),
-  );
-  const joined = groups === 1 ? attended[0]! : add('Concat', attended, { axis: 0 });
+  const attended = rows.map((each, group) => {
+    const attend = groups[group] === 'branches' ? attendBranches : attendGroup;
+    return attend(each, group, prepared.tables, node, lowering);
+  });
+  const joined = groups.length === 1 ? attended[0]! : add('Concat', attended, { axis: 0 });
   const unpadded = unpadHeads(joined, node, lowering);
   model.node('Identity', [unpadded], [name(node.outputs[0]!)]);
 };
@@ -106,9 +101,9 @@ function declareCache(
 
 /** The rows of each group; a single group has them all. */
 function splitGroups(rows: string, { model, groups, fresh }: Lowering): readonly string[] {
-  if (groups === 1) return [rows];
-  model.input(run.groupRows, 'int64', [groups]);
-  const parts = Array.from({ length: groups }, () => fresh('rows'));
+  if (groups.length === 1) return [rows];
+  model.input(run.groupRows, 'int64', [groups.length]);
+  const parts = groups.map(() => fresh('rows'));
   model.node('Split', [rows, run.groupRows], parts, { axis: 0 });
   return parts;
 }

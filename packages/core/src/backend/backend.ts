@@ -23,6 +23,7 @@ export interface DeviceTensor extends Disposable {
  * in another process. Nothing outside the backend sees inside.
  */
 export interface KvCache extends Disposable {
+  /** Those that only continue others included. */
   readonly slots: number;
   /** How many tokens a slot can hold. */
   readonly capacity: number;
@@ -32,6 +33,27 @@ export interface KvCache extends Disposable {
   truncate(length: number, slot?: number): void;
   /** Makes slot `to` hold what slot `from` holds. */
   copy(from: number, to: number): Promise<void>;
+  /**
+   * Makes slot `to` continue what slot `from` holds: a copy to look at, but where the backend can,
+   * both share what they have in common and read it together.
+   *
+   * While it is continued, `from` stays as it is: once tokens are appended to it, cut off it or copied
+   * over it, the slots that continued it are empty. Copying one of them to `from` makes `from` go on
+   * as that one did; copying one to another slot makes that a continuation as well.
+   */
+  extend(from: number, to: number): Promise<void>;
+}
+
+export interface CacheOptions {
+  /** How many tokens a slot can hold. */
+  readonly capacity: number;
+  /** Default: 1. */
+  readonly slots?: number;
+  /**
+   * How many more slots there are, numbered after the others, that only ever continue one: they take
+   * memory for what they append alone. Default: 0.
+   */
+  readonly branches?: number;
 }
 
 /** Consecutive rows of a run's input that continue one sequence. */
@@ -59,7 +81,7 @@ export type Outputs = Readonly<Record<string, DeviceTensor>>;
 export interface Program<Name extends string = string> extends AsyncDisposable {
   /** What it really runs on, for people: `'CPU, 2 threads'`. */
   readonly device: string;
-  createCache(options: { capacity: number; slots?: number }): KvCache;
+  createCache(options: CacheOptions): KvCache;
   /**
    * Runs one graph. Appends to the cache only when the whole run succeeds: after an error or an
    * abort each slot holds what it held before. The results are the caller's to dispose.

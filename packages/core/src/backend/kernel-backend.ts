@@ -4,6 +4,7 @@ import { readFloat32 } from '../weights/read-float32.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import type {
   Backend,
+  CacheOptions,
   CompileOptions,
   DeviceTensor,
   Inputs,
@@ -81,13 +82,13 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     }
   }
 
-  createCache({ capacity, slots = 1 }: { capacity: number; slots?: number }): KvCache {
+  createCache({ capacity, slots = 1, branches = 0 }: CacheOptions): KvCache {
     this.#requireOpen();
     const layers = new Map<number, CacheLayer>();
     for (const graph of Object.values<Graph>(this.graphs)) {
       for (const layer of graph.cache) layers.set(layer.layer, layer);
     }
-    const cache = new KernelCache(this.table, [...layers.values()], capacity, slots);
+    const cache = new KernelCache(this.table, [...layers.values()], capacity, slots, branches);
     this.#caches.add(cache);
     return cache;
   }
@@ -115,6 +116,7 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     const lengths = checkInputs(graph, inputs);
     const cache = this.#ownCache(options.cache);
     const segments = placeSegments(graph, lengths, cache, options.segments);
+    if (graph.cache.length > 0) cache?.requireUsable(segments);
     for (const weight of graph.weights) await this.#weight(weight, options.signal);
     const values = await this.#execute(graph, inputs, segments, cache, options.signal);
     if (graph.cache.length > 0) cache?.commit(segments);

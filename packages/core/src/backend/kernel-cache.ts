@@ -3,44 +3,49 @@ import type { KvCache } from './backend.ts';
 import type { RunSegment } from './check-run.ts';
 import { RunError } from './errors.ts';
 import type { CacheEntry, KernelTable } from './kernel-table.ts';
+import { SlotLengths } from './slot-lengths.ts';
 
 /** The cache of a kernel backend: an entry for each slot and layer, filled by its attention kernel. */
 export class KernelCache<T> implements KvCache {
   readonly #entries = new Map<string, CacheEntry<T>>();
-  readonly #lengths: number[];
+  readonly slots: number;
+  readonly #lengths: SlotLengths;
 
   constructor(
     readonly table: KernelTable<T>,
     readonly layers: readonly CacheLayer[],
     readonly capacity: number,
-    readonly slots: number,
+    slots: number,
+    branches: number,
   ) {
     requireCount('capacity', capacity);
     requireCount('slots', slots);
-    this.#lengths = new Array<number>(slots).fill(0);
+    this.slots = slots + branches;
+    this.#lengths = new SlotLengths(slots, branches);
+  }
+
+  /** @throws RangeError for a slot that cannot hold tokens now. */
+  requireUsable(segments: readonly RunSegment[]): void {
+    for (const { slot } of segments) this.#lengths.requireUsable(slot);
   }
 
   length(slot = 0): number {
-    const length = this.#lengths[slot];
-    if (length === undefined) {
-      throw new RangeError(`The cache has no slot ${slot}: it was created with ${this.slots}`);
-    }
-    return length;
+    return this.#lengths.of(slot);
   }
 
   truncate(length: number, slot = 0): void {
-    if (!Number.isInteger(length) || length < 0) {
-      throw new RangeError(`Cannot truncate a cache to ${length} tokens`);
-    }
-    this.#lengths[slot] = Math.min(this.length(slot), length);
+    this.#lengths.truncate(length, slot);
   }
 
   async copy(from: number, to: number): Promise<void> {
-    const length = this.length(from);
-    this.truncate(0, to);
-    if (from === to) return;
-    for (const { layer } of this.layers) this.#copyEntry(this.entry(layer, from), layer, to);
-    this.#lengths[to] = length;
+    this.#lengths.copy(from, to);
+    if (from !== to) this.#copyEntries(from, to);
+  }
+
+  /** A copy: what a clone shares with its origin is the table's affair. */
+  async extend(from: number, to: number): Promise<void> {
+    this.#lengths.extend(from, to);
+    this.#copyEntries(from, to);
   }
 
   entry(layer: number, slot: number): CacheEntry<T> {
@@ -52,13 +57,17 @@ export class KernelCache<T> implements KvCache {
 
   /** Counts the tokens of a run that has succeeded. */
   commit(segments: readonly RunSegment[]): void {
-    for (const { slot, past, tokens } of segments) this.#lengths[slot] = past + tokens;
+    for (const { slot, tokens } of segments) this.#lengths.append(slot, tokens);
   }
 
   [Symbol.dispose](): void {
     for (const entry of this.#entries.values()) this.#empty(entry);
     this.#entries.clear();
-    this.#lengths.fill(0);
+    this.#lengths.clear();
+  }
+
+  #copyEntries(from: number, to: number): void {
+    for (const { layer } of this.layers) this.#copyEntry(this.entry(layer, from), layer, to);
   }
 
   #copyEntry({ keys, values }: CacheEntry<T>, layer: number, to: number): void {

@@ -1,29 +1,31 @@
 export interface SlotAssignment {
   /** The slot of each new branch. */
   readonly slots: readonly number[];
-  /** What to copy first, from slot to slot. */
-  readonly copies: readonly (readonly [from: number, to: number])[];
+  /** Which slot is to continue which first. */
+  readonly extensions: readonly (readonly [from: number, to: number])[];
 }
 
 /**
- * Gives each new branch one of `slots` slots of the cache. The first child of a branch goes on
- * where its parent is; only further children need a copy, in a slot whose own branch has ended.
+ * Gives each new branch one of the slots. The first child of a branch goes on where its parent is;
+ * further children continue it in slots whose own branches have ended. What the first branches
+ * continue stands in none of the slots: it is never written to.
  */
 export function assignSlots(
   parents: readonly { readonly slot: number }[],
-  slots: number,
+  slots: readonly number[],
 ): SlotAssignment {
-  const inherited = new Set(parents.map(({ slot }) => slot));
-  const free = Array.from({ length: slots }, (_, slot) => slot).filter((s) => !inherited.has(s));
-  const copies: [number, number][] = [];
+  const wanted = new Set(parents.map(({ slot }) => slot));
+  const inherited = new Set(slots.filter((slot) => wanted.has(slot)));
+  const free = slots.filter((slot) => !wanted.has(slot));
+  const extensions: [number, number][] = [];
   const assigned = parents.map(({ slot }) => {
     if (inherited.delete(slot)) return slot;
-    const copy = free.shift();
-    if (copy === undefined) throw new TooManyBranchesError(parents.length, slots);
-    copies.push([slot, copy]);
-    return copy;
+    const extended = free.shift();
+    if (extended === undefined) throw new TooManyBranchesError(parents.length, slots.length);
+    extensions.push([slot, extended]);
+    return extended;
   });
-  return { slots: assigned, copies };
+  return { slots: assigned, extensions };
 }
 
 /** A sequence was asked for more continuations side by side than its cache has slots. */

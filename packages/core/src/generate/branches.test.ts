@@ -45,7 +45,7 @@ test('settling keeps what some branch has read of the tokens', async () => {
     { parent: 1, token: 5 },
     { parent: 0, token: 6 },
   ]);
-  branches.settle([4, 7, 8]);
+  await branches.settle([4, 7, 8]);
   expect(sequence.length).toBe(3);
   expect(held).toContainEqual([1, 2, 4]);
   expect(await sequence.feed(9)).toEqual(testLogits([1, 2, 4, 9]));

@@ -27,15 +27,17 @@ export interface Branches extends Disposable {
     options?: { readonly signal?: AbortSignal },
   ): Promise<readonly Float32Array[]>;
   /** Ends the branches: the sequence goes on with as much of these tokens as some branch has read. */
-  settle(tokens: readonly number[]): void;
+  settle(tokens: readonly number[]): Promise<void>;
 }
 
 export interface BranchingSequence {
   readonly runtime: DecoderRuntime;
   readonly cache: KvCache;
-  /** Where the sequence is, and where it is to go on. */
+  /** Where the sequence is. */
   readonly slot: number;
-  readonly onSettled: (slot: number, tokens: readonly number[]) => void;
+  /** Where its branches may be. */
+  readonly branchSlots: readonly number[];
+  readonly onSettled: (tokens: readonly number[]) => void;
 }
 
 /** What a branch has read since the sequence split, and where its keys and values are. */
@@ -44,7 +46,7 @@ interface Branch {
   readonly tokens: readonly number[];
 }
 
-/** Each branch holds the whole past in a slot of its own. */
+/** Each branch is a slot that continues the sequence's, which stays as it is. */
 export function openBranches(sequence: BranchingSequence): Branches {
   return new SlotBranches(sequence);
 }
@@ -61,7 +63,7 @@ class SlotBranches implements Branches {
   }
 
   get limit(): number {
-    return this.sequence.cache.slots;
+    return this.sequence.branchSlots.length;
   }
 
   async grow(
@@ -69,8 +71,9 @@ class SlotBranches implements Branches {
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly Float32Array[]> {
     const parents = steps.map(({ parent }) => this.#branches[parent]!);
-    const { slots, copies } = assignSlots(parents, this.limit);
-    for (const [from, to] of copies) await this.sequence.cache.copy(from, to);
+    const { cache, branchSlots } = this.sequence;
+    const { slots, extensions } = assignSlots(parents, branchSlots);
+    for (const [from, to] of extensions) await cache.extend(from, to);
     this.#branches = parents.map(({ tokens }, i) => ({ slot: slots[i]!, tokens }));
     const logits = await this.#read(steps, signal);
     this.#branches = this.#branches.map(({ slot, tokens }, i) => {
@@ -79,21 +82,28 @@ class SlotBranches implements Branches {
     return logits;
   }
 
-  settle(tokens: readonly number[]): void {
+  async settle(tokens: readonly number[]): Promise<void> {
     if (this.#settled) return;
-    this.#settled = true;
-    const { cache, onSettled } = this.sequence;
+    const { cache, slot: own } = this.sequence;
     const read = this.#branches.map((branch) => sharedTokens(branch.tokens, tokens));
     const longest = Math.max(...read);
     const { slot } = this.#branches[read.indexOf(longest)]!;
-    for (let other = 0; other < cache.slots; other++) {
-      cache.truncate(other === slot ? this.#start + longest : 0, other);
+    if (longest > 0) {
+      cache.truncate(this.#start + longest, slot);
+      await cache.copy(slot, own);
     }
-    onSettled(slot, tokens.slice(0, longest));
+    this.#end(tokens.slice(0, longest));
   }
 
   [Symbol.dispose](): void {
-    this.settle([]);
+    if (!this.#settled) this.#end([]);
+  }
+
+  #end(tokens: readonly number[]): void {
+    this.#settled = true;
+    const { cache, branchSlots, onSettled } = this.sequence;
+    for (const slot of branchSlots) cache.truncate(0, slot);
+    onSettled(tokens);
   }
 
   /** Rows go in the order of the slots, so that backends see neighbours as one batch. */

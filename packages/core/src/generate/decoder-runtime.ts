@@ -1,4 +1,10 @@
-import type { DeviceTensor, HostTensor, KvCache, Segment } from '../backend/backend.ts';
+import type {
+  CacheOptions,
+  DeviceTensor,
+  HostTensor,
+  KvCache,
+  Segment,
+} from '../backend/backend.ts';
 import type { RotaryAngles, RotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 
@@ -17,7 +23,7 @@ export interface DecodeStep {
 /** What a sequence needs of a model in one mode. Knows nothing of prompts or sampling. */
 export interface DecoderRuntime {
   readonly rotary: RotaryPositions;
-  createCache(options: { readonly capacity: number; readonly slots: number }): KvCache;
+  createCache(options: CacheOptions): KvCache;
   /** Token ids → rows [tokens, hiddenSize]. */
   embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;
   /** A picture → rows [positions, hiddenSize], separators included. */

@@ -69,14 +69,15 @@ describe('beams', () => {
   });
 
   test('run as one batch, in the order of their slots, after one reading of the prompt', async () => {
-    const { runtime, runs, copies } = testRuntime();
+    const { runtime, runs, extensions } = testRuntime();
     using sequence = openSequence(runtime, 100, 3);
     await written(generate(sequence, testPrompt(3, 1, 4), { ...plain, beams: 3 }));
     expect(runs[0]).toEqual([0]);
-    for (const slots of runs.slice(1)) expect(slots).toEqual([0, 1, 2]);
-    expect(copies.slice(0, 2)).toEqual([
+    for (const slots of runs.slice(1)) expect(slots).toEqual([1, 2, 3]);
+    expect(extensions.slice(0, 3)).toEqual([
       [0, 1],
       [0, 2],
+      [0, 3],
     ]);
   });
 

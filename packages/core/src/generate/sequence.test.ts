@@ -61,6 +61,7 @@ function listCache(held: number[], capacity: number): KvCache {
     length: () => held.length,
     truncate: (length) => void held.splice(length),
     copy: async () => {},
+    extend: async () => {},
     [Symbol.dispose]: () => void held.splice(0),
   };
 }

@@ -52,9 +52,10 @@ export interface Sequence extends Disposable {
   branch(): Branches;
 }
 
-/** A new, empty sequence over a cache of its own. */
+/** A new, empty sequence over a cache of its own, with room for `slots` continuations of it. */
 export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 1): Sequence {
-  return new CachedSequence(runtime, runtime.createCache({ capacity, slots }));
+  const cache = runtime.createCache({ capacity, branches: slots });
+  return new CachedSequence(runtime, cache, slots);
 }
 
 /** A sequence was to go on while its branches do. */
@@ -68,25 +69,20 @@ export class SequenceBranchedError extends Error {
 class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
   #past: Prompt = [];
-  /** Where the past is: after a beam search, where the best answer was. */
-  #slot = 0;
   #branching = false;
 
   constructor(
     readonly runtime: DecoderRuntime,
     readonly cache: KvCache,
+    readonly slots: number,
   ) {}
 
   get length(): number {
-    return this.cache.length(this.#slot);
+    return this.cache.length();
   }
 
   get capacity(): number {
     return this.cache.capacity;
-  }
-
-  get slots(): number {
-    return this.cache.slots;
   }
 
   async *prefill(
@@ -118,7 +114,7 @@ class CachedSequence implements Sequence {
 
   truncate(length: number): void {
     this.#requireWhole();
-    this.cache.truncate(length, this.#slot);
+    this.cache.truncate(length);
   }
 
   branch(): Branches {
@@ -126,10 +122,9 @@ class CachedSequence implements Sequence {
     const { runtime, cache, length } = this;
     this.#branching = true;
     return openBranches({
-      ...{ runtime, cache, slot: this.#slot },
-      onSettled: (slot, tokens) => {
+      ...{ runtime, cache, slot: 0, branchSlots: upTo(this.slots) },
+      onSettled: (tokens) => {
         this.#branching = false;
-        this.#slot = slot;
         this.#past = cutPrompt(this.#past, length);
         this.#append(tokens);
       },
@@ -179,13 +174,18 @@ class CachedSequence implements Sequence {
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
       const angles = this.runtime.rotary.angles(start, start + to - from, total);
-      const segments = [{ slot: this.#slot, tokens: to - from }];
+      const segments = [{ slot: 0, tokens: to - from }];
       const step = { kind: chunk.type, x, angles, cache: this.cache, segments };
       return await this.runtime.decode(signal ? { ...step, signal } : step);
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();
     }
   }
+}
+
+/** Slots 1, 2, … of the cache. */
+function upTo(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
 }
 
 /** Rows of the picture being read: encoded once, handed out in parts, dropped for the next one. */

@@ -12,17 +12,17 @@ export interface TestRuntime {
   readonly held: number[][];
   /** The slots of each run, as they were given. */
   readonly runs: number[][];
-  /** Copies from slot to slot. */
-  readonly copies: [number, number][];
+  /** Which slots continued which. */
+  readonly extensions: [number, number][];
 }
 
 export function testRuntime(): TestRuntime {
-  const [held, runs, copies]: [number[][], number[][], [number, number][]] = [[], [], []];
+  const [held, runs, extensions]: [number[][], number[][], [number, number][]] = [[], [], []];
   const runtime: DecoderRuntime = {
     rotary: rotaryPositions({ headDim: 4, theta: 100, scaling: { kind: 'none' } }),
-    createCache: ({ capacity, slots }) => {
-      for (let slot = 0; slot < slots; slot++) held[slot] = [];
-      return listCache(held, capacity, copies);
+    createCache: ({ capacity, slots = 1, branches = 0 }) => {
+      for (let slot = 0; slot < slots + branches; slot++) held[slot] = [];
+      return listCache(held, capacity, extensions);
     },
     async embed(ids) {
       const rows: HostTensor = {
@@ -45,7 +45,7 @@ export function testRuntime(): TestRuntime {
       return Float32Array.from(logits);
     },
   };
-  return { runtime, held, runs, copies };
+  return { runtime, held, runs, extensions };
 }
 
 /** Any change of the past changes all of them. */
@@ -58,14 +58,17 @@ export function testPrompt(...ids: number[]): PromptChunk[] {
   return [{ type: 'text', ids: Int32Array.from(ids) }];
 }
 
-function listCache(held: number[][], capacity: number, copies: [number, number][]): KvCache {
+function listCache(held: number[][], capacity: number, extensions: [number, number][]): KvCache {
   return {
     slots: held.length,
     capacity,
     length: (slot = 0) => held[slot]!.length,
     truncate: (length, slot = 0) => void held[slot]!.splice(length),
     async copy(from, to) {
-      copies.push([from, to]);
+      held[to] = [...held[from]!];
+    },
+    async extend(from, to) {
+      extensions.push([from, to]);
       held[to] = [...held[from]!];
     },
     [Symbol.dispose]: () => void held.splice(0),

@@ -24,6 +24,14 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
     return await feed(program, cache, promptRows(seed, length), { graph });
   }
 
+  /** What the reference says follows these rows, one after the other. */
+  async function alone(parts: readonly HostTensor[]): Promise<HostTensor> {
+    await using program = await referenceBackend.compile(graphs, weights);
+    const rows = join(parts);
+    using cache = program.createCache({ capacity: rows.shape[0]! });
+    return await feed(program, cache, rows);
+  }
+
   async function feed(
     program: Program,
     cache: KvCache,
@@ -141,6 +149,103 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
       await feed(program, cache, promptRows('elsewhere', 3), { slot: 0 });
       const found = await feed(program, cache, rowsOf(promptRows('e', 9), 5, 9), { slot: 1 });
       expectClose(found, await expected('e', 9), tolerance, 'copied slot');
+    });
+
+    test('slots that continue another go on side by side, by any number of tokens', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 24, slots: 4 });
+      const prompt = promptRows('h', 6);
+      await feed(program, cache, prompt, { slot: 1 });
+      const segments = [1, 1, 3].map((tokens, i) => ({ slot: [0, 2, 3][i]!, tokens }));
+      const steps = segments.map(({ slot, tokens }) => promptRows(`step ${slot}`, tokens));
+      for (const { slot } of segments) await cache.extend(1, slot);
+      for (const turn of [1, 2]) {
+        const positions = segments.map(({ slot, tokens }) => upFrom(cache.length(slot), tokens));
+        const inputs = decoderInputs(join(steps), positions.flat());
+        const found = await decode(program, 'decode', inputs, { cache, segments });
+        const pasts = steps.map((rows) => alone([prompt, ...new Array(turn).fill(rows)]));
+        expectClose(found, join(await Promise.all(pasts)), tolerance, `turn ${turn}`);
+      }
+      expect([0, 1, 2, 3].map((slot) => cache.length(slot))).toEqual([8, 6, 8, 12]);
+    });
+
+    test('a continuation can be copied, cut, and taken over by what it continues', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 24, slots: 3 });
+      const prompt = promptRows('i', 5);
+      const [one, two, three] = ['one', 'two', 'three'].map((seed) => promptRows(seed, 2));
+      await feed(program, cache, prompt);
+      await cache.extend(0, 1);
+      await cache.extend(0, 2);
+      await feed(program, cache, one!, { slot: 1 });
+      await feed(program, cache, two!, { slot: 2 });
+      await cache.copy(2, 1);
+      cache.truncate(6, 1);
+      const cut = await feed(program, cache, three!, { slot: 1 });
+      const first = rowsOf(two!, 0, 1);
+      expectClose(cut, await alone([prompt, first, three!]), tolerance, 'copied and cut');
+      const other = await feed(program, cache, one!, { slot: 2 });
+      expectClose(
+        other,
+        await alone([prompt, two!, one!]),
+        tolerance,
+        'the one it was copied from',
+      );
+      await cache.copy(1, 0);
+      expect([0, 1, 2].map((slot) => cache.length(slot))).toEqual([8, 0, 0]);
+      const found = await feed(program, cache, one!);
+      expectClose(found, await alone([prompt, first, three!, one!]), tolerance, 'taken over');
+    });
+
+    test('slots that only continue others take their turns for long, and change places', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 80, slots: 1, branches: 3 });
+      const prompt = promptRows('n', 4);
+      await feed(program, cache, prompt);
+      for (const slot of [1, 2, 3]) await cache.extend(0, slot);
+      let pasts: HostTensor[] = [prompt, prompt, prompt];
+      for (let turn = 0; turn < 30; turn++) {
+        const from = turn % 3;
+        const to = (from + 1 + ((turn >> 1) % 2)) % 3;
+        await cache.extend(from + 1, to + 1);
+        pasts[to] = pasts[from]!;
+        const next = pasts.map((_, slot) => promptRows(`${turn}.${slot}`, 1));
+        const inputs = decoderInputs(join(next), new Array(3).fill(4 + turn));
+        const segments = [1, 2, 3].map((slot) => ({ slot, tokens: 1 }));
+        const found = await decode(program, 'decode', inputs, { cache, segments });
+        pasts = pasts.map((past, slot) => join([past, next[slot]!]));
+        if (turn < 28) continue;
+        const wanted = await Promise.all(pasts.map((past) => alone([past])));
+        expectClose(found, join(wanted), tolerance, `turn ${turn}`);
+      }
+      await cache.copy(2, 0);
+      const found = await feed(program, cache, promptRows('o', 2));
+      const wanted = await alone([pasts[1]!, promptRows('o', 2)]);
+      expectClose(found, wanted, tolerance, 'taken over');
+      await expect(feed(program, cache, promptRows('p', 1), { slot: 3 })).rejects.toThrow(
+        'Slot 3 only continues others',
+      );
+      await expect(cache.copy(0, 3)).rejects.toThrow('Slot 3 only continues others');
+    });
+
+    test('a continuation ends when what it continues changes, or when it is emptied', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16, slots: 3 });
+      const prompt = promptRows('j', 4);
+      await feed(program, cache, prompt);
+      await cache.extend(0, 1);
+      await cache.extend(0, 2);
+      cache.truncate(2, 1);
+      const shorter = await feed(program, cache, promptRows('k', 1), { slot: 1 });
+      const start = rowsOf(prompt, 0, 2);
+      expectClose(shorter, await alone([start, promptRows('k', 1)]), tolerance, 'of less');
+      cache.truncate(0, 2);
+      const fresh = await feed(program, cache, promptRows('l', 2), { slot: 2 });
+      expectClose(fresh, await expected('l', 2), tolerance, 'an emptied slot');
+      const longer = await feed(program, cache, promptRows('m', 1));
+      expectClose(longer, await alone([prompt, promptRows('m', 1)]), tolerance, 'the base');
+      expect([0, 1, 2].map((slot) => cache.length(slot))).toEqual([5, 0, 2]);
+      await expect(cache.extend(0, 0)).rejects.toThrow('cannot continue itself');
     });
 
     test('a full cache is an error that says what to do, and changes nothing', async () => {

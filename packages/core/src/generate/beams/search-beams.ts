@@ -56,7 +56,7 @@ export async function* searchBeams(
   }
   const [best] = state.finished;
   if (!best) throw new NoTokenLeftError(written);
-  branches.settle(best.tokens);
+  await branches.settle(best.tokens);
   return state.finished;
 }
 

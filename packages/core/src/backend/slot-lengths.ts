@@ -1,0 +1,92 @@
+/**
+ * How many tokens the slots of a cache hold and which slot continues which, as `KvCache` promises it.
+ * What they hold, and where, is the backend's.
+ */
+export class SlotLengths {
+  readonly #lengths: number[];
+  readonly #bases = new Map<number, number>();
+
+  /** `branches` more slots only continue others. */
+  constructor(
+    readonly slots: number,
+    readonly branches = 0,
+  ) {
+    this.#lengths = new Array<number>(slots + branches).fill(0);
+  }
+
+  /** @throws RangeError for a slot that cannot hold tokens now: one that only continues, but nothing. */
+  requireUsable(slot: number): void {
+    this.of(slot);
+    if (slot < this.slots || this.#bases.has(slot)) return;
+    throw new RangeError(
+      `Slot ${slot} only continues others, and none now: extend() one of the first ${this.slots} to it`,
+    );
+  }
+
+  of(slot: number): number {
+    const length = this.#lengths[slot];
+    if (length !== undefined) return length;
+    const { length: slots } = this.#lengths;
+    throw new RangeError(`The cache has no slot ${slot}: it was created with ${slots}`);
+  }
+
+  /** The slot that this one continues. */
+  baseOf(slot: number): number | undefined {
+    return this.#bases.get(slot);
+  }
+
+  /** The slots that continue this one. */
+  continuationsOf(slot: number): readonly number[] {
+    return [...this.#bases].flatMap(([other, base]) => (base === slot ? [other] : []));
+  }
+
+  truncate(length: number, slot: number): void {
+    if (!Number.isInteger(length) || length < 0) {
+      throw new RangeError(`Cannot truncate a cache to ${length} tokens`);
+    }
+    if (length >= this.of(slot)) return;
+    this.#change(slot, length);
+    if (length === 0) this.#bases.delete(slot);
+  }
+
+  append(slot: number, tokens: number): void {
+    this.#change(slot, this.of(slot) + tokens);
+  }
+
+  copy(from: number, to: number): void {
+    const [length, base] = [this.of(from), this.#bases.get(from)];
+    if (from === to) return;
+    if (base === undefined) this.#requireOwn(to);
+    this.#change(to, length);
+    this.#bases.delete(to);
+    if (base !== undefined && base !== to) this.#bases.set(to, base);
+  }
+
+  extend(from: number, to: number): void {
+    if (from === to) throw new RangeError(`Slot ${from} cannot continue itself`);
+    const base = this.#bases.get(from) ?? from;
+    const length = this.of(from);
+    this.#change(to, length);
+    if (base !== to) this.#bases.set(to, base);
+  }
+
+  clear(): void {
+    this.#lengths.fill(0);
+    this.#bases.clear();
+  }
+
+  #requireOwn(slot: number): void {
+    this.of(slot);
+    if (slot < this.slots) return;
+    throw new RangeError(`Slot ${slot} only continues others: extend() one to it instead`);
+  }
+
+  /** A slot that changes is continued no more. */
+  #change(slot: number, length: number): void {
+    for (const other of this.continuationsOf(slot)) {
+      this.#lengths[other] = 0;
+      this.#bases.delete(other);
+    }
+    this.#lengths[slot] = length;
+  }
+}
