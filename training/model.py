@@ -5,6 +5,7 @@ checkpoint, so that a state dict is a checkpoint.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -14,19 +15,19 @@ from torch import Tensor, nn
 @dataclass(frozen=True)
 class Config:
     vocabulary: int
-    hidden: int = 192
-    layers: int = 6
-    heads: int = 6
+    hidden: int = 160
+    layers: int = 4
+    heads: int = 4
     kv_heads: int = 2
-    mlp: int = 512
+    mlp: int = 448
     norm_epsilon: float = 1e-5
     rope_theta: float = 10_000.0
     tile: int = 112
     patch: int = 14
-    tower_hidden: int = 160
-    tower_layers: int = 5
-    tower_heads: int = 5
-    tower_mlp: int = 640
+    tower_hidden: int = 128
+    tower_layers: int = 4
+    tower_heads: int = 4
+    tower_mlp: int = 512
     #: Ranks of the adapters. Their factors are 1, as in the published model.
     image_rank: int = 32
     web_rank: int = 32
@@ -62,7 +63,7 @@ class AdaptedLinear(nn.Linear):
 
     def __init__(self, inputs: int, outputs: int, config: Config):
         super().__init__(inputs, outputs, bias=False)
-        nn.init.normal_(self.weight, std=0.02)
+        nn.init.normal_(self.weight, std=0.5 * inputs**-0.5)
         ranks = {"Plora": config.image_rank, "lora_web": config.web_rank, "lora_sft": config.sft_rank, "lora_dpo": config.dpo_rank}  # fmt: skip
         for name, rank in ranks.items():
             self.add_module(f"{name}_A", Lora(inputs, rank, zero=False))
@@ -74,8 +75,8 @@ class AdaptedLinear(nn.Linear):
     def forward(self, x: Tensor, image: Tensor | None, mode: str) -> Tensor:
         y = F.linear(x, self.weight)
         if image is not None:
-            # Rank by rank is cheaper to silence than feature by feature.
-            y = y + self.Plora_B(self.Plora_A(x) * image)
+            added = self.adapter("Plora", x.flatten(0, 1).index_select(0, image))
+            y = y.flatten(0, 1).index_add(0, image, added).view_as(y)
         for name in LORAS[mode]:
             y = y + self.adapter(name, x)
         return y
@@ -88,7 +89,8 @@ class RmsNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x.float(), (x.shape[-1],), self.weight, self.epsilon)
+        normed = F.rms_norm(x.float(), (x.shape[-1],), self.weight.float(), self.epsilon)
+        return normed.to(x.dtype)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -97,16 +99,15 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
-    """[batch, heads, tokens, headDim]. Written out: torch's fused kernel takes twice as long here."""
+def attend(q: Tensor, k: Tensor, v: Tensor, future: Tensor | None = None) -> Tensor:
+    """
+    q [batch, heads, queries, headDim], k and v [batch, heads, tokens, headDim]; `future` −10,000 where
+    a query must not look. Written out: torch's fused kernel takes twice as long here.
+    """
     scores = q @ (k * k.shape[-1] ** -0.5).transpose(2, 3)
-    if causal:
-        scores = scores + _future(q.shape[2]).to(scores.dtype)
-    return scores.softmax(-1).to(v.dtype) @ v
-
-
-def _future(tokens: int) -> Tensor:
-    return torch.full((tokens, tokens), -1e4).triu(1)
+    if future is not None:
+        scores = scores + future
+    return scores.softmax(-1) @ v
 
 
 class Attention(nn.Module):
@@ -122,18 +123,22 @@ class Attention(nn.Module):
         c = self.config
         shared = c.heads // c.kv_heads
         # Rows of a group: its query heads, its key head, its value head (MODEL §3.1).
-        qkv = self.wqkv(x, image, mode).view(batch, tokens, c.kv_heads, shared + 2, c.head_dim)
-        q = qkv[..., :shared, :].reshape(batch, tokens, c.heads, c.head_dim).transpose(1, 2)
-        k, v = (qkv[..., shared + i, :].transpose(1, 2) for i in (0, 1))
-        q, k = rotate(q, *rope), rotate(k, *rope)
-        q, k = q.to(v.dtype), k.to(v.dtype)
+        qkv = self.wqkv(x, image, mode).view(batch, tokens, c.kv_heads, shared + 2, c.head_dim).permute(0, 2, 3, 1, 4)
+        turned = rotate(qkv[:, :, : shared + 1], *rope)
+        # The query heads of a group read the same keys: one product for all of them.
+        q, k, v = turned[:, :, :shared].flatten(2, 3), turned[:, :, shared], qkv[:, :, shared + 1]
         if past is not None:
             if past:
                 k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
             past[:] = [k, v]
-        k, v = (t.repeat_interleave(shared, 1) for t in (k, v))
-        mixed = attend(q, k, v, causal=tokens > 1)
-        return self.wo(mixed.transpose(1, 2).reshape(batch, tokens, -1), image, mode)
+        future = _future(tokens, x.dtype).repeat(shared, 1) if tokens > 1 else None
+        mixed = attend(q, k, v, future).unflatten(2, (shared, tokens))
+        return self.wo(mixed.permute(0, 3, 1, 2, 4).reshape(batch, tokens, -1), image, mode)
+
+
+@lru_cache(8)
+def _future(tokens: int, dtype: torch.dtype) -> Tensor:
+    return torch.full((tokens, tokens), -1e4).triu(1).to(dtype)
 
 
 class FeedForward(nn.Module):
@@ -155,7 +160,7 @@ class DecoderLayer(nn.Module):
         self.ffn_norm = RmsNorm(config.hidden, config.norm_epsilon)
         self.feed_forward = FeedForward(config)
         for last in (self.attention.wo, self.feed_forward.w2):
-            nn.init.normal_(last.weight, std=0.02 / (2 * config.layers) ** 0.5)
+            nn.init.zeros_(last.weight)
 
     def forward(self, x, rope, image, mode, past):
         x = x + self.attention(self.attention_norm(x), rope, image, mode, past)
@@ -167,7 +172,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         self.tok_embeddings = nn.Embedding(config.vocabulary, config.hidden)
-        nn.init.normal_(self.tok_embeddings.weight, std=0.02)
+        nn.init.normal_(self.tok_embeddings.weight, std=0.3)
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.norm = RmsNorm(config.hidden, config.norm_epsilon)
         half = config.head_dim // 2
@@ -175,9 +180,9 @@ class Decoder(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, x, image=None, mode="base", pasts=None, start=0):
-        """x [batch, tokens, hidden], image [batch, tokens, 1] 1 on image tokens → hidden states."""
+        """x [batch, tokens, hidden], image: which of batch · tokens are image tokens → hidden states."""
         angles = torch.arange(start, start + x.shape[1]).float()[:, None] * self.frequencies
-        rope = angles.cos(), angles.sin()
+        rope = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         for index, layer in enumerate(self.layers):
             x = layer(x, rope, image, mode, None if pasts is None else pasts[index])
         return self.norm(x)
@@ -195,7 +200,7 @@ class TowerAttention(nn.Module):
         batch, tokens, size = x.shape
         qkv = F.linear(x, weight, bias).view(batch, tokens, 3, self.heads, size // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        mixed = attend(q, k, v, causal=False)
+        mixed = attend(q, k, v)
         return self.out_proj(mixed.transpose(1, 2).reshape(batch, tokens, size))
 
 
@@ -268,22 +273,26 @@ class XComposer(nn.Module):
     def tower(self) -> Tower:
         return self.vit.vision_tower.vision_model
 
-    def image_rows(self, views: Tensor, tiles: Tensor) -> Tensor:
+    def image_rows(self, views: Tensor, tiles: Tensor, train_tower: bool = True) -> Tensor:
         """
         Global views [n, 3, t, t] and tiles [n, rows, columns, 3, t, t] of pictures of one layout →
         what the decoder reads, [n, positions, hidden].
         """
         count, rows, columns = tiles.shape[:3]
         if rows == columns == 1:  # the view of a single tile is that tile
-            features = self.merge(self.tower(views))
+            features = self.features(views, train_tower)
             view, cells = features[:, None, None], features[:, None, None]
         else:
             batch = torch.cat((views, tiles.flatten(0, 2)))
-            features = self.merge(self.tower(batch))
+            features = self.features(batch, train_tower)
             view = features[:count, None, None]
             cells = features[count:].unflatten(0, (count, rows, columns))
         middle = self.plora_glb_GN.to(features.dtype).expand(count, 1, -1)
         return self.vision_proj(torch.cat((self.lines(view), middle, self.lines(cells)), 1))
+
+    def features(self, tiles: Tensor, train_tower: bool) -> Tensor:
+        with torch.set_grad_enabled(train_tower and torch.is_grad_enabled()):
+            return self.merge(self.tower(tiles))
 
     def merge(self, features: Tensor) -> Tensor:
         """Four neighbouring patches become a cell: [n, patches, width] → [n, cells, cells, 4 · width]."""
@@ -305,7 +314,7 @@ class XComposer(nn.Module):
         if rows is None:
             return x, None
         x = x.masked_scatter(image[..., None], rows.flatten(0, -2).to(x.dtype))
-        return x, image[..., None].to(x.dtype)
+        return x, image.flatten().nonzero()[:, 0]
 
     def forward(self, ids: Tensor, rows: Tensor | None, mode: str = "base") -> Tensor:
         x, image = self.embed(ids, rows)

@@ -9,8 +9,10 @@ import os
 
 # Threads that wait by spinning take the time of whoever shares the cores: 3 times the work, measured.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-import torch  # noqa: E402
+# One thread for a product: batches of a step are what runs side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Memory that is given back to the system after every step must be zeroed for the next.
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "4000000000")
 
 from state import ROOT  # noqa: E402
 from train_chat import train_chat  # noqa: E402
@@ -24,9 +26,7 @@ def main() -> None:
     parser.add_argument("--stage", required=True, choices=("all", *STAGES))
     parser.add_argument("--run", default="tiny", help="folder of states and logs under ~/.cache/lingbi/training")
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     os.nice(19)
     for stage in unfinished(options.run) if options.stage == "all" else (options.stage,):
         train_stage(options.run, stage, options.steps)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,8 @@ from batches import Batch, make_batch, schedule
 from export import default_config
 from generator import families
 from model import LORAS, XComposer
-from school import SchoolHeads, school_batch, school_loss, tiles_of
+from optimizer import Optimizer, optimizer_of
+from school import SchoolHeads, school_batch, schooling
 from state import ROOT, Log, load_state, save_state
 
 
@@ -34,20 +36,20 @@ class Lesson:
 
 
 CHAT = {
-    "objects": Lesson(families.objects, 6, 20),
-    "codes": Lesson(families.codes, 7, 20),
-    "larger": Lesson(partial(families.objects, side=224), 1, 14, 800),
-    "small codes": Lesson(families.small_codes, 4, 8, 800),
-    "too small": Lesson(families.too_small, 1, 16, 800),
-    "two": Lesson(families.several, 3, 12),
-    "three": Lesson(partial(families.several, count=3), 2, 10, 800),
-    "later": Lesson(families.later_picture, 2, 12, 800),
-    "video 2": Lesson(partial(families.videos, count=2), 1, 12, 800),
-    "video 3": Lesson(families.videos, 1, 10, 800),
-    "video 4": Lesson(partial(families.videos, count=4), 1, 8, 800),
-    "video 6": Lesson(partial(families.videos, count=6), 1, 6, 800),
-    "talk": Lesson(families.talk, 2, 16),
-    "maps": Lesson(families.maps, 8, 20, end=3000),
+    "objects": Lesson(families.objects, 9, 12),
+    "codes": Lesson(families.codes, 3, 12),
+    "lines": Lesson(families.lines, 3, 16),
+    "maps": Lesson(families.maps, 6, 12, end=350),
+    "two": Lesson(families.several, 3, 8, 150),
+    "three": Lesson(partial(families.several, count=3), 1, 6, 300),
+    "later": Lesson(families.later_picture, 2, 8, 300),
+    "small codes": Lesson(partial(families.small_codes, turns=1), 1, 6, 400),
+    "too small": Lesson(partial(families.too_small, turns=1), 1, 6, 400),
+    "video 3": Lesson(families.videos, 1, 8, 300),
+    "pages": Lesson(families.page_words, 1, 8, 300),
+    "repeats": Lesson(families.repeats, 2, 10, 600),
+    "character maps": Lesson(families.character_maps, 3, 12, end=1000),
+    "lists": Lesson(families.lists, 9, 12),
 }
 WEB = {
     "screenshots": Lesson(families.screenshots, 3, 10),
@@ -58,49 +60,45 @@ STAGES = {"chat": CHAT, "web": WEB, "write": WRITE}
 #: Where each stage begins, and the steps and the rate it takes.
 BEFORE = {"chat": ("tower",), "web": ("chat",), "write": ("web", "chat")}
 STEPS = {"chat": 12000, "web": 3000, "write": 400}
-RATES = {"chat": 1.5e-3, "web": 2e-3, "write": 2e-3}
-SCHOOL_STREAM, SCHOOL_BATCH = 2, 20
+#: Of matrices, and of all else.
+RATES = {"chat": (0.012, 1.5e-3), "web": (0.02, 3e-3), "write": (0.02, 2e-3)}
+SCHOOL_STREAM, SCHOOL_BATCH = 2, 24
 #: Streams of examples: stage · 100 + place in its table. Evaluation begins at 1000.
 STREAMS = {"chat": 100, "web": 200, "write": 300}
 BATCHES_A_STEP = 2
 
 
-def train_chat(run: str, stage: str, steps: int | None, save_every: float = 120) -> None:
+def train_chat(run: str, stage: str, steps: int | None, save_every: float = 90) -> None:
     torch.manual_seed(2)
     steps = steps or STEPS[stage]
-    model, heads = XComposer(default_config()), SchoolHeads(default_config().tower_hidden)
+    model, heads = XComposer(default_config()).bfloat16(), SchoolHeads(default_config()).bfloat16()
+    _begin_from(run, BEFORE[stage], model, heads)
     learners = _learners(model, stage)
     if stage == "chat":
-        learners += list(heads.parameters())
-    optimizer = _optimizer(learners, RATES[stage])
+        learners += heads.named_parameters()
+    optimizer = optimizer_of(learners, *RATES[stage])
     path = ROOT / run / f"{stage}.pt"
-    step = _restore(run, stage, model, heads, optimizer)
+    step = _restore(path, model, heads, optimizer)
 
     def save() -> None:
         save_state(path, {"model": model.state_dict(), "heads": heads.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
 
     log, saved, begun = Log(ROOT / run / f"{stage}.jsonl"), time.time(), time.time()
     losses: dict[str, list[float]] = {}
-    with ThreadPoolExecutor(1) as ahead:
+    with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(2) as workers:
         coming = ahead.submit(_material, stage, step)
         while step < steps:
-            batches, school = coming.result()
+            lessons = coming.result()
             coming = ahead.submit(_material, stage, step + 1)
-            _set_rate(optimizer, RATES[stage] * _share(step, steps))
-            optimizer.zero_grad()
-            for name, batch in batches:
-                loss = answer_loss(model, batch, train_tower=stage == "chat")
-                (loss / BATCHES_A_STEP).backward()
-                losses.setdefault(name, []).append(loss.item())
-            if school:
-                losses.setdefault("school", []).append(_school(model, heads, *school))
-            torch.nn.utils.clip_grad_norm_(learners, 1.0)
-            optimizer.step()
+            # Each in a thread of its own: cores that are shared make threads of one product wait for each other.
+            for name, loss in workers.map(lambda lesson: _learn(model, heads, stage, *lesson), lessons):
+                losses.setdefault(name, []).append(loss)
+            optimizer.step(_share(step, steps))
             step += 1
             if step % 50 == 0:
                 seconds, begun = (time.time() - begun) / 50, time.time()
                 means = {name: sum(values) / len(values) for name, values in losses.items()}
-                log.write(step=step, rate=optimizer.param_groups[0]["lr"], seconds=seconds, **means)
+                log.write(step=step, share=_share(step, steps), seconds=seconds, **means)
                 losses.clear()
             if time.time() - saved > save_every:
                 save()
@@ -108,41 +106,38 @@ def train_chat(run: str, stage: str, steps: int | None, save_every: float = 120)
     save()
 
 
-def _learners(model: XComposer, stage: str) -> list[torch.nn.Parameter]:
+def _learners(model: XComposer, stage: str) -> list[tuple[str, torch.nn.Parameter]]:
     """What the stage trains; all else is frozen."""
     own = LORAS.get(stage, ())
     for name, parameter in model.named_parameters():
         is_task = "lora_" in name
         parameter.requires_grad = any(f".{lora}_" in name for lora in own) if own else not is_task
-    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
-def _optimizer(parameters: list[torch.nn.Parameter], rate: float) -> torch.optim.Optimizer:
-    matrices = [p for p in parameters if p.dim() == 2]
-    others = [p for p in parameters if p.dim() != 2]
-    groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
-
-
-def _restore(run: str, stage: str, model: XComposer, heads: SchoolHeads, optimizer) -> int:
-    """The state of this stage, or what the stage before left. Returns the step to go on from."""
-    if state := load_state(ROOT / run / f"{stage}.pt"):
-        model.load_state_dict(state["model"])
-        heads.load_state_dict(state["heads"])
-        optimizer.load_state_dict(state["optimizer"])
-        return state["step"]
-    for before in BEFORE[stage]:
+def _begin_from(run: str, stages: tuple[str, ...], model: XComposer, heads: SchoolHeads) -> None:
+    """What the stage before left."""
+    for before in stages:
         if state := load_state(ROOT / run / f"{before}.pt"):
+            model.load_state_dict(state["model"])
             heads.load_state_dict(state["heads"])
-            if before == "tower":
-                model.tower.load_state_dict(state["tower"])
-            else:
-                model.load_state_dict(state["model"])
-            return 0
-    raise SystemExit(f"stage {stage} goes on from {' or '.join(BEFORE[stage])}: train that first")
+            return
+    raise SystemExit(f"this stage goes on from {' or '.join(stages)}: train that first")
 
 
-def _material(stage: str, step: int) -> tuple[list[tuple[str, Batch]], tuple | None]:
+def _restore(path: Path, model: XComposer, heads: SchoolHeads, optimizer: Optimizer) -> int:
+    """The state of this stage, if there is one. Returns the step to go on from."""
+    state = load_state(path)
+    if not state:
+        return 0
+    model.load_state_dict(state["model"])
+    heads.load_state_dict(state["heads"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"]
+
+
+def _material(stage: str, step: int) -> list[tuple]:
+    """The batches of a step, each with the name of its lesson."""
     lessons = STAGES[stage]
     weights = {name: lesson.weight for name, lesson in lessons.items() if lesson.begin <= step < lesson.end}
     batches = []
@@ -150,35 +145,31 @@ def _material(stage: str, step: int) -> tuple[list[tuple[str, Batch]], tuple | N
         name = schedule(weights, turn)
         stream = STREAMS[stage] + list(lessons).index(name)
         batches.append((name, make_batch(lessons[name].family, stream, turn, lessons[name].size)))
-    return batches, school_batch(SCHOOL_STREAM, step, SCHOOL_BATCH) if stage == "chat" else None
+    return [*batches, ("school", school_batch(SCHOOL_STREAM, step, SCHOOL_BATCH))] if stage == "chat" else batches
+
+
+def _learn(model: XComposer, heads: SchoolHeads, stage: str, name: str, batch) -> tuple[str, float]:
+    """Adds the gradients of one batch."""
+    if name == "school":
+        loss, _ = schooling(model, heads, *batch)
+        loss.backward()
+    else:
+        loss = answer_loss(model, batch, train_tower=False)
+        (loss / BATCHES_A_STEP).backward()
+    return name, loss.item()
 
 
 def _share(step: int, steps: int) -> float:
-    """Warm up, hold, and fall to nothing over the last third."""
-    return min(1.0, (step + 1) / 150, (steps - step) / (0.35 * steps))
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    """Warm up, hold, and fall to nothing over the last 60 %."""
+    return min(1.0, (step + 1) / 50, (steps - step) / (0.6 * steps))
 
 
 def answer_loss(model: XComposer, batch: Batch, train_tower: bool) -> Tensor:
     """Mean cross entropy of the answers' tokens."""
-    with torch.autocast("cpu", torch.bfloat16):
-        rows = None
-        if batch.views is not None:
-            with torch.set_grad_enabled(train_tower):
-                rows = model.image_rows(batch.views, batch.tiles)
-        hidden = model(batch.ids, rows, batch.mode)
-        asked = batch.targets >= 0
-        scores = model.output(hidden[asked])
+    rows = None
+    if batch.views is not None:
+        rows = model.image_rows(batch.views.bfloat16(), batch.tiles.bfloat16(), train_tower)
+    hidden = model(batch.ids, rows, batch.mode)
+    asked = batch.targets >= 0
+    scores = model.output(hidden[asked])
     return F.cross_entropy(scores.float(), batch.targets[asked])
-
-
-def _school(model: XComposer, heads: SchoolHeads, pixels, labels) -> float:
-    with torch.autocast("cpu", torch.bfloat16):
-        scores = heads(model.tower(tiles_of(pixels)))
-    loss, _ = school_loss(scores, labels)
-    loss.backward()
-    return loss.item()

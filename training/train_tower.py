@@ -1,4 +1,4 @@
-"""Stage `tower`: schools the vision tower alone. See README.md."""
+"""Stage `tower`: schools the vision tower and the projector alone. See README.md."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -6,51 +6,45 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from export import default_config
-from model import Tower
-from school import SchoolHeads, school_batch, school_loss, tiles_of
+from model import XComposer
+from optimizer import optimizer_of
+from school import SchoolHeads, school_batch, schooling
 from state import ROOT, Log, load_state, save_state
 
 #: Stage `chat` goes on schooling, so the rate need not fall here.
-STREAM, BATCH, STEPS = 1, 48, 1400
+STREAM, BATCH, STEPS = 1, 32, 900
 
 
-def train_tower(run: str, steps: int | None, peak: float = 1.5e-3, save_every: float = 120) -> None:
+def train_tower(run: str, steps: int | None, save_every: float = 60) -> None:
     steps, config = steps or STEPS, default_config()
     torch.manual_seed(1)
-    tower, heads = Tower(config), SchoolHeads(config.tower_hidden)
-    parameters = [*tower.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=peak, betas=(0.9, 0.98), weight_decay=0.02, fused=True)
+    model, heads = XComposer(config).bfloat16(), SchoolHeads(config).bfloat16()
+    learners = [*model.tower.named_parameters(), *model.vision_proj.named_parameters("vision_proj"), *heads.named_parameters()]
+    optimizer = optimizer_of(learners)
     path = ROOT / run / "tower.pt"
     step = 0
     if state := load_state(path):
-        tower.load_state_dict(state["tower"])
+        model.load_state_dict(state["model"])
         heads.load_state_dict(state["heads"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
 
     def save() -> None:
-        save_state(path, {"tower": tower.state_dict(), "heads": heads.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
+        save_state(path, {"model": model.state_dict(), "heads": heads.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
 
     log, saved, begun = Log(ROOT / run / "tower.jsonl"), time.time(), time.time()
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(school_batch, STREAM, step, BATCH)
         while step < steps:
-            pixels, labels = coming.result()
+            batch = coming.result()
             coming = ahead.submit(school_batch, STREAM, step + 1, BATCH)
-            rate = peak * min(1, (step + 1) / 100)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast("cpu", torch.bfloat16):
-                scores = heads(tower(tiles_of(pixels)))
-            loss, right = school_loss(scores, labels)
-            optimizer.zero_grad()
+            loss, right = schooling(model, heads, *batch)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
+            optimizer.step(min(1, (step + 1) / 50))
             step += 1
             if step % 20 == 0:
                 seconds, begun = (time.time() - begun) / 20, time.time()
-                log.write(step=step, loss=loss.item(), rate=rate, seconds=seconds, **right)
+                log.write(step=step, loss=loss.item(), seconds=seconds, **right)
             if time.time() - saved > save_every:
                 save()
                 saved = time.time()

@@ -31,7 +31,7 @@ def random_clip(random: Random, count: int, side: int = 112) -> Clip:
         picture = Picture(side, side, random.pick(BACKGROUNDS))
         number = str(random.below(100 if random.chance(70) else 10))
         colour = random.pick([name for name in COLOURS if name != "yellow"])
-        scale = random.between(3, 5)
+        scale = random.between(3, 4)
         width = text_width(number, scale)
         x = side // 2 - width // 2 + random.between(-8, 8)
         draw_text(picture, number, x, 14 + random.between(-6, 6), scale, jitter(random, COLOURS[colour]))

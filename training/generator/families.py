@@ -5,10 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from .articles import article_turn
-from .clips import questions_about_clip, random_clip, strip_of
-from .draw import SHAPES
+from .clips import ORDINALS, questions_about_clip, random_clip, strip_of
+from .draw import BACKGROUNDS, COLOURS, SHAPES, Picture, text_width
 from .examples import Example, Turn
+from .font import CHARACTERS
 from .objects import (
+    PLACES,
     READING_QUERIES,
     Scene,
     Thing,
@@ -18,9 +20,11 @@ from .objects import (
     describe,
     object_scene,
     questions_about,
+    random_text,
     small_code_scene,
+    write_code,
 )
-from .pages import draw_page, html_of, instruction_of, random_page
+from .pages import draw_page, html_of, instruction_of, random_page, words_of
 from .rng import Random
 
 SCREENSHOT_QUERY = " Generate the HTML code of this web image with Tailwind CSS."
@@ -46,12 +50,96 @@ def maps(random: Random) -> Example:
     return _example(random.sample(asked, 2), scene)
 
 
+def lists(random: Random) -> Example:
+    """Many look-ups in one answer, each asked for by the words right before it: the first step to questions."""
+    scene = object_scene(random, 112)
+    kinds = (_list_colours, _list_things, _list_places, _list_counts, _list_presence)
+    return _example([kind(random, scene) for kind in random.sample(kinds, 4)], scene)
+
+
+def _list_colours(random: Random, scene: Scene) -> Turn:
+    own = [thing for thing in scene.things if sum(other.shape == thing.shape for other in scene.things) == 1]
+    return _list(random, "Colours", {thing.shape: thing.colour for thing in own})
+
+
+def _list_things(random: Random, scene: Scene) -> Turn:
+    return _list(random, "Things", {PLACES[thing.place]: thing.name for thing in scene.things})
+
+
+def _list_places(random: Random, scene: Scene) -> Turn:
+    own = [thing for thing in scene.things if sum(other.name == thing.name for other in scene.things) == 1]
+    return _list(random, "Places", {thing.name: PLACES[thing.place] for thing in own})
+
+
+def _list_counts(random: Random, scene: Scene) -> Turn:
+    words = [thing.shape for thing in scene.things] + [thing.colour for thing in scene.things]
+    held = [word for thing in scene.things for word in (thing.shape, thing.colour)]
+    return _list(random, "Counts", {word: str(held.count(word)) for word in words})
+
+
+def _list_presence(random: Random, scene: Scene) -> Turn:
+    names = [thing.name for thing in scene.things]
+    others = [f"{random.pick(list(COLOURS))} {random.pick(SHAPES)}" for _ in names]
+    return _list(random, "Presence", {name: "yes" if name in names else "no" for name in names + others})
+
+
+def _list(random: Random, title: str, facts: dict[str, str]) -> Turn:
+    keys = random.sample(list(facts), min(5, len(facts)))
+    return Turn(f"{title}: {', '.join(keys)}?", ", ".join(f"{key} {facts[key]}" for key in keys) + ".")
+
+
 def codes(random: Random, side: int = 112, turns: int = 4, labelled: bool = False) -> Example:
     scene = code_scene(random, side, labelled)
     first = [code_question(random, scene)]
     others = [turn for turn in questions_about(random, scene, turns) if turn.query != first[0].query]
     asked = first + others if random.chance(70) else others + first
     return _example(asked[:turns], scene)
+
+
+def lines(random: Random) -> Example:
+    """One text or a text in each third of the picture, all to be read: the densest lesson in reading."""
+    picture, texts = _texts(random, random.pick((1, 1, 1, 2, 3)))
+    query = "Read all the texts." if len(texts) > 1 else random.pick(READING_QUERIES)
+    return Example([Turn(query, "\n".join(texts))], [picture.pixels])
+
+
+def character_maps(random: Random) -> Example:
+    """Maps of the first and second character of every cell."""
+    picture, _ = _texts(random, random.between(2, 3))
+    planes = picture.labels["glyph"].reshape(4, 4, 4, 4).transpose(0, 2, 1, 3).reshape(4, 4, 16)
+    asked = [_character_map(planes, place) for place in range(2)]
+    return Example(random.sample(asked, 2), [picture.pixels])
+
+
+def _character_map(planes: np.ndarray, place: int) -> Turn:
+    characters = ["".join([CHARACTERS[glyph - 1] for glyph in cell if glyph] + ["-"] * 3)[place] for cell in planes.reshape(16, 16)]
+    lines = ["".join(characters[line * 4 : line * 4 + 4]) for line in range(4)]
+    return Turn(f"Map the {ORDINALS[place]} characters.", "\n".join(lines))
+
+
+def _texts(random: Random, count: int) -> tuple[Picture, list[str]]:
+    picture = Picture(112, 112, random.pick(BACKGROUNDS), labelled=True)
+    texts = []
+    for third in sorted(random.sample(range(3), count)):
+        text, scale = random_text(random, 2, 8), random.pick((2, 2, 3))
+        scale = scale if text_width(text, scale) <= 104 else 2
+        x = random.between(3, 109 - text_width(text, scale))
+        y = third * 37 + random.between(3, 34 - 7 * scale)
+        write_code(random, picture, text, x, y, scale)
+        texts.append(text)
+    return picture, texts
+
+
+def page_words(random: Random) -> Example:
+    """A page told in words: what the web adapter then writes as HTML."""
+    page = random_page(random)
+    return Example([Turn("Describe this page.", words_of(page))], [draw_page(page).pixels])
+
+
+def repeats(random: Random) -> Example:
+    """Text alone, to be copied: what pages from instructions rest on."""
+    words = words_of(random_page(random))
+    return Example([Turn(f"Repeat: {words}", words)])
 
 
 def small_codes(random: Random, turns: int = 4, labelled: bool = False, cut: int = 25) -> Example:

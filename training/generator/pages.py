@@ -97,8 +97,12 @@ def _tag(element: Element) -> str:
 
 def instruction_of(random: Random, page: Page) -> str:
     opening = random.pick(("A web page", "Write a page", "Make a website"))
+    return f"{opening} on {words_of(page)}"
+
+
+def words_of(page: Page) -> str:
     parts = "; ".join(_wish(element) for element in page.elements)
-    return f"{opening} on {page.paper} paper with {parts}."
+    return f"{page.paper} paper with {parts}."
 
 
 def _wish(element: Element) -> str:

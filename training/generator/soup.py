@@ -16,7 +16,7 @@ def soup_tile(random: Random) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     y = random.below(20)
     while y < SIDE - 40:
         y += _row(random, picture, y) + random.between(2, 12)
-    x, y = (random.below((SIDE - TILE) // SUBCELL + 1) for _ in range(2))
+    x, y = (2 * random.below((SIDE - TILE) // (2 * SUBCELL) + 1) for _ in range(2))
     pixels = picture.pixels[y * SUBCELL :, x * SUBCELL :][:TILE, :TILE]
     if random.chance(15):
         pixels = _blur(pixels)
@@ -27,7 +27,7 @@ def _row(random: Random, picture: Picture, y: int) -> int:
     """Draws a line of text or of shapes and returns its height."""
     if random.chance(30):
         return _shapes(random, picture, y)
-    scale = random.pick((2, 2, 2, 3, 3, 4, 5))
+    scale = random.pick((2, 2, 2, 3, 3, 4))
     x = random.below(24)
     while True:
         text = random_text(random, 1, 8)
