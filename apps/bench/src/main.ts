@@ -13,6 +13,7 @@ const benches = {
   vision: async () => (await import('./vision.ts')).visionBench,
   video: async () => (await import('./video.ts')).videoBench,
   tfjs: async () => (await import('./tfjs.ts')).tfjsBench,
+  quality: async () => (await import('./quality.ts')).qualityBench,
 } satisfies Record<string, () => Promise<Bench>>;
 type BenchName = keyof typeof benches;
 

@@ -19,7 +19,7 @@ describe('stories260K, repacked as InternLM2, tells the story that llama2.c tell
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lingbi-stories-'));
-    await writeStoriesCheckpoint(fixture, folder);
+    await writeStoriesCheckpoint(folder);
   });
 
   afterAll(() => rm(folder, { recursive: true }));

@@ -46,9 +46,8 @@ describe('blocks', () => {
   });
 
   test('searching a scale never leaves a larger squared error than taking the nearest', () => {
-    const encoding = { kind: 'blocks', bits: 4, blockSize: 32, zeroPoints: false } as const;
     fc.assert(
-      fc.property(matrices, ({ rows, width, data }) => {
+      fc.property(encodings, matrices, (encoding, { rows, width, data }) => {
         const plain = Float32Array.from(data);
         const error = (rounding: 'nearest' | 'search') => {
           const encoded = encodeWeight(plain, width, encoding, { rounding });
@@ -68,21 +67,6 @@ describe('blocks', () => {
     expect(decoded[0]).toBe(-2); // the lower half of the first byte is 0, eight steps below zero
     expect(decoded[1]).toBe(0);
     expect(encodeWeight(decoded, 16, encoding)).toEqual({ values, scales });
-  });
-
-  test('columns that matter more come out closer', () => {
-    const encoding = { kind: 'blocks', bits: 4, blockSize: 32, zeroPoints: false } as const;
-    const plain = Float32Array.from(
-      { length: 32 },
-      (_, i) => Math.sin(i * 1.7) + (i === 5 ? 2 : 0),
-    );
-    const importance = Float32Array.from({ length: 32 }, (_, i) => (i < 4 ? 1000 : 1));
-    const error = (options: { importance?: Float32Array }) => {
-      const encoded = encodeWeight(plain, 32, encoding, { rounding: 'search', ...options });
-      const decoded = decodeWeight([1, 32], encoding, encoded);
-      return [0, 1, 2, 3].reduce((sum, at) => sum + (decoded[at]! - plain[at]!) ** 2, 0);
-    };
-    expect(error({ importance })).toBeLessThan(error({}));
   });
 });
 

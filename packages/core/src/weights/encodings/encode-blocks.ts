@@ -19,9 +19,6 @@ interface Block {
   readonly end: number;
   /** Whole numbers go from 0 to this. */
   readonly highest: number;
-  /** Squared errors count that much, by column; all alike when absent. */
-  readonly importance: Float32Array | undefined;
-  readonly column: number;
 }
 
 /** A number x becomes clamp(round(x · inverse) + zero), and is read as (q − zero) · scale. */
@@ -34,8 +31,6 @@ interface Fit {
 export interface EncodeBlocksOptions {
   /** Default: `nearest`. */
   readonly rounding?: Rounding;
-  /** How much an error in each column counts, [width]; larger where inputs are larger. */
-  readonly importance?: Float32Array;
 }
 
 /** Encodes whole rows of a matrix, `numbers` [rows, width]; see `BlockEncoding` for the layout. */
@@ -43,7 +38,7 @@ export function encodeBlocks(
   numbers: Float32Array,
   width: number,
   { bits, blockSize, zeroPoints: hasZeroPoints }: Omit<BlockEncoding, 'kind'>,
-  { rounding = 'nearest', importance }: EncodeBlocksOptions = {},
+  { rounding = 'nearest' }: EncodeBlocksOptions = {},
 ): EncodedBlocks {
   const rows = numbers.length / width;
   const blocks = Math.ceil(width / blockSize);
@@ -59,8 +54,8 @@ export function encodeBlocks(
       const column = index * blockSize;
       const start = row * width + column;
       const end = row * width + Math.min(width, column + blockSize);
-      const block = { numbers, start, end, highest, importance, column };
-      const fit = hasZeroPoints ? fitRange(block) : fitSymmetric(block, rounding);
+      const block = { numbers, start, end, highest };
+      const fit = hasZeroPoints ? fitRange(block, rounding) : fitSymmetric(block, rounding);
       const at = row * blocks + index;
       scales[at] = fit.scale;
       store(values, at * blockBytes, blockSize, block, fit);
@@ -72,7 +67,8 @@ export function encodeBlocks(
 }
 
 /** Scales from the block's least and largest number, with a zero point between (spec QUANT §3). */
-function fitRange({ numbers, start, end, highest }: Block): Fit {
+function fitRange(block: Block, rounding: Rounding): Fit {
+  const { numbers, start, end, highest } = block;
   let [low, high] = [0, 0]; // zero is always a number that blocks can hold
   for (let at = start; at < end; at++) {
     const number = numbers[at]!;
@@ -81,8 +77,20 @@ function fitRange({ numbers, start, end, highest }: Block): Fit {
   }
   const scale = Math.fround((high - low) / highest);
   if (scale === 0) return { inverse: 0, scale: 1, zero: 0 };
+  if (rounding === 'search') return bestFit(block, rangeCandidates(low, high, highest));
   const zero = Math.min(highest, Math.max(0, Math.round(-low / scale)));
   return { inverse: 1 / scale, scale, zero };
+}
+
+/** Of a block's range: what is beyond is cut off. */
+const SHARES = [1, 0.95, 0.9, 0.85, 0.8, 0.75] as const;
+
+function rangeCandidates(low: number, high: number, highest: number): Candidate[] {
+  return SHARES.map((share) => {
+    const inverse = highest / ((high - low) * share);
+    const zero = Math.min(highest, Math.max(0, Math.round(-low * share * inverse)));
+    return { inverse, zero };
+  });
 }
 
 /**
@@ -93,7 +101,7 @@ function fitSymmetric(block: Block, rounding: Rounding): Fit {
   const extreme = extremeOf(block);
   const zero = (block.highest + 1) / 2;
   if (extreme === 0) return { inverse: 0, scale: 1, zero };
-  if (rounding === 'search') return searchScale(block, extreme, zero);
+  if (rounding === 'search') return bestFit(block, symmetricCandidates(extreme, zero));
   const scale = Math.fround(-extreme / zero);
   return scale === 0 ? { inverse: 0, scale: 1, zero } : { inverse: 1 / scale, scale, zero };
 }
@@ -106,18 +114,23 @@ function extremeOf({ numbers, start, end }: Block): number {
   return extreme;
 }
 
-/** How many steps the extreme takes, around 8: fewer cut it off, more leave steps unused. */
-const CANDIDATES = [0, -1.4, -1.1, -0.8, -0.6, -0.4, -0.2, 0.2, 0.4, 0.6, 0.8] as const;
+/** How many steps the extreme takes, around 8: fewer leave steps unused, more cut it off. */
+const SHIFTS = [0, -1.4, -1.1, -0.8, -0.6, -0.4, -0.2, 0.2, 0.4, 0.6, 0.8] as const;
+
+function symmetricCandidates(extreme: number, zero: number): Candidate[] {
+  return SHIFTS.map((shift) => ({ inverse: -(zero + shift) / extreme, zero }));
+}
+
+type Candidate = Pick<Fit, 'inverse' | 'zero'>;
 
 /**
  * For the whole numbers q that a candidate gives, the best scale is Σxq / Σq², and leaves an error of
  * Σx² − (Σxq)² / Σq²: the candidate with the largest second term wins.
  */
-function searchScale(block: Block, extreme: number, zero: number): Fit {
-  let best = { inverse: 0, scale: 1, zero };
+function bestFit(block: Block, candidates: readonly Candidate[]): Fit {
+  let best: Fit = { inverse: 0, scale: 1, zero: candidates[0]!.zero };
   let gain = -1;
-  for (const shift of CANDIDATES) {
-    const inverse = -(zero + shift) / extreme;
+  for (const { inverse, zero } of candidates) {
     if (!Number.isFinite(inverse)) continue;
     const { products, squares } = correlate(block, inverse, zero);
     if (squares === 0 || products ** 2 <= gain * squares) continue;
@@ -128,7 +141,7 @@ function searchScale(block: Block, extreme: number, zero: number): Fit {
 }
 
 function correlate(
-  { numbers, start, end, highest, importance, column }: Block,
+  { numbers, start, end, highest }: Block,
   inverse: number,
   zero: number,
 ): { products: number; squares: number } {
@@ -137,9 +150,8 @@ function correlate(
   for (let at = start; at < end; at++) {
     const number = numbers[at]!;
     const q = quantise(number, inverse, zero, highest) - zero;
-    const weight = importance === undefined ? 1 : importance[column + at - start]!;
-    products += weight * number * q;
-    squares += weight * q * q;
+    products += number * q;
+    squares += q * q;
   }
   return { products, squares };
 }

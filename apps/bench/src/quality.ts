@@ -1,0 +1,73 @@
+/** What smaller weights cost in words: distances from the same model in float32. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onnx } from '@lingbi/backend-onnx';
+import { type ConvertOptions, convertCheckpoint } from '@lingbi/hub';
+import { type Bench, type Row, rowOf } from './bench.ts';
+import { compareLogits } from './quality/compare-logits.ts';
+import { drawTexts, openDecoder, readLogits } from './quality/read-texts.ts';
+import { writeStories } from './quality/stories-checkpoint.ts';
+
+/** Each with float32 activations (level 1) and with activations rounded to int8 (level 4). */
+const encodings: Readonly<Record<string, ConvertOptions>> = {
+  f16: { weights: 'f16' },
+  'int8-32': { weights: 'int8', block: 32 },
+  'int8-128': { weights: 'int8', block: 128 },
+  'int4-32, nearest': { weights: 'int4', block: 32, rounding: 'nearest' },
+  'int4-32, search': { weights: 'int4', block: 32 },
+  'int4-128, nearest': { weights: 'int4', block: 128, rounding: 'nearest' },
+  'int4-128, search': { weights: 'int4', block: 128 },
+  'int4-32, search, zero points': { weights: 'int4', block: 32, zeroPoints: true },
+  'int4-128, nearest, zero points': { weights: 'int4', block: 128, zeroPoints: true, rounding: 'nearest' },
+  'int4-128, search, zero points': { weights: 'int4', block: 128, zeroPoints: true },
+  'int4-128, search, head int8': { weights: 'int4', block: 128, formats: { head: 'int8' } },
+};
+
+const TEXTS = 8;
+const TOKENS = 160;
+
+export const qualityBench: Bench = {
+  describe: 'How far int4, int8 and float16 weights are from float32, over texts of trained models',
+  async run() {
+    const folder = await mkdtemp(join(tmpdir(), 'lingbi-quality-'));
+    try {
+      const stories = join(folder, 'stories260K');
+      await writeStories(stories);
+      const rows = await measureModel('stories260K', stories, folder);
+      const tiny = fileURLToPath(new URL('../../../fixtures/tiny', import.meta.url));
+      if (!existsSync(join(tiny, 'config.json'))) return rows;
+      return [...rows, ...(await measureModel('tiny', tiny, folder))];
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+};
+
+/** A row of divergences and one of agreements for each encoding; a run is a text. */
+async function measureModel(name: string, source: string, folder: string): Promise<Row[]> {
+  await using exact = await openDecoder(source, onnx());
+  const texts = await drawTexts(exact, TEXTS, TOKENS);
+  const wanted: Float32Array[][] = [];
+  for (const text of texts) wanted.push(await readLogits(exact, text));
+  const rows: Row[] = [];
+  for (const [encoding, options] of Object.entries(encodings)) {
+    const out = join(folder, `${name} ${encoding}`);
+    await convertCheckpoint(source, out, options);
+    for (const accuracyLevel of encoding === 'f16' ? ([1] as const) : ([1, 4] as const)) {
+      const distances = [];
+      await using model = await openDecoder(out, onnx({ accuracyLevel }));
+      for (const [index, text] of texts.entries()) {
+        distances.push(compareLogits(await readLogits(model, text), wanted[index]!));
+      }
+      const figure = `${name}, ${encoding}, level ${accuracyLevel}`;
+      const divergences = distances.map(({ divergence }) => divergence * 1000);
+      const agreements = distances.map(({ agreement }) => agreement * 100);
+      rows.push(rowOf(`${figure}: divergence`, 'millinats', divergences));
+      rows.push(rowOf(`${figure}: same token`, '%', agreements));
+    }
+  }
+  return rows;
+}
