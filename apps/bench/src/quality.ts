@@ -21,7 +21,12 @@ const encodings: Readonly<Record<string, ConvertOptions>> = {
   'int4-128, nearest': { weights: 'int4', block: 128, rounding: 'nearest' },
   'int4-128, search': { weights: 'int4', block: 128 },
   'int4-32, search, zero points': { weights: 'int4', block: 32, zeroPoints: true },
-  'int4-128, nearest, zero points': { weights: 'int4', block: 128, zeroPoints: true, rounding: 'nearest' },
+  'int4-128, nearest, zero points': {
+    weights: 'int4',
+    block: 128,
+    zeroPoints: true,
+    rounding: 'nearest',
+  },
   'int4-128, search, zero points': { weights: 'int4', block: 128, zeroPoints: true },
   'int4-128, search, head int8': { weights: 'int4', block: 128, formats: { head: 'int8' } },
 };

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addChatCommand } from './commands/chat.ts';
+import { addConvertCommand } from './commands/convert.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHelpCommand } from './commands/help.ts';
 import { addParityCommand } from './commands/parity.ts';
 import { addPullCommand } from './commands/pull.ts';
+import { addSynthCommand } from './commands/synth.ts';
 
 const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -26,8 +28,10 @@ export function createProgram(): Command {
     .exitOverride();
   addChatCommand(program);
   addPullCommand(program);
+  addConvertCommand(program);
   addDoctorCommand(program);
   addParityCommand(program);
+  addSynthCommand(program);
   addHelpCommand(program);
   return program;
 }

@@ -1,6 +1,12 @@
-import { type Backend, compileXComposer, generate, openCheckpoint, type XComposer } from '@lingbi/core';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  type Backend,
+  compileXComposer,
+  generate,
+  openCheckpoint,
+  type XComposer,
+} from '@lingbi/core';
 
 /** Token 1 begins a text in every vocabulary of this family. */
 const BEGIN = 1;

@@ -1,0 +1,42 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventsOf, fixture, lingbi } from './test-support/run-lingbi.ts';
+
+describe('lingbi convert', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lingbi-convert-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('writes a folder that chat opens, and tells scripts of every weight', async () => {
+    const out = join(folder, 'int4');
+    const words = ['convert', fixture('ixc25-micro'), out, '--block', '32', '--adapters', 'web'];
+    const converted = await lingbi([...words, '--json']);
+    expect(converted.code).toBe(0);
+    const events = eventsOf(converted);
+    const last = events.findLast(({ type }) => type === 'weight-written')!;
+    expect(last['written']).toBe(last['total']);
+    expect(events.at(-1)).toEqual({ type: 'done', folder: out });
+    const { weights } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
+    expect(weights['layers.0.mlp.gate']).toMatchObject({ kind: 'blocks', bits: 4, blockSize: 32 });
+    expect(Object.keys(weights).filter((name) => name.includes('.sft.'))).toEqual([]);
+    const chat = await lingbi(['chat', '--model', out, '--max-new-tokens', '2', 'Hello']);
+    expect(chat).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('does not write over what is there', async () => {
+    const { code, stderr } = await lingbi(['convert', fixture('ixc25-micro'), folder]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('it exists. Choose another name');
+  });
+
+  test('knows two adapters', async () => {
+    const words = ['convert', fixture('ixc25-micro'), join(folder, 'x'), '--adapters', 'web,draw'];
+    const { code, stderr } = await lingbi(words);
+    expect({ code, stderr }).toMatchObject({ code: 2 });
+    expect(stderr).toContain('There is no adapter draw');
+  });
+});

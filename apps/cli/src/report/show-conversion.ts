@@ -1,0 +1,25 @@
+import type { ConvertEvent } from '@lingbi/hub';
+import type { Report } from './report.ts';
+
+export interface ShownConversion extends Disposable {
+  readonly update: (event: ConvertEvent) => void;
+}
+
+/** One bar over all weights; scripts get every event. */
+export function showConversion(report: Report): ShownConversion {
+  const bar = report.progress('converting (weights)');
+  const update = (event: ConvertEvent): void => {
+    report.event(event);
+    if (event.type === 'tensors-ignored') report.warn(ignoredText(event.names));
+    if (event.type === 'weight-written' || event.type === 'file-kept') {
+      bar.update(event.written, event.total);
+    }
+  };
+  return { update, [Symbol.dispose]: () => bar[Symbol.dispose]() };
+}
+
+function ignoredText(names: readonly string[]): string {
+  const rest = names.length - 3;
+  const more = rest > 0 ? ` and ${rest} more` : '';
+  return `no weight of this family is made of ${names.slice(0, 3).join(', ')}${more}: left out`;
+}
