@@ -1,13 +1,16 @@
 import type { XComposer } from '@lingbi/core';
+import { planVideo } from '@lingbi/video';
 import {
   chatPreset,
   createResizer,
   type HdPreset,
   type Picture,
+  planPicture,
+  type StripPreset,
   type TiledPicture,
   tilePicture,
 } from '@lingbi/vision';
-import type { Shown } from './media.ts';
+import { type Opened, type Shown, stripPreset } from './media.ts';
 
 /** The pictures and videos of a chat, cut into tiles. */
 export interface Album {
@@ -16,6 +19,8 @@ export interface Album {
    * video counts as one and is a strip in any case (spec PREPROCESS §3, §6.3).
    */
   tile(shown: readonly Shown[]): readonly TiledPicture[];
+  /** The positions that each will take, before videos are decoded. */
+  tokens(shown: readonly (Shown | Opened)[]): readonly number[];
 }
 
 /** Tiles are as large as the checkpoint's tower reads them; `hdNum` overrides the reference's rule. */
@@ -29,13 +34,34 @@ export function createAlbum(xcomposer: XComposer, hdNum?: number): Album {
     known.set(picture, { hdNum: preset.hdNum, tiled });
     return tiled;
   };
+  const presetFor = (count: number): HdPreset => {
+    const rule = chatPreset(count);
+    const { tileSize, patchSize } = xcomposer.tower;
+    return { ...rule, tileSize, patchSize, hdNum: hdNum ?? rule.hdNum };
+  };
   return {
     tile(shown) {
       if (shown.length === 0) return [];
-      const rule = chatPreset(shown.length);
-      const { tileSize, patchSize } = xcomposer.tower;
-      const preset = { ...rule, tileSize, patchSize, hdNum: hdNum ?? rule.hdNum };
+      const preset = presetFor(shown.length);
       return shown.map((each) => (each.type === 'video' ? each.tiled : tile(each.picture, preset)));
     },
+    tokens(shown) {
+      if (shown.length === 0) return [];
+      const preset = presetFor(shown.length);
+      return shown.map((each) => tokensOf(each, preset, stripPreset(xcomposer)));
+    },
   };
+}
+
+function tokensOf(shown: Shown | Opened, preset: HdPreset, strip: StripPreset): number {
+  switch (shown.type) {
+    case 'picture':
+      return planPicture(shown.picture, preset).tokens;
+    case 'video':
+      return shown.tiled.plan.tokens;
+    case 'opened-video':
+      return planVideo(shown.video.facts, shown.frames, strip).strip.tokens;
+    default:
+      return shown satisfies never;
+  }
 }

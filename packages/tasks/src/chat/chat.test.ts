@@ -1,8 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { referenceBackend as backend } from '@lingbi/core';
+import { findFfmpeg, TooManyFramesError } from '@lingbi/video';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Model, openModel } from '../model/open-model.ts';
+import type { Chat } from './chat.ts';
 import type { ChatEvent } from './events.ts';
+import type { ImageInput } from './media.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
 
@@ -13,6 +16,9 @@ const tinyPicture = {
   channels: 3,
   data: new Uint8Array(12).fill(128),
 } as const;
+
+/** Decoding needs one; tests of it are skipped without. */
+const ffmpeg = await findFfmpeg().catch(() => undefined);
 
 let model: Model;
 beforeAll(async () => {
@@ -237,11 +243,65 @@ describe('pictures', () => {
 });
 
 describe('videos', () => {
+  const video = fileURLToPath(new URL('../../../../fixtures/video/numbered.mp4', import.meta.url));
+  const four = { kind: 'count', count: 4 } as const;
+  const two = { kind: 'count', count: 2 } as const;
+
   test('that cannot be read are an error, and the conversation goes on', async () => {
     await using chat = model.chat();
     const images = [{ video: new Uint8Array([1, 2, 3]) }];
     await expect(chat.ask('What happens?', { images })).rejects.toThrow('it is damaged');
     expect(chat.history).toEqual([]);
+  });
+
+  test('of too many frames are an error that says how many fit beside the rest', async () => {
+    const most = async (images: readonly ImageInput[], maxLength: number): Promise<number> => {
+      await using chat = model.chat({ maxLength });
+      const error = await chat.ask('What happens?', { images }).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(TooManyFramesError);
+      return (error as TooManyFramesError).fit;
+    };
+    const alone = await most([{ video }], 3700);
+    expect(alone).toBe(11);
+    expect(await most([{ video }, tinyPicture], 3700)).toBeLessThan(alone);
+    expect(await most([{ video }, { video }], 3700)).toBeLessThan(alone);
+    expect(await most([{ video }], 1000)).toBe(0);
+  });
+
+  /** What a chat tells of decoding; the turn is given up before the model reads anything. */
+  async function decoding(chat: Chat, images: readonly ImageInput[], frames: number) {
+    const told: (readonly number[])[] = [];
+    for await (const event of chat.say('What happens?', { images })) {
+      if (event.type !== 'video-progress') throw new Error(`${event.type} before all was decoded`);
+      told.push([event.image, event.decoded, event.wanted]);
+      if (told.length === frames) break;
+    }
+    return told;
+  }
+
+  test.skipIf(!ffmpeg)('are thinned on request', async () => {
+    await using chat = model.chat({ maxLength: 2000 });
+    const told = await decoding(chat, [{ video, tooManyFrames: 'thin' }], 4);
+    expect(told.at(-1)).toEqual([0, 4, 4]);
+  });
+
+  test.skipIf(!ffmpeg)('stand among pictures, and tell how far they are', async () => {
+    await using chat = model.chat();
+    const images = [{ video, sampling: four }, tinyPicture, { video, sampling: two }];
+    expect(await decoding(chat, images, 6)).toEqual([
+      ...[1, 2, 3, 4].map((decoded) => [0, decoded, 4]),
+      ...[1, 2].map((decoded) => [2, decoded, 2]),
+    ]);
+  });
+
+  test.skipIf(!ffmpeg)('come in later turns, and may be given up', async () => {
+    await using chat = model.chat({ images: [tinyPicture] });
+    await chat.ask('Hello', { maxNewTokens: 1 });
+    expect(await decoding(chat, [{ video }], 2)).toEqual([
+      [1, 1, 12],
+      [1, 2, 12],
+    ]);
+    await expect(chat.ask('Hello', { maxNewTokens: 1 })).resolves.toBeTruthy();
   });
 });
 

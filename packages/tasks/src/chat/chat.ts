@@ -5,18 +5,28 @@ import {
   type GenerateOptions,
   type Sequence,
 } from '@lingbi/core';
-import { type ChatTurn, xcomposer2d5 } from '@lingbi/tokenizer';
+import { buildPrompt, type ChatTurn, type PromptRequest, xcomposer2d5 } from '@lingbi/tokenizer';
 import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import { DisposedError } from '../model/errors.ts';
 import type { Model } from '../model/open-model.ts';
 import { type Album, createAlbum } from './album.ts';
 import { ChatBusyError } from './errors.ts';
-import type { Answer, ChatEvent } from './events.ts';
-import { type ImageInput, readMedia, type Shown, videoWarnings } from './media.ts';
+import type { Answer, ChatEvent, VideoDecodingProgress } from './events.ts';
+import {
+  type ImageInput,
+  type Opened,
+  openMedia,
+  type Shown,
+  showMedia,
+  stripPreset,
+  videoWarnings,
+} from './media.ts';
 import { type PreparedPrompt, type PromptOptions, preparePrompt } from './prepare-prompt.ts';
+import { reportsOf } from './reports.ts';
 import { requireChatOptions, requireQuestion } from './require-options.ts';
 import { type RespondOptions, respond } from './respond.ts';
+import { shareRoom } from './share-room.ts';
 import { requireStopStrings } from './stop-strings.ts';
 
 export interface ChatOptions extends PromptOptions {
@@ -111,7 +121,7 @@ export class Chat implements AsyncDisposable {
     const answering = this.#respondOptions(options);
     this.#claim();
     try {
-      const shown = await this.#shownWith(options.images ?? [], options.signal);
+      const shown = yield* this.#shownWith(question, options);
       const prompt = this.#prepare(question, shown);
       for await (const event of this.#respond(prompt, answering)) {
         if (event.type === 'end') {
@@ -140,20 +150,51 @@ export class Chat implements AsyncDisposable {
     this.#busy = true;
   }
 
-  async #shownWith(
-    added: readonly ImageInput[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly Shown[]> {
+  /** What was shown before, and what this turn shows besides. */
+  async *#shownWith(
+    query: string,
+    { images: added = [], signal }: SayOptions,
+  ): AsyncGenerator<VideoDecodingProgress, readonly Shown[]> {
     const reading = { ...this.#options.reading, ...(signal && { signal }) };
-    const read = (inputs: readonly ImageInput[]) =>
-      readMedia(inputs, this.#model.xcomposer, reading);
-    const known = this.#shown ?? (await read(this.#options.images ?? []));
-    return [...known, ...(await read(added))];
+    const known = this.#shown ?? [];
+    const inputs = this.#shown ? added : [...(this.#options.images ?? []), ...added];
+    const opened = await openMedia(inputs, reading);
+    const rooms = this.#roomsFor(query, known, opened);
+    const preset = stripPreset(this.#model.xcomposer);
+    const shown = yield* reportsOf<VideoDecodingProgress, readonly Shown[]>((report, left) =>
+      showMedia(opened, {
+        ...{ preset, rooms },
+        signal: signal ? AbortSignal.any([signal, left]) : left,
+        onProgress: (at, progress) =>
+          report({ type: 'video-progress', image: known.length + at, ...progress }),
+      }),
+    );
+    return [...known, ...shown];
   }
 
-  #prepare(query: string, shown: readonly Shown[]): PreparedPrompt {
+  /** The positions that each new video may take, so that the prompt stays within `maxLength`. */
+  #roomsFor(query: string, known: readonly Shown[], opened: readonly Opened[]): readonly number[] {
+    const { overflow, nullImage, maxLength = xcomposer2d5.maxLength } = this.#options;
+    const videos = opened.filter((each) => each.type === 'opened-video');
+    const wanted = videos.map(({ video: { facts }, frames }) => ({ facts, frames }));
+    if (videos.length === 0 || overflow === 'truncate' || nullImage)
+      return wanted.map(() => Infinity);
+    const all = [...known, ...opened];
+    const { segments } = buildPrompt(this.#model.tokenizer, {
+      ...this.#request(query),
+      imageTokens: this.#album.tokens(all),
+      maxLength: Number.MAX_SAFE_INTEGER,
+    });
+    const taken = segments.filter(
+      (segment) => segment.type === 'text' || all[segment.image]!.type !== 'opened-video',
+    );
+    const room = maxLength - taken.reduce((sum, { length }) => sum + length, 0);
+    return shareRoom(wanted, room, stripPreset(this.#model.xcomposer));
+  }
+
+  #request(query: string): Omit<PromptRequest, 'imageTokens'> {
     const { placeholders, overflow, maxLength, parseSpecial, nullImage } = this.#options;
-    const prepared = preparePrompt(this.#model.tokenizer, this.#album.tile(shown), {
+    return {
       query,
       history: this.#history,
       meta: metaText(this.#options.meta),
@@ -162,7 +203,12 @@ export class Chat implements AsyncDisposable {
       ...(maxLength !== undefined && { maxLength }),
       ...(parseSpecial && { parseSpecial }),
       ...(nullImage && { nullImage }),
-    });
+    };
+  }
+
+  #prepare(query: string, shown: readonly Shown[]): PreparedPrompt {
+    const tiled = this.#album.tile(shown);
+    const prepared = preparePrompt(this.#model.tokenizer, tiled, this.#request(query));
     return { ...prepared, warnings: [...prepared.warnings, ...shown.flatMap(videoWarnings)] };
   }
 

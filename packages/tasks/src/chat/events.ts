@@ -1,5 +1,6 @@
 import type { PromptProgress, TokenEvent } from '@lingbi/core';
 import type { PromptWarning } from '@lingbi/tokenizer';
+import type { VideoProgress } from '@lingbi/video';
 
 /** Why an answer ended: the model closed its turn, wrote a stop string, or `maxNewTokens` was reached. */
 export type FinishReason = 'stop' | 'stop-string' | 'length';
@@ -39,11 +40,18 @@ export interface Answer {
   readonly warnings: readonly AnswerWarning[];
 }
 
+/** How far a video is decoded. `image` is its place among all pictures and videos of the chat, from 0. */
+export interface VideoDecodingProgress extends VideoProgress {
+  readonly type: 'video-progress';
+  readonly image: number;
+}
+
 /**
  * What happens while an answer is made, in order: progress, then tokens and texts, then the end.
  * With beams, drafts come first, and tokens and text at the end, when the best answer is known.
  */
 export type ChatEvent =
+  | VideoDecodingProgress
   | PromptProgress
   | TokenEvent
   /** The whole of the best answer so far; the next draft may be another one. */

@@ -1,8 +1,12 @@
 import type { XComposer } from '@lingbi/core';
 import {
+  chooseFrames,
   type LoadVideoOptions,
   loadTiledVideo,
+  openVideo,
   type TiledVideo,
+  type Video,
+  type VideoProgress,
   type VideoSource,
 } from '@lingbi/video';
 import {
@@ -11,6 +15,7 @@ import {
   presets,
   type ReadOptions,
   readPicture,
+  type StripPreset,
 } from '@lingbi/vision';
 import type { AnswerWarning } from './events.ts';
 
@@ -22,43 +27,94 @@ export interface VideoInput extends Omit<LoadVideoOptions, 'preset' | 'signal'> 
 /** What a turn may show: pictures and videos in any order. */
 export type ImageInput = PictureSource | VideoInput;
 
-/** What a chat keeps of them: pictures whole, since how finely they are cut may change. */
-export type Shown =
-  | { readonly type: 'picture'; readonly picture: Picture }
-  | { readonly type: 'video'; readonly tiled: TiledVideo };
+interface ShownPicture {
+  readonly type: 'picture';
+  readonly picture: Picture;
+}
 
-/** Reads one after the other, so that only one is being decoded at a time. */
-export async function readMedia(
+/** What a chat keeps of them: pictures whole, since how finely they are cut may change. */
+export type Shown = ShownPicture | { readonly type: 'video'; readonly tiled: TiledVideo };
+
+/** A video that is found and indexed, of which no frame is decoded yet. */
+export interface OpenedVideo {
+  readonly type: 'opened-video';
+  readonly video: Video;
+  /** How many frames it is to show, if they fit. */
+  readonly frames: number;
+  readonly options: Omit<VideoInput, 'video'>;
+}
+
+/** What a turn shows before its videos are decoded. */
+export type Opened = ShownPicture | OpenedVideo;
+
+/** Reads pictures and the indices of videos, one after the other. */
+export async function openMedia(
   inputs: readonly ImageInput[],
-  xcomposer: XComposer,
   options: ReadOptions,
+): Promise<readonly Opened[]> {
+  const opened: Opened[] = [];
+  for (const input of inputs) {
+    opened.push(isVideo(input) ? await open(input, options) : await read(input, options));
+  }
+  return opened;
+}
+
+async function read(source: PictureSource, options: ReadOptions): Promise<ShownPicture> {
+  return { type: 'picture', picture: await readPicture(source, options) };
+}
+
+async function open(
+  { video: source, ...options }: VideoInput,
+  { signal, web }: ReadOptions,
+): Promise<OpenedVideo> {
+  const video = await openVideo(source, {
+    ...(web && { web }),
+    ...options,
+    ...(signal && { signal }),
+  });
+  const { sampling } = options;
+  const frames = chooseFrames(video, sampling && { sampling }).length;
+  return { type: 'opened-video', video, frames, options };
+}
+
+/** How videos are decoded: how far each is, and when to stop. */
+export interface ShowOptions {
+  readonly preset: StripPreset;
+  /** Positions of the prompt that each may take, in their order. */
+  readonly rooms: readonly number[];
+  readonly signal: AbortSignal;
+  readonly onProgress: (at: number, progress: VideoProgress) => void;
+}
+
+/** Decodes the videos among what was opened, one after the other. */
+export async function showMedia(
+  opened: readonly Opened[],
+  { preset, rooms, signal, onProgress }: ShowOptions,
 ): Promise<readonly Shown[]> {
   const shown: Shown[] = [];
-  for (const input of inputs) {
-    shown.push(
-      isVideo(input) ? await readVideo(input, xcomposer, options) : await read(input, options),
-    );
+  const left = [...rooms];
+  for (const [at, each] of opened.entries()) {
+    if (each.type === 'picture') {
+      shown.push(each);
+      continue;
+    }
+    const { video, options } = each;
+    const tiled = await loadTiledVideo(video, {
+      ...options,
+      ...{ preset, signal, maxTokens: Math.min(left.shift()!, options.maxTokens ?? Infinity) },
+      onProgress(progress) {
+        options.onProgress?.(progress);
+        onProgress(at, progress);
+      },
+    });
+    shown.push({ type: 'video', tiled });
   }
   return shown;
 }
 
-async function read(source: PictureSource, options: ReadOptions): Promise<Shown> {
-  return { type: 'picture', picture: await readPicture(source, options) };
-}
-
-async function readVideo(
-  { video, ...options }: VideoInput,
-  { tower }: XComposer,
-  { signal, web }: ReadOptions,
-): Promise<Shown> {
-  const { tileSize, patchSize } = tower;
-  const tiled = await loadTiledVideo(video, {
-    ...(web && { web }),
-    ...options,
-    preset: { ...presets.videoStrip, tileSize, patchSize },
-    ...(signal && { signal }),
-  });
-  return { type: 'video', tiled };
+/** A strip of tiles as large as the checkpoint's tower reads them. */
+export function stripPreset({ tower: { tileSize, patchSize } }: XComposer): StripPreset {
+  return { ...presets.videoStrip, tileSize, patchSize };
 }
 
 export function videoWarnings(shown: Shown): AnswerWarning[] {
