@@ -9,7 +9,7 @@ import {
   type ModelFlags,
   type PictureFlags,
 } from '../options.ts';
-import { parseAnother } from '../parse-value.ts';
+import { parseAnother, parseCount } from '../parse-value.ts';
 import type { OutputFlags } from '../report/report.ts';
 import { showAnswer } from '../report/show-answer.ts';
 import { type Run, runCommand } from '../run-command.ts';
@@ -17,6 +17,8 @@ import { addWritingOptions, sayOptions, type WritingFlags } from '../writing-opt
 
 interface ChatFlags extends ModelFlags, PictureFlags, WritingFlags, OutputFlags {
   readonly video?: readonly string[];
+  readonly frames?: number;
+  readonly thinFrames?: boolean;
   readonly adapter: 'base' | 'web' | 'write';
   readonly meta: boolean;
 }
@@ -25,7 +27,7 @@ const examples = `
 Examples:
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
-  lingbi chat --model internlm/internlm-xcomposer2d5-7b --video race.mp4 "Who wins?"
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --video race.mp4 --frames 16 "Who wins?"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --image a.png --image b.png    (asks for questions)`;
 
 export function addChatCommand(program: Command): void {
@@ -44,13 +46,25 @@ export function addChatCommand(program: Command): void {
         .default('base'),
     )
     .option('--no-meta', 'leave out the system text the model was trained with');
-  addPictureOptions(command).option(
-    '--video <file>',
-    'a video, shown after the pictures (needs ffmpeg); again for more',
-    parseAnother,
-  );
+  addPictureOptions(command);
+  addVideoOptions(command);
   addWritingOptions(command);
   addOutputOptions(command);
+}
+
+function addVideoOptions(command: Command): void {
+  command
+    .option(
+      '--video <file>',
+      'a video, shown after the pictures (needs ffmpeg); again for more',
+      parseAnother,
+    )
+    .option(
+      '--frames <count>',
+      'frames of a video, evenly spread; one a second without it, at most 32',
+      parseCount,
+    )
+    .option('--thin-frames', 'leave out frames that the prompt has no room for');
 }
 
 async function chat(question: string | undefined, flags: ChatFlags, run: Run): Promise<undefined> {
@@ -66,8 +80,13 @@ async function chat(question: string | undefined, flags: ChatFlags, run: Run): P
   else await converse(chat, flags, run);
 }
 
-function imagesOf({ image = [], video = [] }: ChatFlags): readonly ImageInput[] {
-  return [...image, ...video.map((file) => ({ video: file }))];
+function imagesOf({ image = [], video = [], ...flags }: ChatFlags): readonly ImageInput[] {
+  const { frames, thinFrames = false } = flags;
+  const options = {
+    ...(frames !== undefined && { sampling: { kind: 'count', count: frames } as const }),
+    ...(thinFrames && { tooManyFrames: 'thin' as const }),
+  };
+  return [...image, ...video.map((file) => ({ video: file, ...options }))];
 }
 
 /** Reads questions until the input ends; the pictures go with the first one. */

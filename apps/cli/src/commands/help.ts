@@ -41,7 +41,7 @@ function exitCodesText(): string {
 const jsonText = `With --json every command prints a JSON object a line on the standard output, and nothing else there.
 
   Each has a "type". What a command tells while it works reads noun-verb: bytes-received, weights-loaded,
-  prompt-progress, text, warning. Types that you do not know can be skipped: there will be more.
+  video-progress, prompt-progress, text, warning. Types that you do not know can be skipped: there will be more.
   The last line is {"type":"done", …} with the result, or {"type":"error","name":…,"message":…}.
   The error output stays empty but for what no command said: pipe the standard output alone.
 
