@@ -59,7 +59,7 @@ export function addPictureOptions(command: Command): Command {
 }
 
 /** How pictures are read that the command takes as arguments. */
-function addReadingOptions(command: Command): Command {
+export function addReadingOptions(command: Command): Command {
   return command
     .optionsGroup('Pictures:')
     .option(

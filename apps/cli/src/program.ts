@@ -1,12 +1,18 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { addArticleCommand } from './commands/article.ts';
+import { addCaptionCommand } from './commands/caption.ts';
 import { addChatCommand } from './commands/chat.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addConvertCommand } from './commands/convert.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHelpCommand } from './commands/help.ts';
 import { addParityCommand } from './commands/parity.ts';
 import { addPullCommand } from './commands/pull.ts';
+import { addResumeCommand } from './commands/resume.ts';
+import { addScreenshotCommand } from './commands/screenshot.ts';
 import { addSynthCommand } from './commands/synth.ts';
+import { addWebpageCommand } from './commands/webpage.ts';
 
 const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -16,6 +22,7 @@ Examples:
   lingbi pull internlm/internlm-xcomposer2d5-7b
   lingbi doctor
 
+To have the shell complete its words: lingbi help completion.
 Exit codes, --json and variables: lingbi help exit-codes, json, environment.`;
 
 /** The whole command line. Its errors are thrown, so that `main` chooses the exit code. */
@@ -27,11 +34,17 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .exitOverride();
   addChatCommand(program);
+  addWebpageCommand(program);
+  addResumeCommand(program);
+  addScreenshotCommand(program);
+  addArticleCommand(program);
+  addCaptionCommand(program);
   addPullCommand(program);
   addConvertCommand(program);
   addDoctorCommand(program);
   addParityCommand(program);
   addSynthCommand(program);
+  addCompletionCommand(program);
   addHelpCommand(program);
   return program;
 }

@@ -1,5 +1,5 @@
 /** How answers are written, as options of the command line. */
-import type { SayOptions } from '@lingbi/tasks';
+import type { GenerationSettings, Sampling, SayOptions } from '@lingbi/tasks';
 import type { Command } from 'commander';
 import { UsageError } from './exit-codes.ts';
 import { parseCount, parseNumber } from './parse-value.ts';
@@ -50,6 +50,29 @@ export function sayOptions(flags: WritingFlags): SayOptions {
     ...(Object.keys(sampling).length > 0 && { sampling }),
   };
 }
+
+/** For a recipe: what differs from its own settings. */
+export function writingSettings(
+  flags: WritingFlags,
+  recipe: GenerationSettings,
+): Partial<GenerationSettings> {
+  const { maxNewTokens, beams, repetitionPenalty } = flags;
+  const { seed, ...changes } = drawing(flags);
+  const sampling = flags.greedy ? 'greedy' : withChanges(recipe, changes);
+  return {
+    ...given({ beams, repetitionPenalty, seed, sampling }),
+    ...(maxNewTokens !== undefined && { limit: { newTokens: maxNewTokens } }),
+  };
+}
+
+/** Nothing when the recipe draws as it always does. */
+function withChanges({ sampling }: GenerationSettings, changes: Partial<Sampling>) {
+  if (Object.keys(changes).length === 0) return undefined;
+  return { ...(sampling === 'greedy' ? plainSampling : sampling), ...changes };
+}
+
+/** What a recipe that draws nothing draws with when it is told to: from the 50 likeliest tokens. */
+const plainSampling: Sampling = { temperature: 1, topP: 1, topK: 50 };
 
 function drawing({ greedy, temperature, topP, topK, seed }: WritingFlags) {
   const changes = given({ temperature, topP, topK, seed });

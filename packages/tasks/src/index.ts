@@ -19,6 +19,7 @@ export {
   type SlidingCaption,
 } from './captions/video/caption-video-sliding.ts';
 export type { DrawLabel, LabelPlace } from './captions/video/fast-strip.ts';
+export { framesOfFile } from './captions/video/frames-of-file.ts';
 export type { VideoFrames } from './captions/video/video-frames.ts';
 export { Chat, type ChatOptions, type SayOptions } from './chat/chat.ts';
 export { ChatBusyError } from './chat/errors.ts';

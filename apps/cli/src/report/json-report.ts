@@ -8,7 +8,7 @@ export function jsonReport(): Report {
     json: true,
     event,
     print: () => {},
-    warn: (message) => event({ type: 'warning', message }),
+    warn: () => {},
     fail: (error) => event({ type: 'error', ...factsOf(error) }),
     progress: () => silentProgress,
     draft: () => {},

@@ -15,7 +15,7 @@ export interface Report {
   event<Event extends ReportEvent>(event: Event): void;
   /** For people: text on the standard output. */
   print(text: string): void;
-  /** For both: what was done otherwise than asked. */
+  /** For people: what was done otherwise than asked. Scripts find it in events and results. */
   warn(message: string): void;
   /** For both: why nothing came of it. */
   fail(error: unknown): void;

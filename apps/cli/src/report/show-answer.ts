@@ -17,8 +17,7 @@ export async function showAnswer(
     if (event.type === 'end') answer = event;
   }
   report.print('\n');
-  // Scripts find them in the end event.
-  if (!report.json) for (const { message } of answer?.warnings ?? []) report.warn(message);
+  for (const { message } of answer?.warnings ?? []) report.warn(message);
   return answer;
 }
 

@@ -1,5 +1,5 @@
 import { xcomposer2d5 } from '@lingbi/tokenizer';
-import type { PictureSource } from '@lingbi/vision';
+import type { PictureSource, Preset } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import { type GenerationSettings, withSettings } from '../writer/generation-settings.ts';
 import { deleteTurnMarkers } from '../writer/markers.ts';
@@ -11,6 +11,8 @@ export interface WriteArticleOptions {
   /** What differs from `writeSettings`. */
   readonly settings?: Partial<GenerationSettings>;
   readonly images?: readonly PictureSource[];
+  /** How pictures become tiles. Default: as in `chat()`. */
+  readonly tiling?: Preset;
   /** A system text, or `true` for the one that articles were trained with. Default: none. */
   readonly meta?: string | boolean;
   /** What becomes of a prompt that is too long. Default `throw`. */
@@ -19,7 +21,7 @@ export interface WriteArticleOptions {
   readonly onEvent?: StepListener<'article'>;
 }
 
-const known = ['settings', 'images', 'meta', 'overflow', 'signal', 'onEvent'];
+const known = ['settings', 'images', 'tiling', 'meta', 'overflow', 'signal', 'onEvent'];
 
 /**
  * An article, blog or essay as one text, from an instruction that goes to the model as it is (spec
@@ -33,12 +35,13 @@ export async function write(
   options: WriteArticleOptions = {},
 ): Promise<WrittenText> {
   requireKnownOptions('article.write', options, known);
-  const { settings, images, meta, overflow, signal, onEvent } = options;
+  const { settings, images, tiling, meta, overflow, signal, onEvent } = options;
   const request: WriteRequest = {
     prompt: { format: 'chat', query: instruction, meta: metaText(meta) },
     adapter: 'write',
     settings: withSettings(writeSettings, settings),
     ...(images && { images }),
+    ...(tiling && { tiling }),
     ...(overflow && { overflow }),
     ...(signal && { signal }),
   };

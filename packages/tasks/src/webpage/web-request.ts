@@ -1,4 +1,4 @@
-import type { PictureSource } from '@lingbi/vision';
+import type { PictureSource, Preset } from '@lingbi/vision';
 import type { GenerationSettings } from '../writer/generation-settings.ts';
 import { withSettings } from '../writer/generation-settings.ts';
 import type { StepListener, WriteRequest } from '../writer/writer.ts';
@@ -11,6 +11,8 @@ export interface WebPageOptions extends FinishOptions {
   readonly settings?: Partial<GenerationSettings>;
   /** Pictures for the model to see. */
   readonly images?: readonly PictureSource[];
+  /** How pictures become tiles. Default: as in `chat()`. */
+  readonly tiling?: Preset;
   /** What becomes of a prompt that is too long. Default `throw`. */
   readonly overflow?: WriteRequest['overflow'];
   readonly signal?: AbortSignal;
@@ -22,18 +24,19 @@ export interface WebPageOptions extends FinishOptions {
 export type WebStep = 'page' | 'events';
 
 export const webPageOptions: readonly string[] = [
-  ...['settings', 'images', 'overflow', 'signal', 'onEvent'],
+  ...['settings', 'images', 'tiling', 'overflow', 'signal', 'onEvent'],
   ...['pictures', 'complete'],
 ];
 
 /** One turn without a system text, for the web adapter (spec RECIPES §1). */
 export function webRequest(query: string, options: WebPageOptions): WriteRequest {
-  const { settings, images, overflow, signal } = options;
+  const { settings, images, tiling, overflow, signal } = options;
   return {
     prompt: { format: 'chat', query },
     adapter: 'web',
     settings: withSettings(webSettings, settings),
     ...(images && { images }),
+    ...(tiling && { tiling }),
     ...(overflow && { overflow }),
     ...(signal && { signal }),
   };
