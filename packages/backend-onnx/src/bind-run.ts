@@ -166,7 +166,7 @@ function bindBranches(
   const parts = BigInt64Array.of(BigInt(shared!), BigInt(log.capacity), BigInt(tokens));
   binder.numbers(run.groupMask(index), 'float32', mask.shape, mask.data);
   binder.numbers(run.groupParts(index), 'int64', [parts.length], parts);
-  const fresh = logs.fresh(tokens);
+  const fresh = logs.fresh(firstSlot, tokens);
   for (const layer of graph.cache) {
     for (const part of run.kvParts) {
       const key = bufferKey(layer, part);

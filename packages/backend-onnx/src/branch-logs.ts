@@ -30,6 +30,11 @@ export interface BranchLog {
   readonly buffers: ReadonlyMap<string, KvBuffer>;
 }
 
+interface FreshRows {
+  readonly tokens: number;
+  readonly buffers: ReadonlyMap<string, KvBuffer>;
+}
+
 export interface KvBuffer {
   readonly numbers: Float32Array;
   readonly value: NativeValue;
@@ -39,8 +44,8 @@ export interface KvBuffer {
 export class BranchLogs implements Disposable {
   readonly #places = new Map<number, readonly number[]>();
   readonly #logs = new Map<number, BranchLog>();
-  /** Where a run of so many rows leaves their keys and values. */
-  readonly #fresh = new Map<number, ReadonlyMap<string, KvBuffer>>();
+  /** Where a run leaves keys and values of its new rows, for each slot that is continued. */
+  readonly #fresh = new Map<number, FreshRows>();
 
   constructor(
     readonly runtime: Runtime,
@@ -63,11 +68,14 @@ export class BranchLogs implements Disposable {
     return log;
   }
 
-  /** Buffers for keys and values of so many new rows, [kvHeads, tokens, headDim]. */
-  fresh(tokens: number): ReadonlyMap<string, KvBuffer> {
-    const known = this.#fresh.get(tokens) ?? this.#allocate(tokens);
-    this.#fresh.set(tokens, known);
-    return known;
+  /** Buffers for keys and values of so many new rows of a slot's log, [kvHeads, tokens, headDim]. */
+  fresh(base: number, tokens: number): ReadonlyMap<string, KvBuffer> {
+    const known = this.#fresh.get(base);
+    if (known?.tokens === tokens) return known.buffers;
+    if (known) release(known.buffers);
+    const buffers = this.#allocate(tokens);
+    this.#fresh.set(base, { tokens, buffers });
+    return buffers;
   }
 
   /** Makes sure that so many new rows find room in a log after the run. */
@@ -86,7 +94,7 @@ export class BranchLogs implements Disposable {
     const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
     const rows = [{ from: 0, to: tokens }];
     this.#each((key, layer) => {
-      const from = this.fresh(tokens).get(key)!.numbers;
+      const from = this.fresh(base, tokens).get(key)!.numbers;
       copyRows(from, tokens, rows, log.buffers.get(key)!.numbers, log.capacity, log.end, layer);
     });
     for (const segment of segments) {
@@ -123,7 +131,7 @@ export class BranchLogs implements Disposable {
 
   [Symbol.dispose](): void {
     for (const { buffers } of this.#logs.values()) release(buffers);
-    for (const buffers of this.#fresh.values()) release(buffers);
+    for (const { buffers } of this.#fresh.values()) release(buffers);
     this.#logs.clear();
     this.#fresh.clear();
     this.#places.clear();

@@ -54,6 +54,15 @@ export { type ScoredToken, topScores } from './generate/logits/top-scores.ts';
 export { type Prompt, type PromptChunk, promptLength } from './generate/prompt.ts';
 export { createRandom, freshSeed, type RandomStream } from './generate/random.ts';
 export { likeliest, type Sampler, type SamplerOptions, sampler } from './generate/sampler.ts';
+export type { BatchModel } from './generate/scheduler/batcher.ts';
+export {
+  type Admitted,
+  Scheduler,
+  type SchedulerLoad,
+  type SchedulerOptions,
+  type SchedulerRequest,
+} from './generate/scheduler/scheduler.ts';
+export type { PrefixUse } from './generate/scheduler/slot-pool.ts';
 export { type ContinuationScore, scoreContinuations } from './generate/score-continuations.ts';
 export {
   type FeedOptions,

@@ -50,7 +50,7 @@ export function generate(
 ): AsyncGenerator<GenerationEvent> {
   checkGenerateOptions(options);
   const count = beamCount(options.beams);
-  if (count > sequence.slots) throw new TooManyBranchesError(count, sequence.slots);
+  if (count > 1 && count > sequence.slots) throw new TooManyBranchesError(count, sequence.slots);
   return readAndWrite(sequence, prompt, options);
 }
 

@@ -55,7 +55,29 @@ export interface Sequence extends Disposable {
 /** A new, empty sequence over a cache of its own, with room for `slots` continuations of it. */
 export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 1): Sequence {
   const cache = runtime.createCache({ capacity, branches: slots });
-  return new CachedSequence(runtime, cache, slots);
+  const branchSlots = Array.from({ length: slots }, (_, index) => index + 1);
+  const place = { slot: 0, branchSlots, past: [], chunk: PREFILL_CHUNK };
+  return new CachedSequence(runtime, cache, place, true);
+}
+
+/** Where in a cache a sequence lives. */
+export interface SequencePlace {
+  readonly slot: number;
+  /** Where its continuations live: slots that nobody else uses. */
+  readonly branchSlots: readonly number[];
+  /** What the slot holds. */
+  readonly past: Prompt;
+  /** Prompt positions decoded in one run. */
+  readonly chunk: number;
+}
+
+/** A sequence in a cache that others share; disposing it leaves the cache as it is. */
+export function openSequenceIn(
+  runtime: DecoderRuntime,
+  cache: KvCache,
+  place: SequencePlace,
+): CachedSequence {
+  return new CachedSequence(runtime, cache, place, false);
 }
 
 /** A sequence was to go on while its branches do. */
@@ -66,19 +88,31 @@ export class SequenceBranchedError extends Error {
   }
 }
 
-class CachedSequence implements Sequence {
+export class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
-  #past: Prompt = [];
+  #past: Prompt;
   #branching = false;
 
   constructor(
     readonly runtime: DecoderRuntime,
     readonly cache: KvCache,
-    readonly slots: number,
-  ) {}
+    readonly place: SequencePlace,
+    readonly ownsCache: boolean,
+  ) {
+    this.#past = place.past;
+  }
+
+  /** What it holds now. */
+  get past(): Prompt {
+    return cutPrompt(this.#past, this.length);
+  }
+
+  get slots(): number {
+    return this.place.branchSlots.length;
+  }
 
   get length(): number {
-    return this.cache.length();
+    return this.cache.length(this.place.slot);
   }
 
   get capacity(): number {
@@ -98,7 +132,7 @@ class CachedSequence implements Sequence {
     yield { type: 'prompt-progress', processed: this.length, total };
     const pictures = new PictureRows(this.runtime);
     let logits: Float32Array = new Float32Array();
-    for (const span of spansFrom(wanted, this.length, PREFILL_CHUNK)) {
+    for (const span of spansFrom(wanted, this.length, this.place.chunk)) {
       signal?.throwIfAborted();
       logits = await this.#read(span, total, pictures, signal);
       yield { type: 'prompt-progress', processed: this.length, total };
@@ -114,7 +148,7 @@ class CachedSequence implements Sequence {
 
   truncate(length: number): void {
     this.#requireWhole();
-    this.cache.truncate(length);
+    this.cache.truncate(length, this.place.slot);
   }
 
   branch(): Branches {
@@ -122,7 +156,7 @@ class CachedSequence implements Sequence {
     const { runtime, cache, length } = this;
     this.#branching = true;
     return openBranches({
-      ...{ runtime, cache, slot: 0, branchSlots: upTo(this.slots) },
+      ...{ runtime, cache, slot: this.place.slot, branchSlots: this.place.branchSlots },
       onSettled: (tokens) => {
         this.#branching = false;
         this.#past = cutPrompt(this.#past, length);
@@ -132,7 +166,7 @@ class CachedSequence implements Sequence {
   }
 
   [Symbol.dispose](): void {
-    this.cache[Symbol.dispose]();
+    if (this.ownsCache) this.cache[Symbol.dispose]();
     this.#past = [];
   }
 
@@ -174,18 +208,13 @@ class CachedSequence implements Sequence {
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
       const angles = this.runtime.rotary.angles(start, start + to - from, total);
-      const segments = [{ slot: 0, tokens: to - from }];
+      const segments = [{ slot: this.place.slot, tokens: to - from }];
       const step = { kind: chunk.type, x, angles, cache: this.cache, segments };
       return await this.runtime.decode(signal ? { ...step, signal } : step);
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();
     }
   }
-}
-
-/** Slots 1, 2, … of the cache. */
-function upTo(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => index + 1);
 }
 
 /** Rows of the picture being read: encoded once, handed out in parts, dropped for the next one. */

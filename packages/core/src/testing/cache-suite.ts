@@ -169,6 +169,23 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
       expect([0, 1, 2, 3].map((slot) => cache.length(slot))).toEqual([8, 6, 8, 12]);
     });
 
+    test('continuations of two slots go on in one run', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 24, slots: 2, branches: 4 });
+      const prompts = ['q', 'r'].map((seed, slot) => promptRows(seed, 3 + slot));
+      for (const [slot, rows] of prompts.entries()) await feed(program, cache, rows, { slot });
+      const segments = [2, 3, 4, 5].map((slot) => ({ slot, tokens: 1 }));
+      for (const { slot } of segments) await cache.extend(slot < 4 ? 0 : 1, slot);
+      const steps = segments.map(({ slot }) => promptRows(`both ${slot}`, 1));
+      for (const turn of [1, 2]) {
+        const positions = segments.map(({ slot }) => cache.length(slot));
+        const inputs = decoderInputs(join(steps), positions);
+        const found = await decode(program, 'decode', inputs, { cache, segments });
+        const pasts = steps.map((rows, i) => [prompts[i >> 1]!, ...new Array(turn).fill(rows)]);
+        expectClose(found, join(await Promise.all(pasts.map(alone))), tolerance, `turn ${turn}`);
+      }
+    });
+
     test('a continuation can be copied, cut, and taken over by what it continues', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ capacity: 24, slots: 3 });

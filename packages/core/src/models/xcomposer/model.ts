@@ -8,6 +8,7 @@ import type {
 } from '../../backend/backend.ts';
 import { UnsupportedError } from '../../backend/errors.ts';
 import type { DecoderRuntime, DecodeStep } from '../../generate/decoder-runtime.ts';
+import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { openSequence, type Sequence } from '../../generate/sequence.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { convertedWeights } from '../../weights/converted/converted-weights.ts';
@@ -182,6 +183,20 @@ export class XComposer implements AsyncDisposable {
   openSequence({ capacity, slots = 1, adapter = 'base' }: SequenceOptions): Sequence {
     this.#requireAdapter(adapter);
     return openSequence(this.#runtime(adapter), capacity, slots);
+  }
+
+  /**
+   * Answers many requests at once. Its slots are caches of `capacity` positions, of which only what is
+   * used takes memory on the CPU.
+   *
+   * @throws InvalidOptionError
+   */
+  openScheduler(options: SchedulerOptions): Scheduler<AdapterName> {
+    const runtime = (adapter: AdapterName) => {
+      this.#requireAdapter(adapter);
+      return this.#runtime(adapter);
+    };
+    return new Scheduler({ runtime }, options, 'base');
   }
 
   /**
