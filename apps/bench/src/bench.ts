@@ -3,7 +3,23 @@
 export interface Bench {
   /** What it measures, in one line for people. */
   readonly describe: string;
-  run(): Promise<readonly Row[]>;
+  run(options: BenchOptions): Promise<readonly (Row | Absence)[]>;
+  /** What the axes of its plot are; a bench without has none. */
+  readonly plot?: Plot;
+}
+
+/** What a user may choose, where a bench has a choice. */
+export interface BenchOptions {
+  /** The sizes of the model. Default: `internlm2-1.8b`. */
+  readonly shape?: string;
+  /** Parts of the bench: contexts to measure, encodings, contenders. Default: all. */
+  readonly only?: readonly string[];
+  readonly runs?: number;
+}
+
+export interface Plot {
+  readonly x: string;
+  readonly y: string;
 }
 
 /** One line of a bench's table: what was measured, its median and how far the runs lie apart. */
@@ -15,6 +31,16 @@ export interface Row {
   readonly max: number;
   /** The same work done by somebody else, in the same unit, measured in turns with ours. */
   readonly peer?: Peer;
+  /** What else there is to say: a share of what the machine can do. */
+  readonly note?: string;
+  /** Where it stands in the bench's plot. */
+  readonly point?: { readonly series: string; readonly x: number; readonly y: number };
+}
+
+/** What could not be measured, and why. */
+export interface Absence {
+  readonly figure: string;
+  readonly absent: string;
 }
 
 export interface Peer {

@@ -1,10 +1,11 @@
 /**
  * Measures and prints: `npm run bench -- tokenizer vision`. With `--json` the figures are written to
- * bench-results/ as well.
+ * bench-results/ as well, and drawn where they depend on something.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { Bench, Row } from './bench.ts';
+import type { Absence, Bench, BenchOptions, Row } from './bench.ts';
+import { drawPlot } from './plot.ts';
 import { describeMachine, type Machine, machineLine, markdownTable } from './report.ts';
 
 /** Imported when asked for: a bench may need a library that another does without. */
@@ -14,11 +15,21 @@ const benches = {
   video: async () => (await import('./video.ts')).videoBench,
   tfjs: async () => (await import('./tfjs.ts')).tfjsBench,
   quality: async () => (await import('./quality.ts')).qualityBench,
+  decode: async () => (await import('./decode.ts')).decodeBench,
+  prefill: async () => (await import('./prefill.ts')).prefillBench,
+  context: async () => (await import('./context.ts')).contextBench,
+  picture: async () => (await import('./picture.ts')).pictureBench,
+  load: async () => (await import('./load.ts')).loadBench,
 } satisfies Record<string, () => Promise<Bench>>;
 type BenchName = keyof typeof benches;
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    shape: { type: 'string' },
+    only: { type: 'string' },
+    runs: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !(name in benches));
@@ -34,22 +45,37 @@ if (positionals.length === 0 || unknown.length > 0) {
 async function measure(name: BenchName, machine: Machine): Promise<void> {
   const bench = await benches[name]();
   console.log(`## ${name}\n\n${bench.describe}\n`);
-  const rows = await bench.run();
+  const rows = await bench.run(optionsOf());
   console.log(`${markdownTable(rows)}\n`);
-  if (values.json) console.log(`Written to ${writeResult(name, machine, rows)}\n`);
+  if (values.json) console.log(`Written to ${writeResult(name, bench, machine, rows)}\n`);
 }
 
-function writeResult(name: string, machine: Machine, rows: readonly Row[]): string {
+function optionsOf(): BenchOptions {
+  const { shape, only, runs } = values;
+  return {
+    ...(shape && { shape }),
+    ...(only && { only: only.split(',') }),
+    ...(runs && { runs: Number(runs) }),
+  };
+}
+
+function writeResult(
+  name: string,
+  { plot }: Bench,
+  machine: Machine,
+  rows: readonly (Row | Absence)[],
+): string {
   const time = new Date().toISOString();
-  const file = `bench-results/${name}-${time.replaceAll(/[:.]/g, '-')}.json`;
+  const file = `bench-results/${name}-${time.replaceAll(/[:.]/g, '-')}`;
   mkdirSync('bench-results', { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ name, time, machine, rows }, null, 2)}\n`);
+  writeFileSync(`${file}.json`, `${JSON.stringify({ name, time, machine, rows }, null, 2)}\n`);
+  if (plot) writeFileSync(`${file}.svg`, drawPlot(name, plot, rows));
   return file;
 }
 
 async function printUsage(unknown: readonly string[]): Promise<void> {
   if (unknown.length > 0) console.error(`There is no bench ${unknown.join(', ')}.\n`);
-  console.log('npm run bench -- NAME… [--json]\n');
+  console.log('npm run bench -- NAME… [--json] [--shape 7b] [--only int4-128,4096] [--runs 20]\n');
   for (const [name, load] of Object.entries(benches)) {
     console.log(`  ${name.padEnd(12)} ${(await load()).describe}`);
   }

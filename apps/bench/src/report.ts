@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Row } from './bench.ts';
+import type { Absence, Row } from './bench.ts';
 
 export interface Machine {
   readonly processor: string;
@@ -49,17 +49,31 @@ export function machineLine({
   return [...parts, ...libraries].join(' · ');
 }
 
-export function markdownTable(rows: readonly Row[]): string {
-  const cells = rows.map(({ figure, unit, median, min, max, peer }) => [
-    figure,
-    `${digits(median)} ${unit}`,
-    `${digits(min)}–${digits(max)}`,
-    ...(peer ? [`${digits(peer.median)} ${unit} (${peer.name})`, ratio(median, peer.median)] : []),
-  ]);
-  const compared = rows.some(({ peer }) => peer);
-  const head = ['figure', 'median', 'spread', ...(compared ? ['peer', 'ours ÷ peer'] : [])];
+export function markdownTable(rows: readonly (Row | Absence)[]): string {
+  const compared = rows.some((row) => 'peer' in row);
+  const noted = rows.some((row) => 'note' in row);
+  const head = [
+    ...['figure', 'median', 'spread', 'worst ÷ median'],
+    ...(compared ? ['peer', 'ours ÷ peer'] : []),
+    ...(noted ? ['note'] : []),
+  ];
+  const cells = rows.map((row) => {
+    if ('absent' in row) return [row.figure, `not measured: ${row.absent}`];
+    return [...ownCells(row), ...(compared ? peerCells(row) : []), row.note ?? ''];
+  });
   const line = (row: readonly string[]) => `| ${head.map((_, at) => row[at] ?? '').join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...cells.map(line)].join('\n');
+}
+
+function ownCells({ figure, unit, median, min, max }: Row): string[] {
+  // Of a rate the smallest is the worst, of a time the largest.
+  const worst = unit.includes('/s') ? min / median : median / max;
+  return [figure, `${digits(median)} ${unit}`, `${digits(min)}–${digits(max)}`, worst.toFixed(2)];
+}
+
+function peerCells({ unit, median, peer }: Row): string[] {
+  if (!peer) return ['', ''];
+  return [`${digits(peer.median)} ${unit} (${peer.name})`, ratio(median, peer.median)];
 }
 
 /** Three digits that matter; whole numbers above a hundred. */

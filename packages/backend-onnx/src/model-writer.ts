@@ -1,5 +1,5 @@
 /** Writes a model in ONNX's vocabulary; field numbers are those of onnx.proto3. */
-import type { Dim, Shape } from '@lingbi/core';
+import type { Dim, FileRange, Shape } from '@lingbi/core';
 import { Message } from './proto.ts';
 
 /** TensorProto.DataType. */
@@ -75,20 +75,39 @@ export class ModelWriter {
     return this.#constant(`int64[${values}]`, 'int64', [values.length], data);
   }
 
+  /** A whole number that the model carries. */
+  int64(value: number): string {
+    return this.#constant(`int64(${value})`, 'int64', [], BigInt64Array.of(BigInt(value)));
+  }
+
+  /** Numbers that the model carries, each time anew. */
+  floats(shape: readonly number[], data: Float32Array): string {
+    const name = `floats.${this.#initializers.size}`;
+    return this.#constant(name, 'float32', shape, data);
+  }
+
   /** One number that the model carries. */
   float(value: number): string {
     return this.#constant(`float(${value})`, 'float32', [], Float32Array.of(value));
   }
 
   /**
-   * A parameter whose bytes stand outside the model. `file` must exist, though it is never read:
-   * the session gets the true bytes by name.
+   * A parameter whose bytes stand outside the model: in a range of a file, or where the session gets
+   * them by name. The file that is named then must exist, though it is never read.
    */
-  parameter(name: string, type: ElementType, shape: readonly number[], file: string): string {
+  parameter(
+    name: string,
+    type: ElementType,
+    shape: readonly number[],
+    place: string | FileRange,
+  ): string {
     if (!this.#initializers.has(name)) {
-      const tensor = tensorHead(name, type, shape)
-        .message(13, new Message().text(1, 'location').text(2, file))
-        .int(14, 1); // data_location: EXTERNAL
+      const tensor = tensorHead(name, type, shape);
+      const range = typeof place === 'string' ? { location: place } : locationOf(place);
+      for (const [key, value] of Object.entries(range)) {
+        tensor.message(13, new Message().text(1, key).text(2, String(value)));
+      }
+      tensor.int(14, 1); // data_location: EXTERNAL
       this.#initializers.set(name, tensor);
     }
     return name;
@@ -119,6 +138,10 @@ export class ModelWriter {
     }
     return name;
   }
+}
+
+function locationOf({ file, offset, length }: FileRange): Record<string, string | number> {
+  return { location: file, offset, length };
 }
 
 function tensorHead(name: string, type: ElementType, shape: readonly number[]): Message {

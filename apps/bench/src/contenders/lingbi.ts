@@ -1,0 +1,60 @@
+/** lingbi on ONNX Runtime, through what a user calls: `openModel`. Started by contender.ts. */
+import { onnx } from '@lingbi/backend-onnx';
+import { finishPrefill, likeliest, type Sequence } from '@lingbi/core';
+import { type Model, openModel } from '@lingbi/tasks';
+import type { Opening, Work } from './contender.ts';
+import { promptIds, type Server, serve, timeOf } from './serve.ts';
+
+await serve(open);
+
+async function open({ model: folder, threads, capacity }: Opening): Promise<Server> {
+  const model = await openModel(folder, { backend: onnx({ threads }) });
+  const sequence = model.xcomposer.openSequence({ capacity });
+  let logits: Float32Array = new Float32Array();
+  const read = async (tokens: number) => {
+    sequence.truncate(0);
+    logits = await finishPrefill(sequence.prefill([{ type: 'text', ids: promptIds(tokens) }]));
+  };
+  const write = async () => {
+    logits = await sequence.feed(likeliest(logits));
+  };
+  return {
+    runtime: `lingbi, ${model.device}`,
+    work: (work) => doWork(work, { model, sequence, read, write }),
+  };
+}
+
+interface Parts {
+  readonly model: Model;
+  readonly sequence: Sequence;
+  read(tokens: number): Promise<void>;
+  write(): Promise<void>;
+}
+
+async function doWork(work: Work, { model, read, write }: Parts): Promise<readonly number[]> {
+  switch (work.task) {
+    case 'prefill':
+      return [await timeOf(() => read(work.tokens))];
+    case 'decode':
+      return timesOf(work.tokens, write);
+    case 'tile':
+      return [await timeOf(() => encodeTile(model))];
+    default:
+      return work satisfies never;
+  }
+}
+
+async function timesOf(count: number, task: () => Promise<void>): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (let at = 0; at < count; at++) times.push(await timeOf(task));
+  return times;
+}
+
+async function encodeTile({ xcomposer }: Model): Promise<void> {
+  const { tileSize } = xcomposer.tower;
+  const shape = [3, tileSize, tileSize];
+  const data = Float32Array.from({ length: 3 * tileSize ** 2 }, (_, at) => Math.sin(at * 0.7));
+  const pixels = { dtype: 'float32', shape, data } as const;
+  const { rows } = await xcomposer.program.run('vision', { pixels });
+  rows![Symbol.dispose]();
+}

@@ -1,0 +1,79 @@
+/**
+ * Tokens a second after a prompt of 512, greedy, on random weights of a published shape:
+ *
+ *     npm run bench -- decode --shape internlm2-1.8b --only int4-128
+ */
+import { type SynthShape, synthShapes } from '@lingbi/hub';
+import { bandwidthMeter } from './bandwidth.ts';
+import type { Absence, Bench, Row } from './bench.ts';
+import {
+  lingbiProgram,
+  llamaProgram,
+  type Rivals,
+  rivals,
+  shapeNamed,
+  transformersProgram,
+} from './contenders/programs.ts';
+import {
+  besides,
+  endAll,
+  measureTurns,
+  noted,
+  prepare,
+  startAll,
+  tokensPerSecond,
+} from './side-by-side.ts';
+import { bytesPerToken } from './work-of.ts';
+
+const CONTEXT = 512;
+/** A run: long enough that a slow token does not decide it, short enough to take turns often. */
+const TOKENS = 8;
+const RUNS = 20;
+
+export const decodeBench: Bench = {
+  describe: `Tokens a second after ${CONTEXT}, greedy, beside llama.cpp and transformers.js`,
+  run: async ({ shape, only, runs = RUNS }) => {
+    const chosen = rivals.filter(({ own }) => !only || only.includes(own));
+    const rows: (Row | Absence)[] = [];
+    for (const each of chosen)
+      rows.push(...(await decodeAt(CONTEXT, shapeNamed(shape), each, runs)));
+    return rows;
+  },
+};
+
+/** All contenders after the same prompt. */
+export async function decodeAt(
+  context: number,
+  shape: SynthShape,
+  { own, llama, transformers }: Rivals,
+  runs: number,
+): Promise<(Row | Absence)[]> {
+  const capacity = context + (runs + 2) * TOKENS + 16;
+  const contenders = await startAll([
+    () => lingbiProgram(shape, own, capacity),
+    () => llamaProgram(shape, llama, capacity),
+    ...(transformers ? [() => transformersProgram(shape, own, capacity)] : []),
+  ]);
+  try {
+    await prepare(contenders, { task: 'prefill', tokens: context });
+    const meter = bandwidthMeter();
+    const { rows, metered } = await measureTurns(contenders, {
+      figure: `decode at ${context}`,
+      work: { task: 'decode', tokens: TOKENS },
+      unit: 'tokens/s',
+      rate: tokensPerSecond(TOKENS),
+      runs,
+      ...(meter && { meter }),
+    });
+    const bytes = bytesPerToken(synthShapes[shape], own, context);
+    const share = ({ median }: Row) =>
+      metered && `${((bytes * median) / 1e7 / metered).toFixed(0)} % of ${metered.toFixed(1)} GB/s`;
+    return besides(
+      noted(rows, `lingbi ${own}`, (row) => share(row) || undefined),
+      `lingbi ${own}`,
+      `llama.cpp ${llama}`,
+    );
+  } finally {
+    await endAll(contenders);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The vision tower, ViT-L/14 at 560 pixels with its projector, on one tile after the other, beside
+ * PyTorch on the CPU where a Python has it:
+ *
+ *     LINGBI_PYTHON=~/venv/bin/python npm run bench -- picture
+ */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Bench } from './bench.ts';
+import { lingbiProgram, THREADS } from './contenders/programs.ts';
+import { torchTower } from './contenders/torch-tower.ts';
+import { productMeter } from './product-meter.ts';
+import { besides, endAll, measureTurns, noted, startAll } from './side-by-side.ts';
+
+const RUNS = 7;
+/** 1601 rows through 24 layers of 1024 features and 4096 in the MLP: 2 · 12 · 1024² numbers each. */
+const OPERATIONS = 24 * 1601 * (2 * 12 * 1024 ** 2 + 4 * 1601 * 1024);
+
+export const pictureBench: Bench = {
+  describe: 'Seconds for one tile of 560 pixels through the vision tower, beside PyTorch',
+  run: async ({ runs = RUNS }) => {
+    const contenders = await startAll([
+      () => lingbiProgram('internlm2-1.8b', 'int4-128', 64, 'int8'),
+      () => lingbiProgram('internlm2-1.8b', 'int4-128', 64, 'f32'),
+      async () => ({
+        name: 'PyTorch float32',
+        program: [findPython(), '-c', torchTower],
+        opening: { model: '', threads: THREADS, capacity: 0 },
+      }),
+    ]);
+    await using meter = await productMeter();
+    try {
+      const { rows, metered } = await measureTurns(contenders, {
+        ...{ figure: 'a tile', work: { task: 'tile' }, unit: 's', runs },
+        rate: ([time]) => time! / 1000,
+        meter: meter.measure,
+      });
+      const share = ({ median }: { readonly median: number }) =>
+        `${((100 * OPERATIONS) / median / 1e9 / metered!).toFixed(0)} % of ${metered!.toFixed(0)} GFLOP/s in float32`;
+      const own = ['lingbi vision int8', 'lingbi vision f32'];
+      return own.reduce(
+        (all, name) => besides(noted(all, name, share), name, 'PyTorch float32'),
+        rows,
+      );
+    } finally {
+      await endAll(contenders);
+    }
+  },
+};
+
+function findPython(): string {
+  const own = join(homedir(), '.cache', 'lingbi', 'venv', 'bin', 'python');
+  return process.env['LINGBI_PYTHON'] ?? (existsSync(own) ? own : 'python3');
+}

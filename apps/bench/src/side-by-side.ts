@@ -1,0 +1,122 @@
+/** Contenders that do the same work in turns, and the rows of a table that come of it. */
+import { type Absence, medianOf, type Row, rowOf, type Step, takeTurns } from './bench.ts';
+import {
+  type Absent,
+  type Contender,
+  type ContenderProgram,
+  isAbsent,
+  startContender,
+  type Work,
+} from './contenders/contender.ts';
+
+export type Programs = readonly (() => Promise<ContenderProgram>)[];
+
+/** Starts them one after the other; whatever goes wrong with one is said in its row. */
+export async function startAll(programs: Programs): Promise<(Contender | Absent)[]> {
+  const started: (Contender | Absent)[] = [];
+  for (const program of programs) started.push(await startOne(program));
+  return started;
+}
+
+async function startOne(program: Programs[number]): Promise<Contender | Absent> {
+  try {
+    return await startContender(await program());
+  } catch (error) {
+    return { name: 'a contender', why: (error as Error).message };
+  }
+}
+
+export async function endAll(contenders: readonly (Contender | Absent)[]): Promise<void> {
+  for (const each of contenders) if (!isAbsent(each)) await each[Symbol.asyncDispose]();
+}
+
+export interface Turns {
+  /** Names the row: `decode at 512`. */
+  readonly figure: string;
+  readonly work: Work;
+  /** What a run's times, in milliseconds, come to: tokens a second as a rule. */
+  readonly unit: string;
+  rate(times: readonly number[]): number;
+  readonly runs: number;
+  readonly warmUp?: number;
+  /** Measured in the same turns: what the machine can do at that time. */
+  readonly meter?: Step;
+}
+
+export interface Measured {
+  readonly rows: readonly (Row | Absence)[];
+  /** The median of the meter. */
+  readonly metered: number | undefined;
+}
+
+const METER = 'meter';
+
+/** Tokens a second over all tokens of a run. */
+export function tokensPerSecond(tokens: number): (times: readonly number[]) => number {
+  return (times) => (1000 * tokens) / times.reduce((sum, time) => sum + time, 0);
+}
+
+/** Every contender in turn, run after run. One that fails drops out with a row that says why. */
+export async function measureTurns(
+  contenders: readonly (Contender | Absent)[],
+  { figure, work, unit, rate, runs, warmUp = 1, meter }: Turns,
+): Promise<Measured> {
+  const failures = new Map<string, string>();
+  const present = contenders.filter((each): each is Contender => !isAbsent(each));
+  const steps = new Map<string, Step>(
+    present.map(({ name, work: run }) => [name, () => attempt(name, () => run(work))]),
+  );
+  if (meter) steps.set(METER, meter);
+  const found = await takeTurns(steps, { runs, warmUp });
+  const rows = contenders.map((each): Row | Absence => {
+    const why = isAbsent(each) ? each.why : failures.get(each.name);
+    if (why !== undefined) return { figure: `${each.name}, ${figure}`, absent: why };
+    return rowOf(`${each.name}, ${figure}`, unit, found.get(each.name)!);
+  });
+  const metered = found.get(METER);
+  return { rows, metered: metered && medianOf(metered) };
+
+  async function attempt(name: string, task: () => Promise<readonly number[]>): Promise<number> {
+    if (failures.has(name)) return Number.NaN;
+    try {
+      return rate(await task());
+    } catch (error) {
+      failures.set(name, (error as Error).message);
+      return Number.NaN;
+    }
+  }
+}
+
+/** Our rows with the median of each peer's beside them, so that the table shows the ratio. */
+export function besides(
+  rows: readonly (Row | Absence)[],
+  own: string,
+  peer: string,
+): (Row | Absence)[] {
+  const isOf = (row: Row | Absence, name: string) => row.figure.startsWith(`${name}, `);
+  const theirs = rows.find((row): row is Row => isOf(row, peer) && 'median' in row);
+  if (!theirs) return [...rows];
+  const beside = { name: peer, median: theirs.median };
+  return rows.map((row) => (isOf(row, own) && 'median' in row ? { ...row, peer: beside } : row));
+}
+
+/** One run of every contender that is not kept: to fill a cache, to touch all memory. */
+export async function prepare(
+  contenders: readonly (Contender | Absent)[],
+  work: Work,
+): Promise<void> {
+  for (const each of contenders) if (!isAbsent(each)) await each.work(work).catch(() => {});
+}
+
+/** Adds a note to the row of one contender. */
+export function noted(
+  rows: readonly (Row | Absence)[],
+  own: string,
+  note: (row: Row) => string | undefined,
+): (Row | Absence)[] {
+  return rows.map((row) => {
+    if (!row.figure.startsWith(`${own}, `) || 'absent' in row) return row;
+    const words = note(row);
+    return words === undefined ? row : { ...row, note: words };
+  });
+}
