@@ -112,6 +112,18 @@ describe('exit codes', () => {
   });
 });
 
+describe('lingbi bench', () => {
+  test('lists what can be measured, and says what it does not know', async () => {
+    const listed = await lingbi(['bench']);
+    expect(listed.code).toBe(0);
+    expect(listed.stdout).toMatch(/^ {2}tokenizer /m);
+    const unknown = await lingbi(['bench', 'weather', '--json']);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain('There is no bench weather');
+    expect(eventsOf(unknown)).toEqual([expect.objectContaining({ type: 'error' })]);
+  });
+});
+
 describe('help', () => {
   test('of each command has examples and the options that all have', async () => {
     const { commands } = createProgram();

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addArticleCommand } from './commands/article.ts';
+import { addBenchCommand } from './commands/bench.ts';
 import { addCaptionCommand } from './commands/caption.ts';
 import { addChatCommand } from './commands/chat.ts';
 import { addCompletionCommand } from './commands/completion.ts';
@@ -44,6 +45,7 @@ export function createProgram(): Command {
   addDoctorCommand(program);
   addParityCommand(program);
   addSynthCommand(program);
+  addBenchCommand(program);
   addCompletionCommand(program);
   addHelpCommand(program);
   return program;
