@@ -20,6 +20,7 @@ import type { TowerConfig } from '../clip/tower.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
 import { type AdapterName, readConfig, type XComposerConfig } from './config.ts';
+import { encodeTiles, type MakePixels } from './encode-tiles.ts';
 import { type DecodeGraph, type GraphName, xcomposerGraphs } from './graphs.ts';
 import {
   type Grid,
@@ -212,12 +213,11 @@ export class XComposer implements AsyncDisposable {
     const width = this.config.decoder.hiddenSize;
     const data = new Float32Array(layout.length * width);
     placeSeparators(data, this.separators!, layout);
-    place(data, await this.#encodeTile(image.globalView(), signal), layout.globalView());
-    for (let row = 0; row < image.grid.rows; row++) {
-      for (let column = 0; column < image.grid.columns; column++) {
-        const rows = await this.#encodeTile(image.tile(row, column), signal);
-        place(data, rows, layout.tile(row, column));
-      }
+    const tiles = [...tilesOf(image, layout)];
+    const making = tiles.map(({ pixels }) => pixels);
+    let at = 0;
+    for await (const rows of encodeTiles(making, (pixels) => this.#encodeTile(pixels, signal))) {
+      place(data, rows, tiles[at++]!.placements);
     }
     return { dtype: 'float32', shape: [layout.length, width], data };
   }
@@ -275,6 +275,22 @@ export class XComposer implements AsyncDisposable {
       `This checkpoint has no "${adapter}" adapter: it offers ${this.adapters.join(', ')}. ` +
         'Choose one of these, or open the original InternLM-XComposer-2.5 checkpoint',
     );
+  }
+}
+
+interface PlacedTile {
+  readonly pixels: MakePixels;
+  readonly placements: readonly Placement[];
+}
+
+/** The global view, then the tiles row by row; their pixels are made when they are asked for. */
+function* tilesOf(image: TiledImage, layout: ImageLayout): Generator<PlacedTile> {
+  yield { pixels: () => image.globalView(), placements: layout.globalView() };
+  for (let row = 0; row < image.grid.rows; row++) {
+    for (let column = 0; column < image.grid.columns; column++) {
+      const placements = layout.tile(row, column);
+      yield { pixels: () => image.tile(row, column), placements };
+    }
   }
 }
 
