@@ -16,20 +16,21 @@ const encodings: Readonly<Record<string, ConvertOptions>> = {
   f16: { weights: 'f16' },
   'int8-32': { weights: 'int8', block: 32 },
   'int8-128': { weights: 'int8', block: 128 },
-  'int4-32, nearest': { weights: 'int4', block: 32, rounding: 'nearest' },
-  'int4-32, search': { weights: 'int4', block: 32 },
-  'int4-128, nearest': { weights: 'int4', block: 128, rounding: 'nearest' },
-  'int4-128, search': { weights: 'int4', block: 128 },
-  'int4-32, search, zero points': { weights: 'int4', block: 32, zeroPoints: true },
-  'int4-128, nearest, zero points': {
-    weights: 'int4',
-    block: 128,
-    zeroPoints: true,
-    rounding: 'nearest',
-  },
-  'int4-128, search, zero points': { weights: 'int4', block: 128, zeroPoints: true },
-  'int4-128, search, head int8': { weights: 'int4', block: 128, formats: { head: 'int8' } },
+  ...int4(32),
+  ...int4(128),
+  'int4-128, head int8': { weights: 'int4', block: 128, formats: { head: 'int8' } },
 };
+
+/** As it is done, and what was measured against it. */
+function int4(block: 32 | 128): Record<string, ConvertOptions> {
+  const options = { weights: 'int4', block } as const;
+  return {
+    [`int4-${block}`]: options,
+    [`int4-${block}, nearest`]: { ...options, rounding: 'nearest' },
+    [`int4-${block}, symmetric`]: { ...options, zeroPoints: false },
+    [`int4-${block}, symmetric, nearest`]: { ...options, zeroPoints: false, rounding: 'nearest' },
+  };
+}
 
 const TEXTS = 8;
 const TOKENS = 160;

@@ -19,7 +19,7 @@ export interface WeightChoice {
   readonly vision?: 'f32' | 'int8';
   /** Numbers that share a scale. Default: 128. */
   readonly block?: BlockSize;
-  /** Whether blocks have zero points of their own: a little more exact, a little larger. Default: false. */
+  /** Whether blocks have zero points of their own. Default: in `int4`, where they pay. */
   readonly zeroPoints?: boolean;
   /** Single kinds of weights stored otherwise. */
   readonly formats?: Partial<FormatChoices>;
@@ -55,7 +55,7 @@ export function encodingOf(name: string, shape: readonly number[], choice: Weigh
       return { kind: 'channels' };
     case 'int4':
     case 'int8': {
-      const { zeroPoints = false } = choice;
+      const { zeroPoints = format === 'int4' } = choice;
       const blockSize = fittingBlock(shape[1]!, choice.block ?? DEFAULT_BLOCK);
       return { kind: 'blocks', bits: format === 'int4' ? 4 : 8, blockSize, zeroPoints };
     }

@@ -4,7 +4,7 @@ import type { BlockEncoding, WeightPart } from '../weight-source.ts';
  * How a block's scale is found.
  *
  * - `nearest`: the scale that just covers the block's largest number
- * - `search`: of several scales around that one, the one with the least squared error
+ * - `search`: of several scales around that one, the one with the least error
  */
 export type Rounding = 'nearest' | 'search';
 
@@ -124,8 +124,10 @@ function symmetricCandidates(extreme: number, zero: number): Candidate[] {
 type Candidate = Pick<Fit, 'inverse' | 'zero'>;
 
 /**
- * For the whole numbers q that a candidate gives, the best scale is Σxq / Σq², and leaves an error of
- * Σx² − (Σxq)² / Σq²: the candidate with the largest second term wins.
+ * Errors are squared and weighted by the number's magnitude w = |x|, since what is large matters most:
+ * with all alike a model's words came out further from float32 (docs/decisions/051). For the whole
+ * numbers q that a candidate gives, the best scale is Σwxq / Σwq², and leaves an error of
+ * Σwx² − (Σwxq)² / Σwq²: the candidate with the largest second term wins.
  */
 function bestFit(block: Block, candidates: readonly Candidate[]): Fit {
   let best: Fit = { inverse: 0, scale: 1, zero: candidates[0]!.zero };
@@ -150,8 +152,9 @@ function correlate(
   for (let at = start; at < end; at++) {
     const number = numbers[at]!;
     const q = quantise(number, inverse, zero, highest) - zero;
-    products += number * q;
-    squares += q * q;
+    const weighted = Math.abs(number) * q;
+    products += weighted * number;
+    squares += weighted * q;
   }
   return { products, squares };
 }
