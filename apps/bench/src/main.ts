@@ -13,6 +13,7 @@ const benches = {
   tokenizer: async () => (await import('./tokenizer.ts')).tokenizerBench,
   vision: async () => (await import('./vision.ts')).visionBench,
   video: async () => (await import('./video.ts')).videoBench,
+  memory: async () => (await import('./memory.ts')).memoryBench,
   tfjs: async () => (await import('./tfjs.ts')).tfjsBench,
   quality: async () => (await import('./quality.ts')).qualityBench,
   decode: async () => (await import('./decode.ts')).decodeBench,

@@ -1,6 +1,7 @@
 import { type Backend, checkWeights, type Graph } from '@lingbi/core';
 import { mergeLayers } from './cache-layers.ts';
 import { loadRuntime } from './library.ts';
+import { memoryModel } from './memory-model.ts';
 import { type OnnxOptions, settle } from './options.ts';
 import { OnnxProgram } from './program.ts';
 import { findProvider } from './providers.ts';
@@ -18,6 +19,7 @@ export function onnx(options: OnnxOptions = {}): Backend {
   const settings = settle(options);
   return {
     name: 'onnx',
+    memory: async () => memoryModel(settings),
     async compile(graphs, weights, compileOptions = {}) {
       const all: Graph[] = Object.values(graphs);
       mergeLayers(all);

@@ -1,8 +1,10 @@
 import { type Backend, type Graph, kernelBackend, UnsupportedError } from '@lingbi/core';
+import { isOnGpu } from './engines/describe-device.ts';
 import type { EngineName, EngineReport } from './engines/engine.ts';
 import { openEngine } from './engines/open-engine.ts';
 import { kernelTable } from './kernel-table.ts';
 import { checkLimits } from './memory/check-limits.ts';
+import { memoryModel } from './memory/memory-model.ts';
 import { settle, type TfjsOptions } from './options.ts';
 import type { WeightFormat } from './weights/format.ts';
 
@@ -28,6 +30,10 @@ export function tfjs(options: TfjsOptions = {}): TfjsBackend {
   return {
     name: engine === 'auto' ? 'tfjs' : `tfjs (${engine})`,
     engine: async () => (await open()).engine.report,
+    memory: async () => {
+      const { name, tf } = (await open()).engine;
+      return memoryModel(name, isOnGpu(name, tf), format);
+    },
     compile: async (graphs, weights, compileOptions) => {
       const { engine, backend } = await open();
       checkLimits(engine.name, Object.values(graphs), eagerGraphs(graphs, compileOptions?.lazy));

@@ -25,6 +25,8 @@ export type {
   Kernels,
   KernelTable,
 } from './backend/kernel-table.ts';
+export { type LiveOptions, liveBytes, tensorBytes } from './backend/live-bytes.ts';
+export type { MemoryModel, RunSize, WeightMemory, WeightUse } from './backend/memory-model.ts';
 export { SlotLengths } from './backend/slot-lengths.ts';
 export { TooManyBranchesError } from './generate/assign-slots.ts';
 export type { EndReason, Hypothesis } from './generate/beams/beam-search.ts';
@@ -128,6 +130,26 @@ export type { RowCache, RowCacheUse } from './models/xcomposer/row-cache.ts';
 export { weightMap as xcomposerWeightMap } from './models/xcomposer/weight-map.ts';
 export { type WeightRole, weightGroup, weightRole } from './models/xcomposer/weight-roles.ts';
 export * from './ops/index.ts';
+export {
+  type DescribeModelOptions,
+  describeModel,
+  type PlannedModel,
+} from './plan/describe-model.ts';
+export { formatBytes } from './plan/format-bytes.ts';
+export { largestThatFits } from './plan/largest-that-fits.ts';
+export {
+  type BudgetAdvice,
+  type BudgetSetting,
+  MemoryBudgetError,
+} from './plan/memory-budget-error.ts';
+export {
+  largestShares,
+  type MemoryPlan,
+  type MemoryRequest,
+  type MemoryShares,
+  type PromptPart,
+  planMemory,
+} from './plan/plan-memory.ts';
 export { type Floats, floats } from './reference/host.ts';
 export { referenceBackend } from './reference/reference-backend.ts';
 export { relativeError } from './testing/relative-error.ts';

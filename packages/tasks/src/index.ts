@@ -46,6 +46,17 @@ export {
   type FocusedAnswer,
 } from './dual-focus/dual-focus.ts';
 export { dualFocusSettings } from './dual-focus/focus-settings.ts';
+export {
+  type DescribeCheckpointOptions,
+  describeCheckpoint,
+} from './memory/describe-checkpoint.ts';
+export {
+  type FittingSettings,
+  fittingSettings,
+  type PlannedImage,
+  type PlanRequest,
+  planMemory,
+} from './memory/plan-request.ts';
 export { DisposedError, ModelNotFoundError } from './model/errors.ts';
 export type { DownloadOptions } from './model/find-folder.ts';
 export { type ModelFiles, readModelFiles } from './model/model-files.ts';

@@ -19,3 +19,8 @@ export function describeDevice(name: EngineName, tf: TensorFlow): string {
       throw name satisfies never;
   }
 }
+
+/** Whether its tensors are in the memory of a graphics card. */
+export function isOnGpu(name: EngineName, tf: TensorFlow): boolean {
+  return name === 'webgpu' || (name === 'tensorflow' && rawBinding(tf).isUsingGpuDevice());
+}

@@ -2,7 +2,7 @@ import { embed, linear, type Shape, trace, type WeightSource } from '@lingbi/cor
 import { expect, test } from 'vitest';
 import { tfjs } from '../tfjs.ts';
 import { checkLimits } from './check-limits.ts';
-import { planMemory } from './plan-memory.ts';
+import { weightBytes } from './weight-bytes.ts';
 
 function linearGraph(name: string, out: number, width: number, rows: Shape[0] = 'rows') {
   return trace(name, { x: { shape: [rows, width], dtype: 'float32' } }, ({ x }) => ({
@@ -39,35 +39,20 @@ test('webgpu refuses a weight or a result beyond its buffers', () => {
   expect(() => checkLimits('webgpu', [wide], [])).toThrow('The result of linear in wide');
 });
 
-test('a plan counts what graphs share once, and what each format takes', () => {
+test('what graphs share counts once, and each format takes what it takes', () => {
   const shared = linearGraph('shared', 256, 512);
-  const bytes = (weights: 'float32' | 'bfloat16' | 'int8' | 'int4') =>
-    planMemory([shared, shared], { engine: 'tensorflow', weights }).weights;
+  const bytes = (format: 'float32' | 'bfloat16' | 'int8' | 'int4') =>
+    weightBytes([shared, shared], 'tensorflow', format);
   expect(bytes('float32')).toBe(256 * 512 * 4);
   expect(bytes('bfloat16')).toBe(256 * 512 * 2);
   expect(bytes('int8')).toBe(256 * 512 + 256 * 4);
   expect(bytes('int4')).toBe(256 * 256 + 256 * 4 * 4);
 });
 
-test('a plan says what a limit holds', () => {
+test('a table of embeddings is kept as bfloat16 where matrices are smaller', () => {
   const table = trace('embed', { ids: { shape: ['tokens'], dtype: 'int32' } }, ({ ids }) => ({
     rows: embed(ids, { name: 'table', shape: [92544, 4096] }),
   }));
-  const ask = (limit: number) =>
-    planMemory([table], { engine: 'tensorflow', weights: 'int8', limit });
-  expect(ask(GiB)).toMatchObject({ weights: 92544 * 4096 * 2, cache: 0, fits: true });
-  expect(ask(GiB / 2).fits).toBe(false);
-});
-
-test('a 7B decoder in bfloat16 fits a GPU of 24 GB, in float32 it does not', () => {
-  const layers = Array.from({ length: 32 }, (_, i) => [
-    linearGraph(`${i}.qkv`, 6144, 4096),
-    linearGraph(`${i}.out`, 4096, 4096),
-    linearGraph(`${i}.gate`, 14336, 4096),
-    linearGraph(`${i}.up`, 14336, 4096),
-    linearGraph(`${i}.down`, 4096, 14336),
-  ]).flat();
-  const fits = (weights: 'float32' | 'bfloat16') =>
-    planMemory(layers, { engine: 'tensorflow', weights, limit: 24e9 }).fits;
-  expect([fits('float32'), fits('bfloat16')]).toEqual([false, true]);
+  expect(weightBytes([table], 'tensorflow', 'int8')).toBe(92544 * 4096 * 2);
+  expect(weightBytes([table], 'wasm', 'float32')).toBe(2 * 92544 * 4096 * 4);
 });

@@ -15,28 +15,37 @@ export function weightBytes(
   engine: EngineName,
   format: WeightFormat,
 ): number {
-  const all = new Map(graphs.flatMap((graph) => usedWeights(graph)));
-  const bytes = [...all.values()].reduce((sum, use) => sum + bytesOf(use, format), 0);
+  const all = usedWeights(graphs).values();
+  const bytes = [...all].reduce((sum, { weight, readers }) => {
+    return sum + weightUseBytes(weight, readers, format);
+  }, 0);
   return engine === 'wasm' ? bytes * WASM_COPIES : bytes;
 }
 
-interface WeightUse {
-  readonly weight: Weight;
-  readonly op: OpName;
+/** Which operations use each weight. */
+function usedWeights(
+  graphs: readonly Graph[],
+): Map<string, { weight: Weight; readers: Set<OpName> }> {
+  const all = new Map<string, { weight: Weight; readers: Set<OpName> }>();
+  for (const { op, attributes } of graphs.flatMap(({ nodes }) => nodes)) {
+    for (const weight of Object.values(attributes).filter(isWeight)) {
+      const known = all.get(weight.name) ?? { weight, readers: new Set() };
+      all.set(weight.name, { weight, readers: known.readers.add(op) });
+    }
+  }
+  return all;
 }
 
-function usedWeights({ nodes }: Graph): [string, WeightUse][] {
-  return nodes.flatMap(({ op, attributes }) =>
-    Object.values(attributes)
-      .filter(isWeight)
-      .map((weight): [string, WeightUse] => [weight.name, { weight, op }]),
-  );
-}
-
-function bytesOf({ weight, op }: WeightUse, format: WeightFormat): number {
-  const numbers = weight.shape.reduce((product, length) => product * length, 1);
-  if (weight.shape.length !== 2 || (op !== 'linear' && op !== 'embed')) return numbers * 4;
-  const shape = weight.shape as readonly [number, number];
-  if (op === 'embed') return matrixBytes(format === 'float32' ? format : 'bfloat16', shape);
-  return matrixBytes(formatOf(format, shape), shape);
+/** Bytes a weight takes, in the form that suits its readers (see load-weight.ts). */
+export function weightUseBytes(
+  { shape }: Weight,
+  readers: ReadonlySet<OpName>,
+  format: WeightFormat,
+): number {
+  const numbers = shape.reduce((product, length) => product * length, 1);
+  const isMatrix = shape.length === 2 && readers.size === 1;
+  const matrix = shape as readonly [number, number];
+  if (isMatrix && readers.has('linear')) return matrixBytes(formatOf(format, matrix), matrix);
+  if (isMatrix && readers.has('embed') && format !== 'float32') return numbers * 2;
+  return numbers * 4;
 }

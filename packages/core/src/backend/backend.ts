@@ -1,5 +1,6 @@
 import type { DType, Graph } from '../graph/graph.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
+import type { MemoryModel } from './memory-model.ts';
 
 export type HostArray = Float32Array | Uint16Array | Int32Array | Uint8Array;
 
@@ -106,6 +107,8 @@ export interface CompileOptions<Name extends string = string> {
 /** Runs graphs. Knows nothing of tokens, images or chat; what it returns stays its own until `read()`. */
 export interface Backend {
   readonly name: string;
+  /** How it uses memory, so that a request can be planned. Without it nothing is, and none refused. */
+  memory?(): Promise<MemoryModel>;
   /**
    * Checks every weight against `weights.describe` before a byte is read, then compiles.
    *

@@ -1,5 +1,5 @@
 /** Turns a table of kernels into a backend: the shortest way to add one. */
-import { type CacheLayer, type Graph, isWeight, type OpName, type Weight } from '../graph/graph.ts';
+import type { CacheLayer, Graph, OpName, Weight } from '../graph/graph.ts';
 import { readFloat32 } from '../weights/read-float32.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import type {
@@ -20,11 +20,14 @@ import { KernelCache } from './kernel-cache.ts';
 import { runNodes } from './kernel-run.ts';
 import type { KernelTable } from './kernel-table.ts';
 import { lastUses } from './last-uses.ts';
+import { plainMemory } from './plain-memory.ts';
+import { weightReaders } from './weight-readers.ts';
 
 /** An eager runtime as a backend: nodes run one after the other, values die after their last use. */
 export function kernelBackend<T>(table: KernelTable<T>): Backend {
   return {
     name: table.name,
+    memory: async () => table.memory ?? plainMemory,
     async compile(graphs, weights, options = {}) {
       const all: Graph[] = Object.values(graphs);
       for (const graph of all) checkKernels(graph, table);
@@ -203,17 +206,6 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
   #requireOpen(): void {
     if (this.#disposed) throw new RunError(`This ${this.table.name} program has been disposed`);
   }
-}
-
-/** Which operations use each weight, by its name. */
-function weightReaders(graphs: readonly Graph[]): ReadonlyMap<string, ReadonlySet<OpName>> {
-  const readers = new Map<string, Set<OpName>>();
-  for (const { op, attributes } of graphs.flatMap(({ nodes }) => nodes)) {
-    for (const { name } of Object.values(attributes).filter(isWeight)) {
-      readers.set(name, (readers.get(name) ?? new Set()).add(op));
-    }
-  }
-  return readers;
 }
 
 class KernelTensor<T> implements DeviceTensor {

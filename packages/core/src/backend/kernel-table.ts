@@ -2,6 +2,7 @@ import type { CacheLayer, OpAttributes, OpName, Weight } from '../graph/graph.ts
 import type { WeightSource } from '../weights/weight-source.ts';
 import type { HostTensor } from './backend.ts';
 import type { RunSegment } from './check-run.ts';
+import type { MemoryModel } from './memory-model.ts';
 
 /**
  * Past keys and values of one layer of one slot, in whatever form the attention kernel gave them.
@@ -55,6 +56,8 @@ export interface KernelTable<T> {
     readers: ReadonlySet<OpName>,
     signal?: AbortSignal,
   ): Promise<T>;
+  /** How the runtime uses memory. Default: `plainMemory`, everything as float32 in this process. */
+  readonly memory?: MemoryModel;
   /** Called once when the program is disposed, after all its values are. */
   close?(): void;
 }

@@ -17,7 +17,7 @@ import {
 /**
  * Prompt positions decoded in one run. More gains nothing on a CPU, and an abort waits for one run.
  */
-const PREFILL_CHUNK = 512;
+export const PREFILL_CHUNK = 512;
 
 export interface FeedOptions {
   /** Stops before the next run of the model and rejects with the signal's reason. */

@@ -1,4 +1,4 @@
-import type { XComposer } from '@lingbi/core';
+import type { Grid, XComposer } from '@lingbi/core';
 import { planVideo } from '@lingbi/video';
 import {
   chatPreset,
@@ -21,6 +21,10 @@ export interface Album {
   tile(shown: readonly Shown[]): readonly TiledPicture[];
   /** The positions that each will take, before videos are decoded. */
   tokens(shown: readonly (Shown | Opened)[]): readonly number[];
+  /** The most tiles that a picture among these gets; none when there is no picture. */
+  hdNum(shown: readonly Shown[]): number | undefined;
+  /** The grids they would get with another limit. */
+  grids(shown: readonly Shown[], hdNum: number): readonly Grid[];
 }
 
 /** Tiles are as large as the checkpoint's tower reads them; `hdNum` overrides the reference's rule. */
@@ -34,10 +38,10 @@ export function createAlbum(xcomposer: XComposer, hdNum?: number): Album {
     known.set(picture, { hdNum: preset.hdNum, tiled });
     return tiled;
   };
-  const presetFor = (count: number): HdPreset => {
+  const presetFor = (count: number, most = hdNum): HdPreset => {
     const rule = chatPreset(count);
     const { tileSize, patchSize } = xcomposer.tower;
-    return { ...rule, tileSize, patchSize, hdNum: hdNum ?? rule.hdNum };
+    return { ...rule, tileSize, patchSize, hdNum: most ?? rule.hdNum };
   };
   return {
     tile(shown) {
@@ -49,6 +53,15 @@ export function createAlbum(xcomposer: XComposer, hdNum?: number): Album {
       if (shown.length === 0) return [];
       const preset = presetFor(shown.length);
       return shown.map((each) => tokensOf(each, preset, stripPreset(xcomposer)));
+    },
+    hdNum(shown) {
+      return shown.some(({ type }) => type === 'picture') ? presetFor(shown.length).hdNum : undefined;
+    },
+    grids(shown, most) {
+      const preset = presetFor(shown.length, most);
+      return shown.map((each) =>
+        each.type === 'video' ? each.tiled.grid : planPicture(each.picture, preset).grid,
+      );
     },
   };
 }

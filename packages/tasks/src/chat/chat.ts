@@ -8,6 +8,8 @@ import {
 import { buildPrompt, type ChatTurn, type PromptRequest, xcomposer2d5 } from '@lingbi/tokenizer';
 import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
+import { parseBytes } from '../memory/parse-bytes.ts';
+import { promptParts, requireMemory, requirePlanned } from '../memory/require-memory.ts';
 import { DisposedError } from '../model/errors.ts';
 import type { Model } from '../model/open-model.ts';
 import { type Album, createAlbum } from './album.ts';
@@ -55,6 +57,11 @@ export interface SayOptions extends Omit<GenerateOptions, GivenByChat> {
   readonly maxNewTokens?: number;
   /** The answer ends before the first of these texts. */
   readonly stop?: readonly string[];
+  /**
+   * How much this process may take for this turn, in bytes or as a text like `'8 GiB'`. Default: as
+   * the model was opened with.
+   */
+  readonly memoryBudget?: number | string;
   /** Stops within a step; the turn is then forgotten, what was read stays cached. */
   readonly signal?: AbortSignal;
 }
@@ -68,7 +75,7 @@ const chatOptions = [
 const sayOptions = [
   ...['images', 'maxNewTokens', 'stop', 'sampling', 'beams', 'sampler', 'topLogprobs', 'signal'],
   ...['repetitionPenalty', 'penaltyScope', 'presencePenalty', 'frequencyPenalty'],
-  ...['noRepeatNgram', 'minNewTokens', 'logitBias'],
+  ...['noRepeatNgram', 'minNewTokens', 'logitBias', 'memoryBudget'],
 ];
 
 /** As in the reference. */
@@ -105,6 +112,11 @@ export class Chat implements AsyncDisposable {
     return this.#history;
   }
 
+  /** Positions whose keys and values it holds. */
+  get heldPositions(): number {
+    return this.#sequence?.length ?? 0;
+  }
+
   /** Asks, and waits for the whole answer. */
   async ask(question: string, options: SayOptions = {}): Promise<Answer> {
     for await (const event of this.say(question, options)) if (event.type === 'end') return event;
@@ -114,6 +126,8 @@ export class Chat implements AsyncDisposable {
   /**
    * Asks, and streams what happens. The turn enters the history when the answer is complete; when
    * it is abandoned or fails, the chat is as it was before.
+   *
+   * @throws MemoryBudgetError before the model runs, when the turn would take more than it may.
    */
   async *say(question: string, options: SayOptions = {}): AsyncGenerator<ChatEvent> {
     requireKnownOptions('say', options, sayOptions);
@@ -123,6 +137,7 @@ export class Chat implements AsyncDisposable {
     try {
       const shown = yield* this.#shownWith(question, options);
       const prompt = this.#prepare(question, shown);
+      this.#requireMemory(prompt, shown, answering, options.memoryBudget);
       for await (const event of this.#respond(prompt, answering)) {
         if (event.type === 'end') {
           this.#history = [...this.#history, { query: question, answer: event.text }];
@@ -213,12 +228,43 @@ export class Chat implements AsyncDisposable {
   }
 
   /** Checked at once, so that a wrong option costs no reading of pictures. */
-  #respondOptions({ images: _, stop = [], ...options }: SayOptions): RespondOptions {
+  #respondOptions({
+    images: _,
+    memoryBudget: __,
+    stop = [],
+    ...options
+  }: SayOptions): RespondOptions {
     requireStopStrings(stop);
     const { maxNewTokens = DEFAULT_MAX_NEW_TOKENS } = options;
     const generating = { ...options, maxNewTokens, stopTokens: this.#model.stopTokens };
     checkGenerateOptions(generating);
     return { ...generating, stop };
+  }
+
+  #requireMemory(
+    { chunks }: PreparedPrompt,
+    shown: readonly Shown[],
+    { maxNewTokens, beams }: RespondOptions,
+    memoryBudget: number | string | undefined,
+  ): void {
+    const { xcomposer, heldPositions } = this.#model;
+    const budget = memoryBudget === undefined ? this.#model.memoryBudget : parseBytes(memoryBudget);
+    if (budget === Infinity) return;
+    const model = requirePlanned(xcomposer);
+    const request = {
+      ...{ maxNewTokens, beams: beamCount(beams), capacityStep: CAPACITY_STEP },
+      adapter: this.#options.adapter ?? 'base',
+      heldPositions: heldPositions - this.heldPositions,
+    };
+    const album = this.#album;
+    requireMemory(model, budget, {
+      request: { ...request, prompt: promptParts(chunks) },
+      hdNum: album.hdNum(shown),
+      withHdNum: (hdNum) => ({
+        ...request,
+        prompt: promptParts(chunks, album.grids(shown, hdNum)),
+      }),
+    });
   }
 
   #respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {

@@ -16,9 +16,15 @@ export interface ModelFiles {
 
 /** @throws ModelNotFoundError naming what is missing and where to get it. */
 export async function readModelFiles(model: string, signal?: AbortSignal): Promise<ModelFiles> {
-  const config = await readSmallFile(model, 'config.json', MAX_CONFIG_BYTES, signal);
+  const config = await readConfigFile(model, signal);
   const tokenizer = await readSmallFile(model, 'tokenizer.model', MAX_TOKENIZER_BYTES, signal);
-  return { folder: model, config: parseConfig(model, config), tokenizer };
+  return { folder: model, config, tokenizer };
+}
+
+/** What config.json holds. @throws ModelNotFoundError */
+export async function readConfigFile(model: string, signal?: AbortSignal): Promise<unknown> {
+  const config = await readSmallFile(model, 'config.json', MAX_CONFIG_BYTES, signal);
+  return parseConfig(model, config);
 }
 
 async function readSmallFile(

@@ -9,6 +9,8 @@ import {
 import { chatIds, createTokenizer, type Tokenizer } from '@lingbi/tokenizer';
 import { Chat, type ChatOptions } from '../chat/chat.ts';
 import { requireKnownOptions } from '../known-options.ts';
+import { defaultBudget } from '../memory/free-memory.ts';
+import { parseBytes } from '../memory/parse-bytes.ts';
 import { DisposedError, ModelNotFoundError } from './errors.ts';
 import { type DownloadOptions, findFolder } from './find-folder.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
@@ -18,11 +20,19 @@ export interface OpenModelOptions extends DownloadOptions {
   readonly backend: Backend;
   /** Surprising habits of the published code, each off unless asked for. */
   readonly compat?: XComposerCompat;
+  /**
+   * How much this process may take in all, in bytes or as a text like `'8 GiB'`. What would take more
+   * is refused with a `MemoryBudgetError` before it begins. Default: what it has, and nine tenths of
+   * what the machine or its container has free. `Infinity` refuses nothing.
+   */
+  readonly memoryBudget?: number | string;
   /** Called for each weight that has been loaded. */
   readonly onProgress?: (progress: CompileProgress) => void;
 }
 
-const openModelOptions = ['backend', 'compat', 'onProgress', 'signal', 'download', 'onDownload'];
+const openModelOptions = [
+  ...['backend', 'compat', 'memoryBudget', 'onProgress', 'signal', 'download', 'onDownload'],
+];
 
 /**
  * Opens a checkpoint: a folder with config.json, tokenizer.model and weights as safetensors or
@@ -35,7 +45,7 @@ const openModelOptions = ['backend', 'compat', 'onProgress', 'signal', 'download
  * const { text } = await chat.ask('What is written here?', { images: ['poster.jpg'] });
  * ```
  *
- * @throws ModelNotFoundError, HubError, and what reading the checkpoint and compiling it throw.
+ * @throws ModelNotFoundError, HubError, MemoryBudgetError, and what reading the checkpoint and compiling it throw.
  */
 export async function openModel(model: string, options: OpenModelOptions): Promise<Model> {
   requireKnownOptions('openModel', options, openModelOptions);
@@ -43,10 +53,13 @@ export async function openModel(model: string, options: OpenModelOptions): Promi
   const files = await readModelFiles(await findFolder(model, options), signal);
   const tokenizer = createTokenizer(files.tokenizer);
   const stopTokens = new Set(chatIds(tokenizer).stop);
-  const xcomposer = await compile(files, options);
+  const memoryBudget = settleBudget(options);
+  const xcomposer = await compile(files, options, memoryBudget);
   const pieces = tokenizer.model.pieces.length;
   const { vocabularySize } = xcomposer.config.decoder;
-  if (pieces <= vocabularySize) return new Model(xcomposer, tokenizer, stopTokens);
+  if (pieces <= vocabularySize) {
+    return new Model(xcomposer, tokenizer, stopTokens, memoryBudget);
+  }
   await xcomposer[Symbol.asyncDispose]();
   throw new ModelNotFoundError(
     model,
@@ -54,12 +67,23 @@ export async function openModel(model: string, options: OpenModelOptions): Promi
   );
 }
 
-async function compile(files: ModelFiles, options: OpenModelOptions): Promise<XComposer> {
+/** A backend that does not say how it uses memory is held to no budget, unless one was asked for. */
+function settleBudget({ backend, memoryBudget }: OpenModelOptions): number {
+  if (memoryBudget !== undefined) return parseBytes(memoryBudget);
+  return backend.memory ? defaultBudget() : Infinity;
+}
+
+async function compile(
+  files: ModelFiles,
+  options: OpenModelOptions,
+  memoryBudget: number,
+): Promise<XComposer> {
   const { backend, compat, onProgress, signal } = options;
   return compileXComposer({
     backend,
     checkpoint: await openCheckpoint(files.folder, signal && { signal }),
     config: files.config,
+    memoryBudget,
     ...(compat && { compat }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
@@ -76,11 +100,18 @@ export class Model implements AsyncDisposable {
     readonly tokenizer: Tokenizer,
     /** Ids that end an answer. */
     readonly stopTokens: ReadonlySet<number>,
+    /** How many bytes this process may take in all. */
+    readonly memoryBudget: number = Infinity,
   ) {}
 
   /** What the model really runs on, for people. */
   get device(): string {
     return this.xcomposer.device;
+  }
+
+  /** Positions whose keys and values the chats hold now. */
+  get heldPositions(): number {
+    return [...this.#chats].reduce((sum, chat) => sum + chat.heldPositions, 0);
   }
 
   /** A new conversation. */

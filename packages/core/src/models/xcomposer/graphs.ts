@@ -42,6 +42,17 @@ export function xcomposerGraphs(config: XComposerConfig, shapes: TensorShapes): 
   } as XComposerGraphs;
 }
 
+/** Adapters are tensors of their own, and many programs never ask for them. */
+export function isLazy(name: GraphName): boolean {
+  return name.startsWith('decode') && !name.endsWith('.base');
+}
+
+/** The graphs whose weights are loaded when the model is opened. */
+export function eagerGraphs(graphs: XComposerGraphs): Graph[] {
+  const names = Object.keys(graphs) as GraphName[];
+  return names.filter((name) => !isLazy(name)).map((name) => graphs[name]);
+}
+
 function visionGraphs(
   vision: VisionConfig,
   decoder: DecoderConfig,

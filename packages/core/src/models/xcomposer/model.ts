@@ -10,18 +10,19 @@ import { UnsupportedError } from '../../backend/errors.ts';
 import type { DecoderRuntime, DecodeStep } from '../../generate/decoder-runtime.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { openSequence, type Sequence } from '../../generate/sequence.ts';
+import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
+import { MemoryBudgetError } from '../../plan/memory-budget-error.ts';
+import { largestShares, planMemory } from '../../plan/plan-memory.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
-import { convertedWeights } from '../../weights/converted/converted-weights.ts';
-import { sourceTensors } from '../../weights/converted/manifest.ts';
 import { readFloat32 } from '../../weights/read-float32.ts';
-import { checkpointWeights } from '../../weights/weight-map.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
 import type { TowerConfig } from '../clip/tower.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
-import { type AdapterName, readConfig, type XComposerConfig } from './config.ts';
+import { bindCheckpoint } from './bind-checkpoint.ts';
+import type { AdapterName, XComposerConfig } from './config.ts';
 import { encodeTiles, type MakePixels } from './encode-tiles.ts';
-import { type DecodeGraph, type GraphName, xcomposerGraphs } from './graphs.ts';
+import { type DecodeGraph, type GraphName, isLazy, xcomposerGraphs } from './graphs.ts';
 import {
   type Grid,
   type ImageLayout,
@@ -29,8 +30,8 @@ import {
   imageTokens,
   type Placement,
 } from './image-rows.ts';
-import { createRowCache, type RowCache } from './row-cache.ts';
-import { weightMap } from './weight-map.ts';
+import { requireAdapter } from './require-adapter.ts';
+import { createRowCache, DEFAULT_IMAGE_CACHE_BYTES, type RowCache } from './row-cache.ts';
 
 export interface XComposerOptions {
   readonly backend: Backend;
@@ -45,11 +46,11 @@ export interface XComposerOptions {
    * not encoded again. Default: 256 MiB, one picture of 24 tiles for the 7B model and a bit. 0 keeps none.
    */
   readonly imageCacheBytes?: number;
+  /** How many bytes this process may take with the model in it. Default: whatever it needs. */
+  readonly memoryBudget?: number;
   readonly onProgress?: CompileOptions['onProgress'];
   readonly signal?: AbortSignal;
 }
-
-const DEFAULT_IMAGE_CACHE_BYTES = 256 * 2 ** 20;
 
 export interface XComposerCompat {
   /** A long sequence enlarges the rotary base of all later ones (spec MODEL §5). */
@@ -77,9 +78,10 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
   try {
     const { config, weights } = bindCheckpoint(checkpoint, options.config);
     if (config.vision) weights.describe('separators'); // no graph names them, but they must be there
+    const planned = await requireMemory(options);
     program = await compileGraphs(config, weights, options);
     const separators = config.vision && (await projectSeparators(program, weights, options.signal));
-    return new XComposer(config, program, checkpoint, separators, options);
+    return new XComposer(config, program, checkpoint, separators, { ...options, planned });
   } catch (error) {
     await program?.[Symbol.asyncDispose]();
     await checkpoint[Symbol.asyncDispose]();
@@ -87,18 +89,14 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
   }
 }
 
-/** A converted checkpoint holds our weights as they are; any other holds what they are made of. */
-function bindCheckpoint(
-  checkpoint: Checkpoint,
-  json: unknown,
-): { config: XComposerConfig; weights: WeightSource } {
-  const { manifest } = checkpoint;
-  if (manifest) {
-    const config = readConfig(json, sourceTensors(manifest));
-    return { config, weights: convertedWeights(checkpoint, manifest) };
-  }
-  const config = readConfig(json, checkpoint);
-  return { config, weights: checkpointWeights(checkpoint, weightMap(config, checkpoint)) };
+/** The model as it can be planned, if its backend says how it uses memory. */
+async function requireMemory(options: XComposerOptions): Promise<PlannedModel | undefined> {
+  const { backend, memoryBudget = Infinity } = options;
+  if (!backend.memory && memoryBudget === Infinity) return undefined;
+  const planned = await describeModel(options);
+  const { peak, bytes } = planMemory(planned);
+  if (peak <= memoryBudget) return planned;
+  throw new MemoryBudgetError('Opening this model', peak, memoryBudget, [], largestShares(bytes));
 }
 
 function compileGraphs(
@@ -115,11 +113,6 @@ function compileGraphs(
   });
 }
 
-/** Adapters are tensors of their own; many programs never ask for them. */
-function isLazy(name: GraphName): boolean {
-  return name.startsWith('decode') && !name.endsWith('.base');
-}
-
 /** The vectors that end a line and part the views, as the decoder sees them: [2, hiddenSize]. */
 async function projectSeparators(
   program: Program<GraphName>,
@@ -133,7 +126,13 @@ async function projectSeparators(
   return readOnce(rows!);
 }
 
+interface XComposerExtras extends Pick<XComposerOptions, 'compat' | 'imageCacheBytes'> {
+  readonly planned?: PlannedModel | undefined;
+}
+
 export class XComposer implements AsyncDisposable {
+  /** What `planMemory` takes; none when the backend does not say how it uses memory. */
+  readonly planned: PlannedModel | undefined;
   readonly rotary: RotaryPositions;
   /** Pictures that were encoded, and what that saved. */
   readonly imageRows: RowCache;
@@ -143,8 +142,9 @@ export class XComposer implements AsyncDisposable {
     readonly program: Program<GraphName>,
     readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor | undefined,
-    { compat, imageCacheBytes }: Pick<XComposerOptions, 'compat' | 'imageCacheBytes'>,
+    { compat, imageCacheBytes, planned }: XComposerExtras,
   ) {
+    this.planned = planned;
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
   }
@@ -182,7 +182,7 @@ export class XComposer implements AsyncDisposable {
 
   /** @throws UnsupportedError when the checkpoint holds no such adapter. */
   openSequence({ capacity, slots = 1, adapter = 'base' }: SequenceOptions): Sequence {
-    this.#requireAdapter(adapter);
+    requireAdapter(this.config, adapter);
     return openSequence(this.#runtime(adapter), capacity, slots);
   }
 
@@ -267,14 +267,6 @@ export class XComposer implements AsyncDisposable {
     const input = { dtype: 'float32', shape: [3, tileSize, tileSize], data: pixels } as const;
     const { rows } = await this.program.run('vision', { pixels: input }, signal && { signal });
     return readOnce(rows!);
-  }
-
-  #requireAdapter(adapter: AdapterName): void {
-    if (this.adapters.includes(adapter)) return;
-    throw new UnsupportedError(
-      `This checkpoint has no "${adapter}" adapter: it offers ${this.adapters.join(', ')}. ` +
-        'Choose one of these, or open the original InternLM-XComposer-2.5 checkpoint',
-    );
   }
 }
 

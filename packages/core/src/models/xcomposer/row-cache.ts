@@ -1,5 +1,8 @@
 import type { HostTensor } from '../../backend/backend.ts';
 
+/** One picture of 24 tiles for the 7B model and a bit. */
+export const DEFAULT_IMAGE_CACHE_BYTES: number = 256 * 2 ** 20;
+
 /** What a row cache did so far. */
 export interface RowCacheUse {
   /** Pictures that did not have to be encoded again. */

@@ -1,0 +1,48 @@
+import { liveBytes, type MemoryModel, type Node, type RunSize } from '@lingbi/core';
+import type { EngineName } from '../engines/engine.ts';
+import type { WeightFormat } from '../weights/format.ts';
+import { WASM_COPIES, weightUseBytes } from './weight-bytes.ts';
+
+const MiB = 2 ** 20;
+
+/** TensorFlow.js with the engine's own code, before the first tensor. */
+const RUNTIME_BYTES: Readonly<Record<EngineName, number>> = {
+  cpu: 60 * MiB,
+  wasm: 90 * MiB,
+  tensorflow: 300 * MiB,
+  webgpu: 90 * MiB,
+};
+
+/** Scores of attention are cut so that they take this much at a time (see attend.ts), and are copied once. */
+const SCORE_BYTES = 2 * 32 * MiB;
+
+/** How an engine uses memory, with matrices kept in this format. */
+export function memoryModel(engine: EngineName, onGpu: boolean, format: WeightFormat): MemoryModel {
+  const copies = engine === 'wasm' ? WASM_COPIES : 1;
+  return {
+    place: onGpu ? 'device' : 'process',
+    runtime: RUNTIME_BYTES[engine],
+    weight({ weight, readers }) {
+      const numbers = weight.shape.reduce((product, length) => product * length, 1);
+      // It is read, widened to float32 and turned, and JavaScript forgets none of it at once.
+      return {
+        kept: copies * weightUseBytes(weight, readers, format),
+        mapped: 0,
+        passing: 8 * numbers,
+        compiling: 0,
+      };
+    },
+    position: ({ kvHeads, headDim }) => copies * 2 * kvHeads * headDim * 4,
+    sharesPasts: true,
+    work: (graph, size) => liveBytes(graph, size, { workspace: (node) => scoreBytes(node, size) }),
+    keepsWork: false,
+  };
+}
+
+function scoreBytes({ op, inputs, attributes }: Node, { tokens, capacity }: RunSize): number {
+  if (op === 'attention')
+    return Math.min(SCORE_BYTES, 2 * attributes.heads * tokens * capacity * 4);
+  if (op !== 'selfAttention') return 0;
+  const rows = Number(inputs[0]!.shape.at(-2));
+  return Math.min(SCORE_BYTES, 2 * attributes.heads * rows * rows * 4);
+}

@@ -1,0 +1,51 @@
+import type { Backend } from '../backend/backend.ts';
+import { UnsupportedError } from '../backend/errors.ts';
+import type { MemoryModel } from '../backend/memory-model.ts';
+import { bindCheckpoint } from '../models/xcomposer/bind-checkpoint.ts';
+import type { XComposerConfig } from '../models/xcomposer/config.ts';
+import { type XComposerGraphs, xcomposerGraphs } from '../models/xcomposer/graphs.ts';
+import { DEFAULT_IMAGE_CACHE_BYTES } from '../models/xcomposer/row-cache.ts';
+import type { Checkpoint } from '../weights/checkpoint.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+
+/** A model as far as its memory goes: open, or only described. */
+export interface PlannedModel {
+  readonly config: XComposerConfig;
+  readonly graphs: XComposerGraphs;
+  readonly weights: Pick<WeightSource, 'describe'>;
+  /** What its backend says of its memory. */
+  readonly memory: MemoryModel;
+  /** How many bytes of encoded pictures it keeps at most. */
+  readonly imageCacheBytes: number;
+}
+
+export interface DescribeModelOptions {
+  readonly backend: Backend;
+  /** Only its headers matter; it stays the caller's to dispose. */
+  readonly checkpoint: Checkpoint;
+  /** What the checkpoint's config.json holds. */
+  readonly config: unknown;
+  /** As for `compileXComposer`. */
+  readonly imageCacheBytes?: number;
+}
+
+/**
+ * What `planMemory` needs of a checkpoint on a backend: headers were read, and no weight is.
+ *
+ * @throws ConfigError, MissingWeightError as `compileXComposer`; UnsupportedError when the backend
+ * does not say how it uses memory.
+ */
+export async function describeModel(options: DescribeModelOptions): Promise<PlannedModel> {
+  const { backend, checkpoint, imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES } = options;
+  const { config, weights } = bindCheckpoint(checkpoint, options.config);
+  const graphs = xcomposerGraphs(config, weights);
+  return { config, graphs, weights, memory: await memoryOf(backend), imageCacheBytes };
+}
+
+async function memoryOf(backend: Backend): Promise<MemoryModel> {
+  const memory = await backend.memory?.();
+  if (memory) return memory;
+  throw new UnsupportedError(
+    `The ${backend.name} backend does not say how it uses memory: implement its memory(), or leave out what needs a plan`,
+  );
+}

@@ -1,0 +1,37 @@
+import { formatBytes } from './format-bytes.ts';
+
+/** What can be lowered, or raised, until a request fits. */
+export type BudgetSetting = 'memoryBudget' | 'maxNewTokens' | 'beams' | 'hdNum' | 'slots';
+
+/** A setting, and the largest value with which the request fits; none when no value does. */
+export interface BudgetAdvice {
+  readonly setting: BudgetSetting;
+  readonly largest: number;
+}
+
+/** A model or a request would take more memory than it may. Nothing was loaded or run. */
+export class MemoryBudgetError extends Error {
+  override readonly name = 'MemoryBudgetError';
+  constructor(
+    doing: string,
+    /** What it would take, in bytes. */
+    readonly needed: number,
+    /** What it may take, in bytes. */
+    readonly budget: number,
+    /** Settings that alone make it fit. */
+    readonly advice: readonly BudgetAdvice[],
+    /** What takes the most, for people: `'keys and values of 12,322 positions 3.0 GiB'`. */
+    readonly reasons: readonly string[] = [],
+  ) {
+    super(
+      `${doing} needs ${formatBytes(needed)}${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}, ` +
+        `but may take ${formatBytes(budget)}. ${mend(needed, advice)}`,
+    );
+  }
+}
+
+function mend(needed: number, advice: readonly BudgetAdvice[]): string {
+  const lower = advice.map(({ setting, largest }) => `${setting} to ${largest}`);
+  const raise = `memoryBudget to at least ${formatBytes(needed)} if there is that much`;
+  return `Set ${[...lower, raise].join(', or ')}`;
+}

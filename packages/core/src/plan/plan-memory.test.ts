@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { liveBytes } from '../backend/live-bytes.ts';
+import type { MemoryModel } from '../backend/memory-model.ts';
+import { plainMemory } from '../backend/plain-memory.ts';
+import { trace } from '../graph/trace.ts';
+import { compileXComposer } from '../models/xcomposer/model.ts';
+import { add, linear, reshape } from '../ops/index.ts';
+import { referenceBackend } from '../reference/reference-backend.ts';
+import { openCheckpoint } from '../weights/open-checkpoint.ts';
+import { describeModel, type PlannedModel } from './describe-model.ts';
+import { largestThatFits } from './largest-that-fits.ts';
+import { type PromptPart, planMemory } from './plan-memory.ts';
+
+const folder = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
+const config = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));
+
+const oneTile: PromptPart = { type: 'image', grid: { rows: 1, columns: 1 } };
+const text: PromptPart = { type: 'text', tokens: 59 };
+/** Keys and values of 3 layers with 2 heads of 16 features, in float32. */
+const POSITION = 3 * 2 * 2 * 16 * 4;
+
+/** The table of embeddings alone would hide what a small request takes while it is being loaded. */
+const onlyKept: MemoryModel['weight'] = (use) => ({ ...plainMemory.weight(use), passing: 0 });
+
+let model: PlannedModel;
+beforeAll(async () => {
+  await using checkpoint = await openCheckpoint(folder);
+  const unread = {
+    ...checkpoint,
+    names: checkpoint.names,
+    read: () => Promise.reject(new Error('was read')),
+  };
+  const described = await describeModel({ backend: referenceBackend, checkpoint: unread, config });
+  model = { ...described, memory: { ...described.memory, weight: onlyKept } };
+});
+
+describe('planMemory()', () => {
+  test('counts the positions of each part, and keys and values of all of them', () => {
+    const plan = planMemory(model, { prompt: [oneTile, text], maxNewTokens: 100 });
+    expect(plan.segments.map(({ tokens }) => tokens)).toEqual([841, 59]);
+    expect(plan).toMatchObject({ promptTokens: 900, positions: 1000 });
+    expect(plan.bytes.cache).toBe(1000 * POSITION);
+    expect(plan.bytes.imageRows).toBe(841 * 64 * 4);
+  });
+
+  test('other sequences and slots add up', () => {
+    const request = { prompt: [text], maxNewTokens: 1 };
+    expect(planMemory(model, { ...request, slots: 4 }).positions).toBe(240);
+    expect(planMemory(model, { ...request, heldPositions: 1000 }).positions).toBe(1060);
+  });
+
+  test('beams hold a past of their own only where a backend cannot share one', () => {
+    const request = { prompt: [text], maxNewTokens: 10, beams: 3 };
+    const positions = (sharesPasts: boolean) =>
+      planMemory({ ...model, memory: { ...model.memory, sharesPasts } }, request).positions;
+    expect(positions(true)).toBe(59 + 4 * 10);
+    expect(positions(false)).toBe(4 * (59 + 10));
+  });
+
+  test('the weights of an adapter count when it is asked for', () => {
+    const base = planMemory(model, { prompt: [text] }).bytes.weights;
+    const write = planMemory(model, { prompt: [text], adapter: 'write' }).bytes.weights;
+    const names = model.graphs['decodeText.write'].weights.filter(({ name }) =>
+      /sft|dpo/.test(name),
+    );
+    const added = names.reduce((sum, { shape }) => sum + 4 * shape[0]! * shape[1]!, 0);
+    expect(added).toBeGreaterThan(0);
+    expect(write - base).toBe(added);
+  });
+
+  test('the tower works only for pictures', () => {
+    expect(planMemory(model, { prompt: [text] }).bytes.vision).toBe(0);
+    expect(planMemory(model, { prompt: [oneTile, text] }).bytes.vision).toBeGreaterThan(2 ** 20);
+  });
+
+  test('work that sessions keep adds up, work that is given back does not', () => {
+    const peak = (keepsWork: boolean) => {
+      const memory: MemoryModel = { ...model.memory, keepsWork };
+      return planMemory({ ...model, memory }, { prompt: [oneTile, text] });
+    };
+    const { bytes } = peak(true);
+    expect(peak(true).peak - peak(false).peak).toBeGreaterThan(
+      Math.min(bytes.vision, bytes.decoder) / 2,
+    );
+  });
+
+  test('more of anything takes more', () => {
+    const least = planMemory(model, { prompt: [text], maxNewTokens: 1 }).peak;
+    for (const more of [
+      { maxNewTokens: 500 },
+      { beams: 3 },
+      { slots: 2 },
+      { prompt: [text, oneTile] },
+    ]) {
+      expect(planMemory(model, { prompt: [text], maxNewTokens: 1, ...more }).peak).toBeGreaterThan(
+        least,
+      );
+    }
+  });
+
+  test('a budget that has no room for the weights is refused before one is read', async () => {
+    const checkpoint = await openCheckpoint(folder);
+    const seen: number[] = [];
+    const opening = compileXComposer({
+      ...{ backend: referenceBackend, checkpoint, config, memoryBudget: 64 * 2 ** 20 },
+      onProgress: () => seen.push(1),
+    });
+    await expect(opening).rejects.toThrow(
+      /^Opening this model needs \d+ MiB \(.*weights.*\), but may take 64 MiB\. Set memoryBudget to at least \d+ MiB/,
+    );
+    expect(seen).toEqual([]);
+  });
+
+  test('a backend that does not say how it uses memory cannot keep a budget', async () => {
+    const { compile, name } = referenceBackend;
+    const checkpoint = await openCheckpoint(folder);
+    const opening = compileXComposer({
+      backend: { name, compile },
+      checkpoint,
+      config,
+      memoryBudget: 1e12,
+    });
+    await expect(opening).rejects.toThrow(
+      'does not say how it uses memory: implement its memory()',
+    );
+  });
+});
+
+describe('liveBytes()', () => {
+  const w = { name: 'w', shape: [4, 4] };
+  const size = { tokens: 3, sequences: 1, capacity: 0 };
+  const row = 3 * 4 * 4; // bytes of [3, 4] in float32
+
+  test('values die after their last use', () => {
+    const chain = trace('chain', { x: { shape: ['tokens', 4], dtype: 'float32' } }, ({ x }) => ({
+      y: linear(linear(linear(x, w), w), w),
+    }));
+    expect(liveBytes(chain, size)).toBe(2 * row);
+  });
+
+  test('what is written over its operand takes nothing, unless the operand is needed again', () => {
+    const graph = trace('sum', { x: { shape: ['tokens', 4], dtype: 'float32' } }, ({ x }) => ({
+      y: reshape(add(x, linear(x, w)), ['tokens', 2, 2]),
+    }));
+    expect(liveBytes(graph, size)).toBe(3 * row);
+    expect(liveBytes(graph, size, { inPlace: new Set(['add', 'reshape']) })).toBe(2 * row);
+  });
+
+  test('workspace counts while its operation is at work', () => {
+    const graph = trace('one', { x: { shape: ['tokens', 4], dtype: 'float32' } }, ({ x }) => ({
+      y: linear(x, w),
+    }));
+    expect(liveBytes(graph, size, { workspace: () => 1000 })).toBe(2 * row + 1000);
+  });
+});
+
+test('largestThatFits() finds the border, and 0 when there is none', () => {
+  for (const border of [0, 1, 7, 99, 100]) {
+    expect(largestThatFits(100, (value) => value <= border)).toBe(border);
+  }
+});

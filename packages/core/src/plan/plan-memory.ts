@@ -1,0 +1,229 @@
+import { UnsupportedError } from '../backend/errors.ts';
+import type { MemoryModel, RunSize, WeightMemory } from '../backend/memory-model.ts';
+import { weightReaders } from '../backend/weight-readers.ts';
+import { PREFILL_CHUNK } from '../generate/sequence.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { AdapterName, XComposerConfig } from '../models/xcomposer/config.ts';
+import { eagerGraphs, type GraphName } from '../models/xcomposer/graphs.ts';
+import { type Grid, imageTokens } from '../models/xcomposer/image-rows.ts';
+import { requireAdapter } from '../models/xcomposer/require-adapter.ts';
+import type { PlannedModel } from './describe-model.ts';
+import { formatBytes } from './format-bytes.ts';
+
+/** A part of a prompt: text, or a picture or video that was cut into a grid of tiles. */
+export type PromptPart =
+  | { readonly type: 'text'; readonly tokens: number }
+  | { readonly type: 'image'; readonly grid: Grid };
+
+export interface MemoryRequest {
+  /** In its order. Default: nothing, so that only what opening takes is counted. */
+  readonly prompt?: readonly PromptPart[];
+  /** Default 0. */
+  readonly maxNewTokens?: number;
+  /** Answers followed side by side. Default 1. */
+  readonly beams?: number;
+  /** Sequences like this one that are held at once. Default 1. */
+  readonly slots?: number;
+  /** A slot has room for a multiple of this many positions. Default 1. */
+  readonly capacityStep?: number;
+  /** Positions that other sequences of the model hold at that time. Default 0. */
+  readonly heldPositions?: number;
+  /** Default `base`. */
+  readonly adapter?: AdapterName;
+}
+
+/** What a request takes, before a byte is read. */
+export interface MemoryPlan {
+  /** The parts of the prompt, with the positions that each takes. */
+  readonly segments: readonly (PromptPart & { readonly tokens: number })[];
+  readonly promptTokens: number;
+  /** Positions whose keys and values are kept, in all slots and beams together. */
+  readonly positions: number;
+  readonly bytes: MemoryShares;
+  /** The most that is taken at any moment, in bytes. */
+  readonly peak: number;
+}
+
+/** All in bytes. */
+export interface MemoryShares {
+  /** Node, lingbi and the runtime's libraries. */
+  readonly process: number;
+  /** Weights in memory of their own. */
+  readonly weights: number;
+  /** Weights used where they stand in their files; the system drops these pages when it must. */
+  readonly mappedWeights: number;
+  /** What loading needs on top; over when the first request comes. */
+  readonly loading: number;
+  /** Keys and values. */
+  readonly cache: number;
+  /** Decoded pictures and the canvases their tiles are cut from. */
+  readonly pictures: number;
+  /** Encoded pictures, as the decoder reads them. */
+  readonly imageRows: number;
+  /** Running the vision tower. */
+  readonly vision: number;
+  /** Running the decoder on a chunk of the prompt. */
+  readonly decoder: number;
+}
+
+/** Node with what lingbi loads into it, before a model is opened. Measured: 75 to 95 MiB. */
+const NODE_BYTES = 90 * 2 ** 20;
+
+/**
+ * What a request takes of a model: positions of the prompt, and bytes. Pure arithmetic on shapes.
+ *
+ * @throws UnsupportedError for an adapter or pictures that the model does not know.
+ *
+ * ```ts no-run: needs a checkpoint
+ * const model = await describeModel({ backend: onnx(), checkpoint, config });
+ * const prompt = [{ type: 'image', grid: { rows: 4, columns: 6 } }, { type: 'text', tokens: 60 }];
+ * const { promptTokens, peak } = planMemory(model, { prompt, maxNewTokens: 1024, beams: 3 });
+ * ```
+ */
+export function planMemory(model: PlannedModel, request: MemoryRequest = {}): MemoryPlan {
+  requireAdapter(model.config, request.adapter ?? 'base');
+  const segments = (request.prompt ?? []).map((part) => measured(part, model));
+  const promptTokens = sumOf(segments.map(({ tokens }) => tokens));
+  const positions = positionsOf(promptTokens, request, model.memory);
+  const runs = runsOf(model, segments, request);
+  const bytes = { ...weightShares(model, runs), ...runShares(model, segments, runs, positions) };
+  const { loading, cache, pictures, imageRows, vision, decoder } = bytes;
+  const work = model.memory.keepsWork ? vision + decoder : Math.max(vision, decoder);
+  const running = cache + pictures + imageRows + work;
+  const peak = bytes.process + bytes.weights + bytes.mappedWeights + Math.max(loading, running);
+  return { segments, promptTokens, positions, bytes, peak };
+}
+
+const SHARE_NAMES: Readonly<Record<keyof MemoryShares, string>> = {
+  process: 'the process itself',
+  weights: 'weights',
+  mappedWeights: 'weights in mapped files',
+  loading: 'loading',
+  cache: 'keys and values',
+  pictures: 'pictures',
+  imageRows: 'encoded pictures',
+  vision: 'the vision tower at work',
+  decoder: 'the decoder at work',
+};
+
+/** What takes the most, for messages: `'weights 6.1 GiB'`. */
+export function largestShares(bytes: MemoryShares): string[] {
+  const entries = Object.entries(bytes) as [keyof MemoryShares, number][];
+  const largest = entries.sort(([, a], [, b]) => b - a).slice(0, 2);
+  return largest.map(([name, share]) => `${SHARE_NAMES[name]} ${formatBytes(share)}`);
+}
+
+interface PlannedRun {
+  readonly graph: Graph;
+  readonly size: RunSize;
+}
+
+function measured(part: PromptPart, { config }: PlannedModel) {
+  if (part.type === 'text') return part;
+  return { ...part, tokens: imageTokens(part.grid, cellsPerSide(config)) };
+}
+
+/** The sequence itself and its beams, which hold a past of their own only where they must. */
+function positionsOf(prompt: number, request: MemoryRequest, { sharesPasts }: MemoryModel): number {
+  const { maxNewTokens = 0, beams = 1, slots = 1, heldPositions = 0 } = request;
+  const branches = beams > 1 ? beams : 0;
+  const branch = sharesPasts ? maxNewTokens : prompt + maxNewTokens;
+  return heldPositions + slots * (prompt + maxNewTokens + branches * branch);
+}
+
+/** What opening the model takes, and those weights in files that the request touches. */
+function weightShares(model: PlannedModel, runs: readonly PlannedRun[]) {
+  const used = runs.map(({ graph }) => graph);
+  const opened = [...eagerGraphs(model.graphs), ...used];
+  const loaded = weightsOf(opened, model);
+  const compiling = opened.map((graph) => sumOf(weightsOf([graph], model).map((w) => w.compiling)));
+  const touched = weightsOf(used, model);
+  return {
+    process: NODE_BYTES + model.memory.runtime,
+    weights: sumOf(loaded.map(({ kept }) => kept)),
+    mappedWeights: sumOf(touched.map(({ mapped }) => mapped)),
+    loading: Math.max(0, ...loaded.map(({ passing }) => passing), ...compiling),
+  };
+}
+
+function runShares(
+  { memory, config, graphs, imageCacheBytes }: PlannedModel,
+  segments: MemoryPlan['segments'],
+  runs: readonly PlannedRun[],
+  positions: number,
+) {
+  const position = sumOf(graphs['decodeText.base'].cache.map((layer) => memory.position(layer)));
+  const pictures = segments.filter((part) => part.type === 'image');
+  const rows = pictures.map(({ tokens }) => tokens * config.decoder.hiddenSize * 4);
+  const work = (decodes: boolean) => {
+    const own = runs.filter(({ graph }) => graph.cache.length > 0 === decodes);
+    const bytes = own.map(({ graph, size }) => memory.work(graph, size));
+    return memory.keepsWork ? sumOf(bytes) : Math.max(0, ...bytes);
+  };
+  return {
+    cache: positions * position,
+    pictures: sumOf(pictures.map(({ grid }) => canvasBytes(grid, config))),
+    // The picture being read is held whether the cache keeps it or not.
+    imageRows: Math.max(Math.min(sumOf(rows), imageCacheBytes), ...rows, 0),
+    vision: work(false),
+    decoder: work(true),
+  };
+}
+
+/** A canvas of bytes, and the picture it was made of, which is about as large. */
+function canvasBytes({ rows, columns }: Grid, { vision }: XComposerConfig): number {
+  return 2 * rows * columns * 3 * (vision?.tower.tileSize ?? 0) ** 2;
+}
+
+const ONE_TILE: RunSize = { tokens: 0, sequences: 1, capacity: 0 };
+
+/** The longest run of the graph for one kind of part: a chunk of it, or a step of all beams. */
+function runSize(
+  segments: MemoryPlan['segments'],
+  kind: PromptPart['type'],
+  request: MemoryRequest,
+): RunSize {
+  const { maxNewTokens = 0, beams = 1, slots = 1, capacityStep = 1 } = request;
+  const prompt = sumOf(segments.map(({ tokens }) => tokens));
+  const parts = segments.filter(({ type }) => type === kind).map(({ tokens }) => tokens);
+  const capacity = Math.ceil((prompt + maxNewTokens) / capacityStep) * capacityStep;
+  const tokens = Math.max(beams * slots, Math.min(Math.max(0, ...parts), PREFILL_CHUNK));
+  return { tokens, sequences: beams * slots, capacity };
+}
+
+/** The graphs that a request runs, with the longest run of each. */
+function runsOf(
+  { graphs }: PlannedModel,
+  segments: MemoryPlan['segments'],
+  request: MemoryRequest,
+): readonly PlannedRun[] {
+  if (segments.length === 0) return [];
+  const { adapter = 'base' } = request;
+  const run = (name: GraphName, size: RunSize) => ({ graph: graphs[name], size });
+  const text = run(`decodeText.${adapter}`, runSize(segments, 'text', request));
+  if (!segments.some(({ type }) => type === 'image')) return [text];
+  const image = run(`decodeImage.${adapter}`, runSize(segments, 'image', request));
+  return [text, image, run('vision', ONE_TILE)];
+}
+
+/** Each weight of the graphs once. */
+function weightsOf(graphs: readonly Graph[], { weights, memory }: PlannedModel): WeightMemory[] {
+  const readers = weightReaders(graphs);
+  const all = new Map(graphs.flatMap((graph) => graph.weights).map((each) => [each.name, each]));
+  return [...all.values()].map((weight) =>
+    memory.weight({
+      weight,
+      description: weights.describe(weight.name),
+      readers: readers.get(weight.name)!,
+    }),
+  );
+}
+
+function cellsPerSide({ vision }: XComposerConfig): number {
+  if (!vision) throw new UnsupportedError('This checkpoint reads only text: plan no pictures');
+  return vision.tower.tileSize / vision.tower.patchSize / 2;
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

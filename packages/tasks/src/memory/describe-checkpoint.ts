@@ -1,0 +1,23 @@
+import { type Backend, describeModel, openCheckpoint, type PlannedModel } from '@lingbi/core';
+import { type DownloadOptions, findFolder } from '../model/find-folder.ts';
+import { readConfigFile } from '../model/model-files.ts';
+
+export interface DescribeCheckpointOptions extends DownloadOptions {
+  readonly backend: Backend;
+}
+
+/**
+ * What a checkpoint would take on a backend, for `planMemory`: headers are read, and no weight is.
+ *
+ * @throws as `openModel` does; UnsupportedError when the backend does not say how it uses memory.
+ */
+export async function describeCheckpoint(
+  model: string,
+  { backend, ...download }: DescribeCheckpointOptions,
+): Promise<PlannedModel> {
+  const { signal } = download;
+  const folder = await findFolder(model, download);
+  const config = await readConfigFile(folder, signal);
+  await using checkpoint = await openCheckpoint(folder, signal && { signal });
+  return await describeModel({ backend, checkpoint, config });
+}
