@@ -23,11 +23,15 @@ const arrows: Readonly<Record<string, Arrows>> = {
   'packages/backend-onnx': { own: ['@lingbi/core'] },
   'packages/backend-tfjs': { own: ['@lingbi/core'] },
   'packages/hub': { own: ['@lingbi/core', '@lingbi/tokenizer'], others: ['@huggingface/hub'] },
+  'packages/grammar': { own: ['@lingbi/core'], others: ['@mlc-ai/web-xgrammar'] },
   'packages/tokenizer': { own: [], others: [] },
   'packages/vision': { own: ['@lingbi/core'], others: ['sharp'] },
   'packages/video': { own: ['@lingbi/core', '@lingbi/vision'] },
   'packages/tasks': {
-    own: ['@lingbi/core', '@lingbi/hub', '@lingbi/tokenizer', '@lingbi/vision', '@lingbi/video'],
+    own: [
+      ...['@lingbi/core', '@lingbi/grammar', '@lingbi/hub', '@lingbi/tokenizer'],
+      ...['@lingbi/vision', '@lingbi/video'],
+    ],
   },
 };
 

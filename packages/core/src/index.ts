@@ -74,6 +74,7 @@ export {
   type Sequence,
   SequenceBranchedError,
 } from './generate/sequence.ts';
+export type { TokenConstraint } from './generate/token-constraint.ts';
 export { GraphError } from './graph/errors.ts';
 export type {
   Activation,

@@ -1,3 +1,4 @@
+export type { JsonSchema, ResponseFormat } from '@lingbi/grammar';
 export * as article from './article/index.ts';
 export {
   type CaptionImagesOptions,

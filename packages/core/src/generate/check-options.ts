@@ -90,6 +90,7 @@ const generateRules: Rules<GenerateOptions> = {
     return isObject(value) || whole(1).holds(value);
   }),
   sampler: a('a function', isFunction),
+  constraint: a('an object', isObject),
   topLogprobs: whole(0),
   signal: a('an AbortSignal', (value) => value instanceof AbortSignal),
 };
@@ -178,6 +179,12 @@ function checkTogether(options: GenerateOptions): void {
     if (other) refuse(other, 'a `sampler` picks tokens by itself. Leave one of them out');
   }
   if (count > 1 && sampler) refuse('sampler', 'it picks one token, but beams need several');
+  if (count > 1 && options.constraint) {
+    refuse('constraint', 'it follows one answer, but beams are several. Use beams: 1');
+  }
+  if (options.constraint && minNewTokens > 0) {
+    refuse('minNewTokens', 'a `constraint` decides when the answer may end. Leave one of them out');
+  }
   if (count > 1 && options.topLogprobs !== undefined) {
     refuse('topLogprobs', 'with beams, tokens are not settled as they come. Use beams: 1');
   }

@@ -1,5 +1,6 @@
 import type { PenaltyOptions, SamplingOptions } from './logits/steps-of.ts';
 import type { Sampler } from './sampler.ts';
+import type { TokenConstraint } from './token-constraint.ts';
 
 export interface GenerateOptions extends PenaltyOptions {
   /** Ids that end the answer; the one that did is the last token of the answer. */
@@ -13,6 +14,8 @@ export interface GenerateOptions extends PenaltyOptions {
   readonly beams?: number | BeamOptions;
   /** Picks each token instead of all the above. */
   readonly sampler?: Sampler;
+  /** What the answer has to follow, such as a grammar. Needs `beams: 1`. */
+  readonly constraint?: TokenConstraint;
   /** Tells with each token how likely it was, and this many likelier or other ones. */
   readonly topLogprobs?: number;
   /** Stops before the next run of the model and rejects with the signal's reason. */

@@ -9,6 +9,7 @@ import { type Prompt, promptLength } from './prompt.ts';
 import { createRandom, freshSeed } from './random.ts';
 import { type Sampler, tokenPicker } from './sampler.ts';
 import type { PromptProgress, Sequence } from './sequence.ts';
+import type { TokenConstraint } from './token-constraint.ts';
 
 export interface TokenEvent {
   readonly type: 'token';
@@ -75,18 +76,30 @@ async function* writeTokens(
   prompt: Prompt,
   options: GenerateOptions,
 ): AsyncGenerator<TokenEvent, WrittenAnswer> {
-  const { signal, topLogprobs } = options;
+  const { signal, topLogprobs, constraint } = options;
   const seed = seedOf(options);
   const pick = options.sampler ?? pickerOf(prompt, options, seed);
   const tokens: number[] = [];
   for (let logits = first; ; logits = await sequence.feed(tokens.at(-1)!, signal && { signal })) {
-    const token = pick(logits, tokens);
+    const token = pick(await allowed(logits, constraint), tokens);
+    constraint?.accept(token);
     tokens.push(token);
     yield tokenEvent(token, logits, topLogprobs);
     const reason = endReason(tokens, options);
     if (reason) return { reason, newTokens: tokens.length, ...(seed !== undefined && { seed }) };
     signal?.throwIfAborted();
   }
+}
+
+/** The logits of what may come; a copy, since what the model found likely is told as it is. */
+async function allowed(
+  logits: Float32Array,
+  constraint: TokenConstraint | undefined,
+): Promise<Float32Array> {
+  if (!constraint) return logits;
+  const scores = logits.slice();
+  await constraint.ban(scores);
+  return scores;
 }
 
 async function* writeByBeams(

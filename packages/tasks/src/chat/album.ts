@@ -55,7 +55,9 @@ export function createAlbum(xcomposer: XComposer, hdNum?: number): Album {
       return shown.map((each) => tokensOf(each, preset, stripPreset(xcomposer)));
     },
     hdNum(shown) {
-      return shown.some(({ type }) => type === 'picture') ? presetFor(shown.length).hdNum : undefined;
+      return shown.some(({ type }) => type === 'picture')
+        ? presetFor(shown.length).hdNum
+        : undefined;
     },
     grids(shown, most) {
       const preset = presetFor(shown.length, most);

@@ -4,7 +4,9 @@ import {
   checkGenerateOptions,
   type GenerateOptions,
   type Sequence,
+  type TokenConstraint,
 } from '@lingbi/core';
+import type { ResponseFormat } from '@lingbi/grammar';
 import { buildPrompt, type ChatTurn, type PromptRequest, xcomposer2d5 } from '@lingbi/tokenizer';
 import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
@@ -26,7 +28,7 @@ import {
 } from './media.ts';
 import { type PreparedPrompt, type PromptOptions, preparePrompt } from './prepare-prompt.ts';
 import { reportsOf } from './reports.ts';
-import { requireChatOptions, requireQuestion } from './require-options.ts';
+import { requireChatOptions, requireOneAnswer, requireQuestion } from './require-options.ts';
 import { type RespondOptions, respond } from './respond.ts';
 import { shareRoom } from './share-room.ts';
 import { requireStopStrings } from './stop-strings.ts';
@@ -62,11 +64,13 @@ export interface SayOptions extends Omit<GenerateOptions, GivenByChat> {
    * the model was opened with.
    */
   readonly memoryBudget?: number | string;
+  /** What the answer must look like: JSON of a schema, a regular expression, a grammar. Needs `beams: 1`. */
+  readonly responseFormat?: ResponseFormat;
   /** Stops within a step; the turn is then forgotten, what was read stays cached. */
   readonly signal?: AbortSignal;
 }
 
-type GivenByChat = 'stopTokens' | 'stopWhen' | 'maxNewTokens' | 'signal';
+type GivenByChat = 'stopTokens' | 'stopWhen' | 'maxNewTokens' | 'constraint' | 'signal';
 
 const chatOptions = [
   ...['history', 'images', 'meta', 'adapter', 'hdNum', 'reading'],
@@ -75,7 +79,7 @@ const chatOptions = [
 const sayOptions = [
   ...['images', 'maxNewTokens', 'stop', 'sampling', 'beams', 'sampler', 'topLogprobs', 'signal'],
   ...['repetitionPenalty', 'penaltyScope', 'presencePenalty', 'frequencyPenalty'],
-  ...['noRepeatNgram', 'minNewTokens', 'logitBias', 'memoryBudget'],
+  ...['noRepeatNgram', 'minNewTokens', 'logitBias', 'memoryBudget', 'responseFormat'],
 ];
 
 /** As in the reference. */
@@ -135,10 +139,12 @@ export class Chat implements AsyncDisposable {
     const answering = this.#respondOptions(options);
     this.#claim();
     try {
+      using constraint = await this.#constraintOf(options);
       const shown = yield* this.#shownWith(question, options);
       const prompt = this.#prepare(question, shown);
       this.#requireMemory(prompt, shown, answering, options.memoryBudget);
-      for await (const event of this.#respond(prompt, answering)) {
+      const held = constraint ? { ...answering, constraint } : answering;
+      for await (const event of this.#respond(prompt, held)) {
         if (event.type === 'end') {
           this.#history = [...this.#history, { query: question, answer: event.text }];
           this.#shown = shown;
@@ -231,14 +237,20 @@ export class Chat implements AsyncDisposable {
   #respondOptions({
     images: _,
     memoryBudget: __,
+    responseFormat,
     stop = [],
     ...options
   }: SayOptions): RespondOptions {
     requireStopStrings(stop);
+    if (responseFormat) requireOneAnswer(options);
     const { maxNewTokens = DEFAULT_MAX_NEW_TOKENS } = options;
     const generating = { ...options, maxNewTokens, stopTokens: this.#model.stopTokens };
     checkGenerateOptions(generating);
     return { ...generating, stop };
+  }
+
+  async #constraintOf({ responseFormat }: SayOptions): Promise<TokenConstraint | undefined> {
+    return responseFormat && (await this.#model.constrain(responseFormat));
   }
 
   #requireMemory(

@@ -1,4 +1,5 @@
 /** What types cannot say to callers without them. */
+import { beamCount, type GenerateOptions, InvalidOptionError } from '@lingbi/core';
 import type { ChatOptions } from './chat.ts';
 
 /** @throws TypeError naming the option and what it should be. */
@@ -13,6 +14,20 @@ export function requireChatOptions({ meta, history, images, hdNum }: ChatOptions
 export function requireQuestion(question: unknown, images: unknown): void {
   requireKind('the question', question ?? null, 'a text', (value) => typeof value === 'string');
   requireKind('images', images, 'a list of pictures', Array.isArray);
+}
+
+/** @throws InvalidOptionError for what does not go with a `responseFormat`. */
+export function requireOneAnswer({
+  beams,
+  minNewTokens,
+}: Pick<GenerateOptions, 'beams' | 'minNewTokens'>): void {
+  if (beamCount(beams) > 1) {
+    throw new InvalidOptionError('beams', beams, 'a responseFormat holds one answer. Use beams: 1');
+  }
+  if (minNewTokens) {
+    const detail = 'a responseFormat decides when the answer may end. Leave one of them out';
+    throw new InvalidOptionError('minNewTokens', minNewTokens, detail);
+  }
 }
 
 function requireKind(

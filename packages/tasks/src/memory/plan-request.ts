@@ -22,7 +22,7 @@ export interface PlanRequest extends Omit<MemoryRequest, 'prompt'> {
 }
 
 /** The same as a list of parts, as `planMemory` of `@lingbi/core` takes it. */
-export function requestParts(
+function requestParts(
   { config }: Pick<PlannedModel, 'config'>,
   { images = [], hdNum, textTokens = 64, ...rest }: PlanRequest,
 ): MemoryRequest {

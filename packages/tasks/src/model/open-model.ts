@@ -3,9 +3,11 @@ import {
   type CompileProgress,
   compileXComposer,
   openCheckpoint,
+  type TokenConstraint,
   type XComposer,
   type XComposerCompat,
 } from '@lingbi/core';
+import type { Grammars, ResponseFormat } from '@lingbi/grammar';
 import { chatIds, createTokenizer, type Tokenizer } from '@lingbi/tokenizer';
 import { Chat, type ChatOptions } from '../chat/chat.ts';
 import { requireKnownOptions } from '../known-options.ts';
@@ -14,6 +16,7 @@ import { parseBytes } from '../memory/parse-bytes.ts';
 import { DisposedError, ModelNotFoundError } from './errors.ts';
 import { type DownloadOptions, findFolder } from './find-folder.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
+import { openGrammars } from './open-grammars.ts';
 
 export interface OpenModelOptions extends DownloadOptions {
   /** What runs the model: `onnx()` of `@lingbi/backend-onnx`, or another. */
@@ -93,6 +96,7 @@ async function compile(
 /** An open checkpoint and its tokenizer. Disposing it disposes its chats. */
 export class Model implements AsyncDisposable {
   readonly #chats = new Set<Chat>();
+  #grammars: Promise<Grammars> | undefined;
   #disposed = false;
 
   constructor(
@@ -114,6 +118,17 @@ export class Model implements AsyncDisposable {
     return [...this.#chats].reduce((sum, chat) => sum + chat.heldPositions, 0);
   }
 
+  /**
+   * What holds one answer to a format; whoever asked disposes it.
+   *
+   * @throws GrammarError, UnsupportedSchemaError when the format cannot be read or held to.
+   */
+  async constrain(format: ResponseFormat): Promise<TokenConstraint> {
+    const { vocabularySize } = this.xcomposer.config.decoder;
+    this.#grammars ??= openGrammars(this.tokenizer, vocabularySize, this.stopTokens);
+    return (await this.#grammars).constrain(format);
+  }
+
   /** A new conversation. */
   chat(options: ChatOptions = {}): Chat {
     if (this.#disposed) throw new DisposedError('model');
@@ -125,6 +140,7 @@ export class Model implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     for (const chat of [...this.#chats]) await chat[Symbol.asyncDispose]();
+    (await this.#grammars)?.[Symbol.dispose]();
     await this.xcomposer[Symbol.asyncDispose]();
   }
 }

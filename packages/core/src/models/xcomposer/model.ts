@@ -194,7 +194,7 @@ export class XComposer implements AsyncDisposable {
    */
   openScheduler(options: SchedulerOptions): Scheduler<AdapterName> {
     const runtime = (adapter: AdapterName) => {
-      this.#requireAdapter(adapter);
+      requireAdapter(this.config, adapter);
       return this.#runtime(adapter);
     };
     return new Scheduler({ runtime }, options, 'base');
