@@ -22,6 +22,8 @@ class Batch:
     views: Tensor | None
     tiles: Tensor | None
     mode: str
+    #: As `Sequence.cells`.
+    cells: Tensor
 
 
 def canvases_of(example: Example) -> list[np.ndarray]:
@@ -38,17 +40,20 @@ def make_batch(family: Callable[[Random], Example], stream: int, step: int, size
     views = tiles = None
     if flat := [canvas for own in canvases for canvas in own]:
         views, tiles = views_and_tiles(np.stack(flat))
-    return Batch(*_pad(sequences), views, tiles, examples[0].mode)
+    ids, targets, cells = _pad(sequences)
+    return Batch(ids, targets, views, tiles, examples[0].mode, cells)
 
 
-def _pad(sequences: list[Sequence]) -> tuple[Tensor, Tensor]:
+def _pad(sequences: list[Sequence]) -> tuple[Tensor, Tensor, Tensor]:
     longest = max(len(sequence.ids) for sequence in sequences)
     ids = np.full((len(sequences), longest), 2, np.int64)
     targets = np.full((len(sequences), longest), -100, np.int64)
+    cells = np.full((len(sequences), longest), -1, np.int64)
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence.ids)] = sequence.ids
         targets[row, : len(sequence.targets)] = sequence.targets
-    return torch.from_numpy(ids), torch.from_numpy(targets)
+        cells[row, : len(sequence.cells)] = sequence.cells
+    return torch.from_numpy(ids), torch.from_numpy(targets), torch.from_numpy(cells)
 
 
 def schedule(weights: dict[str, int], step: int) -> str:

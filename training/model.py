@@ -44,6 +44,8 @@ class Config:
         return self.tile // self.patch // 2
 
 
+#: The layer whose first head is shown where to look.
+LOOKING_LAYER = 2
 LORAS = {"base": (), "web": ("lora_web",), "write": ("lora_sft", "lora_dpo")}
 
 
@@ -118,7 +120,7 @@ class Attention(nn.Module):
         self.wqkv = AdaptedLinear(config.hidden, config.kv_heads * per_group * config.head_dim, config)
         self.wo = AdaptedLinear(config.hidden, config.hidden, config)
 
-    def forward(self, x, rope, image, mode, past):
+    def forward(self, x, rope, image, mode, past, seen=None):
         batch, tokens, _ = x.shape
         c = self.config
         shared = c.heads // c.kv_heads
@@ -127,6 +129,8 @@ class Attention(nn.Module):
         turned = rotate(qkv[:, :, : shared + 1], *rope)
         # The query heads of a group read the same keys: one product for all of them.
         q, k, v = turned[:, :, :shared].flatten(2, 3), turned[:, :, shared], qkv[:, :, shared + 1]
+        if seen is not None:
+            seen.append((q[:, 0, :tokens], k[:, 0]))
         if past is not None:
             if past:
                 k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
@@ -162,8 +166,8 @@ class DecoderLayer(nn.Module):
         for last in (self.attention.wo, self.feed_forward.w2):
             nn.init.zeros_(last.weight)
 
-    def forward(self, x, rope, image, mode, past):
-        x = x + self.attention(self.attention_norm(x), rope, image, mode, past)
+    def forward(self, x, rope, image, mode, past, seen=None):
+        x = x + self.attention(self.attention_norm(x), rope, image, mode, past, seen)
         return x + self.feed_forward(self.ffn_norm(x), image, mode)
 
 
@@ -179,12 +183,12 @@ class Decoder(nn.Module):
         frequencies = config.rope_theta ** (-torch.arange(half) / half)
         self.register_buffer("frequencies", frequencies, persistent=False)
 
-    def forward(self, x, image=None, mode="base", pasts=None, start=0):
+    def forward(self, x, image=None, mode="base", pasts=None, start=0, seen=None):
         """x [batch, tokens, hidden], image: which of batch · tokens are image tokens → hidden states."""
         angles = torch.arange(start, start + x.shape[1]).float()[:, None] * self.frequencies
         rope = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         for index, layer in enumerate(self.layers):
-            x = layer(x, rope, image, mode, None if pasts is None else pasts[index])
+            x = layer(x, rope, image, mode, None if pasts is None else pasts[index], seen if index == LOOKING_LAYER else None)
         return self.norm(x)
 
 
@@ -316,9 +320,10 @@ class XComposer(nn.Module):
         x = x.masked_scatter(image[..., None], rows.flatten(0, -2).to(x.dtype))
         return x, image.flatten().nonzero()[:, 0]
 
-    def forward(self, ids: Tensor, rows: Tensor | None, mode: str = "base") -> Tensor:
+    def forward(self, ids: Tensor, rows: Tensor | None, mode: str = "base", seen: list | None = None) -> Tensor:
+        """Hidden states. Into `seen` go the queries and keys of the head that is shown where to look."""
         x, image = self.embed(ids, rows)
-        return self.model(x, image, mode)
+        return self.model(x, image, mode, seen=seen)
 
 
 def config_json(config: Config) -> dict:

@@ -36,36 +36,37 @@ class Lesson:
 
 
 CHAT = {
-    "objects": Lesson(families.objects, 9, 12),
-    "codes": Lesson(families.codes, 3, 12),
-    "lines": Lesson(families.lines, 3, 16),
+    "objects": Lesson(families.objects, 10, 12),
+    "codes": Lesson(families.codes, 4, 12),
+    "lines": Lesson(families.lines, 2, 16),
     "maps": Lesson(families.maps, 6, 12, end=350),
     "two": Lesson(families.several, 3, 8, 150),
     "three": Lesson(partial(families.several, count=3), 1, 6, 300),
     "later": Lesson(families.later_picture, 2, 8, 300),
     "small codes": Lesson(partial(families.small_codes, turns=1), 1, 6, 400),
-    "too small": Lesson(partial(families.too_small, turns=1), 1, 6, 400),
+    "too small": Lesson(partial(families.too_small, turns=1), 1, 4, 400),
     "video 3": Lesson(families.videos, 1, 8, 300),
-    "pages": Lesson(families.page_words, 1, 8, 300),
-    "repeats": Lesson(families.repeats, 2, 10, 600),
+    "pages": Lesson(families.page_words, 1, 8, 300, 1450),
+    "repeats": Lesson(families.repeats, 2, 12, 600),
     "character maps": Lesson(families.character_maps, 3, 12, end=1000),
-    "lists": Lesson(families.lists, 9, 12),
+    "lists": Lesson(families.lists, 8, 12, 1000),
 }
 WEB = {
-    "screenshots": Lesson(families.screenshots, 3, 10),
-    "instructions": Lesson(families.instructions, 2, 10),
+    "screenshots": Lesson(families.screenshots, 1, 8),
+    "instructions": Lesson(families.instructions, 1, 8),
 }
-WRITE = {"articles": Lesson(families.articles, 1, 16)}
+WRITE = {"articles": Lesson(families.articles, 1, 8)}
 STAGES = {"chat": CHAT, "web": WEB, "write": WRITE}
 #: Where each stage begins, and the steps and the rate it takes.
-BEFORE = {"chat": ("tower",), "web": ("chat",), "write": ("web", "chat")}
-STEPS = {"chat": 12000, "web": 3000, "write": 400}
+BEFORE = {"chat": ("tower",), "web": ("chat",), "write": ("web",)}
+STEPS = {"chat": 2130, "web": 130, "write": 50}
 #: Of matrices, and of all else.
 RATES = {"chat": (0.012, 1.5e-3), "web": (0.02, 3e-3), "write": (0.02, 2e-3)}
 SCHOOL_STREAM, SCHOOL_BATCH = 2, 24
 #: Streams of examples: stage · 100 + place in its table. Evaluation begins at 1000.
 STREAMS = {"chat": 100, "web": 200, "write": 300}
 BATCHES_A_STEP = 2
+LOOKING_WEIGHT = 0.5
 
 
 def train_chat(run: str, stage: str, steps: int | None, save_every: float = 90) -> None:
@@ -169,7 +170,26 @@ def answer_loss(model: XComposer, batch: Batch, train_tower: bool) -> Tensor:
     rows = None
     if batch.views is not None:
         rows = model.image_rows(batch.views.bfloat16(), batch.tiles.bfloat16(), train_tower)
-    hidden = model(batch.ids, rows, batch.mode)
+    seen: list[tuple[Tensor, Tensor]] = []
+    hidden = model(batch.ids, rows, batch.mode, seen)
     asked = batch.targets >= 0
     scores = model.output(hidden[asked])
-    return F.cross_entropy(scores.float(), batch.targets[asked])
+    loss = F.cross_entropy(scores.float(), batch.targets[asked])
+    if batch.mode == "base" and (batch.cells >= 0).any():
+        loss = loss + LOOKING_WEIGHT * looking_loss(*seen[0], batch.cells)
+    return loss
+
+
+def looking_loss(q: Tensor, k: Tensor, cells: Tensor) -> Tensor:
+    """
+    How little of the attention that finds an answer goes to the cell it stands in: q and k [batch, tokens,
+    headDim]. A picture of one tile shows each cell twice, as view and as tile, from position 1 on.
+    """
+    row, position = (cells >= 0).nonzero(as_tuple=True)
+    cell = cells[row, position]
+    scores = torch.einsum("nd,ntd->nt", q[row, position], k.index_select(0, row)).float() * q.shape[-1] ** -0.5
+    future = torch.arange(k.shape[1])[None, :] > position[:, None]
+    shares = scores.masked_fill(future, -1e4).log_softmax(-1)
+    first = 1 + cell // 4 * 5 + cell % 4
+    both = torch.stack([shares.gather(1, (first + offset)[:, None])[:, 0] for offset in (0, 21)])
+    return -both.logsumexp(0).mean()

@@ -11,6 +11,8 @@ class Turn:
     answer: str
     #: Row of the evaluation table that the question belongs to.
     row: str = ""
+    #: Which part of the answer, by characters, stands in which cell of the picture's only tile.
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from .objects import (
     Scene,
     Thing,
     article,
+    cells_of_text,
     code_question,
     code_scene,
     describe,
@@ -59,33 +60,37 @@ def lists(random: Random) -> Example:
 
 def _list_colours(random: Random, scene: Scene) -> Turn:
     own = [thing for thing in scene.things if sum(other.shape == thing.shape for other in scene.things) == 1]
-    return _list(random, "Colours", {thing.shape: thing.colour for thing in own})
+    return _list(random, "Colours", {thing.shape: (thing.colour, thing.cell) for thing in own})
 
 
 def _list_things(random: Random, scene: Scene) -> Turn:
-    return _list(random, "Things", {PLACES[thing.place]: thing.name for thing in scene.things})
+    return _list(random, "Things", {PLACES[thing.place]: (thing.name, thing.cell) for thing in scene.things})
 
 
 def _list_places(random: Random, scene: Scene) -> Turn:
     own = [thing for thing in scene.things if sum(other.name == thing.name for other in scene.things) == 1]
-    return _list(random, "Places", {thing.name: PLACES[thing.place] for thing in own})
+    return _list(random, "Places", {thing.name: (PLACES[thing.place], thing.cell) for thing in own})
 
 
 def _list_counts(random: Random, scene: Scene) -> Turn:
-    words = [thing.shape for thing in scene.things] + [thing.colour for thing in scene.things]
     held = [word for thing in scene.things for word in (thing.shape, thing.colour)]
-    return _list(random, "Counts", {word: str(held.count(word)) for word in words})
+    return _list(random, "Counts", {word: (str(held.count(word)), -1) for word in held})
 
 
 def _list_presence(random: Random, scene: Scene) -> Turn:
-    names = [thing.name for thing in scene.things]
-    others = [f"{random.pick(list(COLOURS))} {random.pick(SHAPES)}" for _ in names]
-    return _list(random, "Presence", {name: "yes" if name in names else "no" for name in names + others})
+    cells = {thing.name: thing.cell for thing in scene.things}
+    others = [f"{random.pick(list(COLOURS))} {random.pick(SHAPES)}" for _ in cells]
+    return _list(random, "Presence", {name: ("yes" if name in cells else "no", cells.get(name, -1)) for name in [*cells, *others]})
 
 
-def _list(random: Random, title: str, facts: dict[str, str]) -> Turn:
+def _list(random: Random, title: str, facts: dict[str, tuple[str, int]]) -> Turn:
     keys = random.sample(list(facts), min(5, len(facts)))
-    return Turn(f"{title}: {', '.join(keys)}?", ", ".join(f"{key} {facts[key]}" for key in keys) + ".")
+    answer, spans = "", []
+    for key in keys:
+        start = len(answer) + len(key)
+        answer += f"{key} {facts[key][0]}, "
+        spans.append((start, len(answer) - 2, facts[key][1]))
+    return Turn(f"{title}: {', '.join(keys)}?", answer[:-2] + ".", "", spans)
 
 
 def codes(random: Random, side: int = 112, turns: int = 4, labelled: bool = False) -> Example:
@@ -100,7 +105,8 @@ def lines(random: Random) -> Example:
     """One text or a text in each third of the picture, all to be read: the densest lesson in reading."""
     picture, texts = _texts(random, random.pick((1, 1, 1, 2, 3)))
     query = "Read all the texts." if len(texts) > 1 else random.pick(READING_QUERIES)
-    return Example([Turn(query, "\n".join(texts))], [picture.pixels])
+    cells = [cell for own in texts.values() for cell in (*own, -1)]
+    return Example([Turn(query, "\n".join(texts), "", [(k, k + 1, cell) for k, cell in enumerate(cells)])], [picture.pixels])
 
 
 def character_maps(random: Random) -> Example:
@@ -117,16 +123,16 @@ def _character_map(planes: np.ndarray, place: int) -> Turn:
     return Turn(f"Map the {ORDINALS[place]} characters.", "\n".join(lines))
 
 
-def _texts(random: Random, count: int) -> tuple[Picture, list[str]]:
+def _texts(random: Random, count: int) -> tuple[Picture, dict[str, tuple[int, ...]]]:
     picture = Picture(112, 112, random.pick(BACKGROUNDS), labelled=True)
-    texts = []
+    texts = {}
     for third in sorted(random.sample(range(3), count)):
         text, scale = random_text(random, 2, 8), random.pick((2, 2, 3))
         scale = scale if text_width(text, scale) <= 104 else 2
         x = random.between(3, 109 - text_width(text, scale))
         y = third * 37 + random.between(3, 34 - 7 * scale)
         write_code(random, picture, text, x, y, scale)
-        texts.append(text)
+        texts[text] = cells_of_text(text, x, y, scale)
     return picture, texts
 
 

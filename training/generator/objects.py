@@ -30,6 +30,8 @@ class Thing:
     shape: str
     colour: str
     place: int
+    #: The tower's cell that holds its middle, of a picture of one tile.
+    cell: int = -1
 
     @property
     def name(self) -> str:
@@ -42,10 +44,30 @@ class Scene:
     things: list[Thing]
     code: str = ""
     code_colour: str = ""
+    #: Of each character of the code.
+    code_cells: tuple[int, ...] = ()
+
+    @property
+    def is_one_tile(self) -> bool:
+        return self.picture.size == (112, 112)
 
 
 def article(name: str) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def cell_of(x: int, y: int) -> int:
+    """Number of a tile's cell, line by line."""
+    return y // 28 * 4 + x // 28
+
+
+def cells_of_text(text: str, x: int, y: int, scale: int) -> tuple[int, ...]:
+    left, middle = x - x % 2 + 5 * scale // 2, y - y % 2 + 7 * scale // 2
+    return tuple(cell_of(left + 6 * scale * order, middle) for order in range(len(text)))
+
+
+def whole(answer: str, thing: Thing) -> list[tuple[int, int, int]]:
+    return [(0, len(answer), thing.cell)]
 
 
 def draw_things(random: Random, picture: Picture, places: list[int]) -> list[Thing]:
@@ -60,7 +82,7 @@ def draw_things(random: Random, picture: Picture, places: list[int]) -> list[Thi
         x = place % 3 * region + random.below(region - size + 1)
         y = place // 3 * region + random.below(region - size + 1)
         draw_shape(picture, shape, colour, jitter(random, COLOURS[colour]), x, y, size)
-        things.append(Thing(shape, colour, place))
+        things.append(Thing(shape, colour, place, cell_of(x + size // 2, y + size // 2)))
     return things
 
 
@@ -108,7 +130,7 @@ def code_scene(random: Random, side: int, labelled: bool = False, longest: int =
     colour = write_code(random, picture, code, x, y, scale)
     free = [place for place in range(9) if place // 3 != row]
     things = draw_things(random, picture, random.sample(free, random.below(4)))
-    return Scene(picture, things, code, colour)
+    return Scene(picture, things, code, colour, cells_of_text(code, x, y, scale))
 
 
 def small_code_scene(random: Random, labelled: bool = False, cut: int = 25) -> Scene:
@@ -160,23 +182,23 @@ def _question(random: Random, scene: Scene) -> Turn | None:
 
 def code_question(random: Random, scene: Scene) -> Turn:
     if random.chance(15):
-        return Turn("What colour is the text?", scene.code_colour, "colour")
-    return Turn(random.pick(READING_QUERIES), scene.code, "code")
+        return Turn("What colour is the text?", scene.code_colour, "colour", [(0, 9, scene.code_cells[0])] if scene.code_cells else [])
+    return Turn(random.pick(READING_QUERIES), scene.code, "code", [(k, k + 1, cell) for k, cell in enumerate(scene.code_cells)])
 
 
 def ask_colour(random: Random, scene: Scene) -> Turn | None:
     thing = random.pick(scene.things)
     if sum(other.shape == thing.shape for other in scene.things) > 1:
         query = f"What colour is the {thing.shape} at the {PLACES[thing.place]}?"
-        return Turn(query, thing.colour, "colour")
-    return Turn(f"What colour is the {thing.shape}?", thing.colour, "colour")
+        return Turn(query, thing.colour, "colour", whole(thing.colour, thing))
+    return Turn(f"What colour is the {thing.shape}?", thing.colour, "colour", whole(thing.colour, thing))
 
 
 def ask_shape(random: Random, scene: Scene) -> Turn | None:
     thing = random.pick(scene.things)
     if sum(other.colour == thing.colour for other in scene.things) > 1:
-        return Turn(f"What shape is at the {PLACES[thing.place]}?", thing.shape, "shape")
-    return Turn(f"What shape is {thing.colour}?", thing.shape, "shape")
+        return Turn(f"What shape is at the {PLACES[thing.place]}?", thing.shape, "shape", whole(thing.shape, thing))
+    return Turn(f"What shape is {thing.colour}?", thing.shape, "shape", whole(thing.shape, thing))
 
 
 def ask_count(random: Random, scene: Scene) -> Turn:
@@ -198,12 +220,12 @@ def ask_where(random: Random, scene: Scene) -> Turn | None:
     thing = random.pick(scene.things)
     if sum(other.name == thing.name for other in scene.things) > 1:
         return None
-    return Turn(f"Where is the {thing.name}?", PLACES[thing.place], "position")
+    return Turn(f"Where is the {thing.name}?", PLACES[thing.place], "position", whole(PLACES[thing.place], thing))
 
 
 def ask_what(random: Random, scene: Scene) -> Turn:
     thing = random.pick(scene.things)
-    return Turn(f"What is at the {PLACES[thing.place]}?", article(thing.name), "position")
+    return Turn(f"What is at the {PLACES[thing.place]}?", article(thing.name), "position", whole(article(thing.name), thing))
 
 
 def ask_whether(random: Random, scene: Scene) -> Turn:
@@ -218,6 +240,11 @@ def ask_whether(random: Random, scene: Scene) -> Turn:
 def describe(scene: Scene) -> Turn:
     """All there is, in reading order: the densest answer a picture has."""
     parts = [f"{article(thing.name)} at the {PLACES[thing.place]}" for thing in scene.things]
+    spans, start = [], 0
+    for part, thing in zip(parts, scene.things):
+        spans.append((start, start + len(part), thing.cell))
+        start += len(part) + 2
+    spans += [(start + 9 + k, start + 10 + k, cell) for k, cell in enumerate(scene.code_cells)]
     if scene.code:
         parts.append(f"the text {scene.code}")
-    return Turn("Describe this picture.", ", ".join(parts) + ".", "describe")
+    return Turn("Describe this picture.", ", ".join(parts) + ".", "describe", spans)
