@@ -27,9 +27,9 @@ await using model = await openModel(join(fixtures, 'tiny'), { backend: onnx() })
 console.log(`model    tiny, made for lingbi, on ${model.device}; open in ${secondsSince(start)}\n`);
 for (const each of questions) await show(model, each);
 console.log(
-  `All that in ${secondsSince(start)}. The checkpoint has 3 million parameters and knows flat shapes, short\n` +
-    'texts and simple pages; how often it is right, README.md says. With a real one:\n' +
-    'lingbi chat --model FOLDER --image FILE "What is written here?"',
+  `All that in ${secondsSince(start)}. The checkpoint has 3 million parameters and knows flat shapes\n` +
+    'and short texts; its web adapter is not trained yet. How often it is right, README.md says.\n' +
+    'With a real one: lingbi chat --model FOLDER --image FILE "What is written here?"',
 );
 
 async function show(model: Model, { files, question, drawn }: Question): Promise<void> {
@@ -63,6 +63,10 @@ async function ask(
 }
 
 async function writePage(answer: string): Promise<void> {
+  if (webpage.checkPage(answer).some(({ type }) => type === 'no-markup')) {
+    console.log('page     none: there is no markup in the answer');
+    return;
+  }
   const html = await webpage.finishPage(answer, { complete: { doctype: true, charset: true } });
   const path = join(tmpdir(), 'lingbi-demo.html');
   await webpage.savePage({ html }, path);
