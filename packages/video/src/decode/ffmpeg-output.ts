@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { atExit } from '../at-exit.ts';
 import { DecoderFailedError } from '../errors.ts';
@@ -60,12 +60,20 @@ export async function* ffmpegOutput(run: FfmpegRun): AsyncGenerator<Uint8Array> 
 /** On POSIX ffmpeg leads a group of its own, so that a wrapper's children end with it. */
 const hasGroups = process.platform !== 'win32';
 
+/**
+ * ffmpeg tells its progress twice a second, into a pipe that ends with this process: so it ends, too,
+ * when this one is killed and cannot clean up.
+ */
 function start({ ffmpeg, arguments: args }: FfmpegRun): Child {
-  return spawn(ffmpeg, [...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const progress = hasGroups ? ['-progress', 'pipe:3'] : [];
+  const child: ChildProcess = spawn(ffmpeg, [...progress, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', hasGroups ? 'pipe' : 'ignore'],
     detached: hasGroups,
     windowsHide: true,
   });
+  const told = child.stdio[3] as Readable | null | undefined;
+  told?.on('error', () => {}).resume(); // read, so that ffmpeg never waits for it
+  return child as Child;
 }
 
 function killGroup(child: Child): void {
