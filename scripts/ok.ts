@@ -14,6 +14,7 @@ const ownTests = ['scripts/import-directions.test.ts', 'scripts/examples.test.ts
 const checks: readonly Check[] = [
   { name: 'format and lint', command: ['biome', 'check', '.'] },
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
+  { name: 'change notes', command: ['changeset', 'status'] },
   { name: 'unused files, exports, dependencies', command: ['knip', '--no-config-hints'] },
   { name: 'import directions', command: [...vitest, 'scripts/import-directions.test.ts'] },
   { name: 'tests', command: [...vitest, ...ownTests.map((file) => `--exclude=${file}`)] },
