@@ -33,7 +33,7 @@ export type { EndReason, Hypothesis } from './generate/beams/beam-search.ts';
 export type { BeamProgress } from './generate/beams/search-beams.ts';
 export type { Branches, BranchStep } from './generate/branches.ts';
 export { beamCount, checkGenerateOptions, InvalidOptionError } from './generate/check-options.ts';
-export type { DecoderRuntime, DecodeStep } from './generate/decoder-runtime.ts';
+export type { DecoderRuntime, DecodeStep, EncodedImage } from './generate/decoder-runtime.ts';
 export {
   type GenerationEnd,
   type GenerationEvent,
@@ -42,6 +42,7 @@ export {
   type WrittenAnswer,
 } from './generate/generate.ts';
 export type { BeamOptions, GenerateOptions } from './generate/generate-options.ts';
+export type { IdleCaches, IdleCacheUse } from './generate/idle-caches.ts';
 export { logSoftmax } from './generate/logits/log-softmax.ts';
 export type { LogitsStep, StepContext } from './generate/logits/logits-step.ts';
 export { NoTokenLeftError } from './generate/logits/no-token-left-error.ts';
@@ -70,6 +71,7 @@ export {
   type FeedOptions,
   finishPrefill,
   openSequence,
+  type PictureUse,
   type PromptProgress,
   type Sequence,
   SequenceBranchedError,

@@ -20,14 +20,21 @@ export interface DecodeStep {
   readonly signal?: AbortSignal;
 }
 
+/** A picture as the decoder reads it. */
+export interface EncodedImage {
+  /** [positions, hiddenSize], separators included. */
+  readonly rows: HostTensor;
+  /** Whether it had been encoded before. */
+  readonly known: boolean;
+}
+
 /** What a sequence needs of a model in one mode. Knows nothing of prompts or sampling. */
 export interface DecoderRuntime {
   readonly rotary: RotaryPositions;
   createCache(options: CacheOptions): KvCache;
   /** Token ids → rows [tokens, hiddenSize]. */
   embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;
-  /** A picture → rows [positions, hiddenSize], separators included. */
-  encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor>;
+  encodeImage(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage>;
   /**
    * Appends the rows to the cache and returns the logits that follow the last row of each segment,
    * [segments · vocabularySize].

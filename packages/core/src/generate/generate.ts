@@ -8,7 +8,7 @@ import { type TokenLogprobs, tokenLogprobs } from './logits/token-logprobs.ts';
 import { type Prompt, promptLength } from './prompt.ts';
 import { createRandom, freshSeed } from './random.ts';
 import { type Sampler, tokenPicker } from './sampler.ts';
-import type { PromptProgress, Sequence } from './sequence.ts';
+import type { PictureUse, PromptProgress, Sequence } from './sequence.ts';
 import type { TokenConstraint } from './token-constraint.ts';
 
 export interface TokenEvent {
@@ -34,6 +34,8 @@ export interface GenerationEnd extends WrittenAnswer {
   readonly promptTokens: number;
   /** Prompt positions that the sequence still held from before. */
   readonly cachedTokens: number;
+  /** Pictures that had to be read, and how. */
+  readonly pictures: PictureUse;
 }
 
 /** With beams, the tokens come when the search has ended; until then, the best so far. */
@@ -61,13 +63,19 @@ async function* readAndWrite(
   options: GenerateOptions,
 ): AsyncGenerator<GenerationEvent> {
   const { signal, beams } = options;
+  const before = sequence.pictures;
   const reading = sequence.prefill(prompt, signal && { signal });
   let step = await reading.next();
   const cachedTokens = step.done ? 0 : step.value.processed;
   for (; !step.done; step = await reading.next()) yield step.value;
+  const pictures = {
+    encoded: sequence.pictures.encoded - before.encoded,
+    reused: sequence.pictures.reused - before.reused,
+  };
   const write = beamCount(beams) > 1 ? writeByBeams : writeTokens;
   const answer = yield* write(sequence, step.value, prompt, options);
-  yield { type: 'generation-end', ...answer, promptTokens: promptLength(prompt), cachedTokens };
+  const promptTokens = promptLength(prompt);
+  yield { type: 'generation-end', ...answer, promptTokens, cachedTokens, pictures };
 }
 
 async function* writeTokens(

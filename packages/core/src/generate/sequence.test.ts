@@ -39,8 +39,10 @@ function recordingRuntime(trainedLength = 1000) {
       [Symbol.dispose]: () => {},
     }),
     async encodeImage({ key }) {
+      const known = log.includes(`encode ${key}`);
       log.push(`encode ${key}`);
-      return { dtype: 'float32', shape: [20, 1], data: new Float32Array(20).fill(key.length) };
+      const data = new Float32Array(20).fill(key.length);
+      return { rows: { dtype: 'float32', shape: [20, 1], data }, known };
     },
     async decode({ kind, x }) {
       const { data } = 'data' in x ? x : await x.read();
@@ -108,6 +110,17 @@ describe('prefill()', () => {
     log.length = 0;
     await finishPrefill(sequence.prefill([text(1, 2, 3, 4, 5)]));
     expect(log).toEqual(['text 5']);
+  });
+
+  test('counts pictures that were encoded, and those that had been before', async () => {
+    const { runtime } = recordingRuntime();
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(7), picture('abc', 20), picture('d', 20)]));
+    expect(sequence.pictures).toEqual({ encoded: 2, reused: 0 });
+    await finishPrefill(sequence.prefill([picture('abc', 20), text(1)]));
+    expect(sequence.pictures).toEqual({ encoded: 2, reused: 1 });
+    await finishPrefill(sequence.prefill([picture('abc', 20), text(1, 2)]));
+    expect(sequence.pictures).toEqual({ encoded: 2, reused: 1 });
   });
 
   test('a picture cut by the length limit gives only its first rows', async () => {

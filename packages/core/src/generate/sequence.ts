@@ -3,6 +3,7 @@ import { CacheFullError } from '../backend/errors.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 import { type Branches, openBranches } from './branches.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
+import type { IdleCache } from './idle-caches.ts';
 import {
   cutPrompt,
   joinTexts,
@@ -30,12 +31,21 @@ export interface PromptProgress {
   readonly total: number;
 }
 
+/** Pictures that a sequence has read, without those that it still held. */
+export interface PictureUse {
+  readonly encoded: number;
+  /** Those that had been encoded before, for whomever. */
+  readonly reused: number;
+}
+
 /** One conversation's state: give it a prompt or a token, get the logits that follow. */
 export interface Sequence extends Disposable {
   readonly length: number;
   readonly capacity: number;
   /** How many continuations it can hold side by side. */
   readonly slots: number;
+  /** What became of the pictures it has read. */
+  readonly pictures: PictureUse;
   /**
    * Makes the sequence hold exactly `prompt`: what it shares with the past from the start is kept,
    * the rest is read in chunks. Yields the progress: first what was kept, then after each chunk.
@@ -55,9 +65,18 @@ export interface Sequence extends Disposable {
 /** A new, empty sequence over a cache of its own, with room for `slots` continuations of it. */
 export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 1): Sequence {
   const cache = runtime.createCache({ capacity, branches: slots });
+  return continueCache(runtime, { cache, past: [], slots }, () => cache[Symbol.dispose]());
+}
+
+/** A sequence over a cache of its own that holds a past; `onDispose` learns what it holds then. */
+export function continueCache(
+  runtime: DecoderRuntime,
+  { cache, past, slots }: Omit<IdleCache, 'adapter'>,
+  onDispose: (past: Prompt) => void,
+): Sequence {
   const branchSlots = Array.from({ length: slots }, (_, index) => index + 1);
-  const place = { slot: 0, branchSlots, past: [], chunk: PREFILL_CHUNK };
-  return new CachedSequence(runtime, cache, place, true);
+  const place = { slot: 0, branchSlots, past, chunk: PREFILL_CHUNK };
+  return new CachedSequence(runtime, cache, place, onDispose);
 }
 
 /** Where in a cache a sequence lives. */
@@ -77,7 +96,7 @@ export function openSequenceIn(
   cache: KvCache,
   place: SequencePlace,
 ): CachedSequence {
-  return new CachedSequence(runtime, cache, place, false);
+  return new CachedSequence(runtime, cache, place, () => {});
 }
 
 /** A sequence was to go on while its branches do. */
@@ -92,12 +111,14 @@ export class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
   #past: Prompt;
   #branching = false;
+  #disposed = false;
+  readonly #pictures = { encoded: 0, reused: 0 };
 
   constructor(
     readonly runtime: DecoderRuntime,
     readonly cache: KvCache,
     readonly place: SequencePlace,
-    readonly ownsCache: boolean,
+    readonly onDispose: (past: Prompt) => void,
   ) {
     this.#past = place.past;
   }
@@ -105,6 +126,10 @@ export class CachedSequence implements Sequence {
   /** What it holds now. */
   get past(): Prompt {
     return cutPrompt(this.#past, this.length);
+  }
+
+  get pictures(): PictureUse {
+    return { ...this.#pictures };
   }
 
   get slots(): number {
@@ -130,7 +155,7 @@ export class CachedSequence implements Sequence {
     this.truncate(this.#reusable(wanted, total));
     this.#past = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
-    const pictures = new PictureRows(this.runtime);
+    const pictures = new PictureRows(this.runtime, this.#pictures);
     let logits: Float32Array = new Float32Array();
     for (const span of spansFrom(wanted, this.length, this.place.chunk)) {
       signal?.throwIfAborted();
@@ -166,7 +191,9 @@ export class CachedSequence implements Sequence {
   }
 
   [Symbol.dispose](): void {
-    if (this.ownsCache) this.cache[Symbol.dispose]();
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.onDispose(this.past);
     this.#past = [];
   }
 
@@ -221,7 +248,10 @@ export class CachedSequence implements Sequence {
 class PictureRows {
   #current: { image: TiledImage; rows: HostTensor } | undefined;
 
-  constructor(readonly runtime: DecoderRuntime) {}
+  constructor(
+    readonly runtime: DecoderRuntime,
+    readonly use: { encoded: number; reused: number },
+  ) {}
 
   async rows(
     image: TiledImage,
@@ -230,7 +260,9 @@ class PictureRows {
     signal: AbortSignal | undefined,
   ): Promise<HostTensor> {
     if (this.#current?.image !== image) {
-      this.#current = { image, rows: await this.runtime.encodeImage(image, signal) };
+      const { rows, known } = await this.runtime.encodeImage(image, signal);
+      this.use[known ? 'reused' : 'encoded'] += 1;
+      this.#current = { image, rows };
     }
     const { shape, data, dtype } = this.#current.rows;
     const width = shape[1]!;

@@ -43,7 +43,10 @@ describe('an answer', () => {
     expect(events.at(-1)).toMatchObject({
       text: texts.join(''),
       reason: 'stop',
-      usage: { promptTokens: 15, cachedTokens: 0, imageTokens: 0, newTokens: 8 },
+      usage: {
+        ...{ promptTokens: 15, cachedTokens: 0, imageTokens: 0, newTokens: 8 },
+        pictures: { encoded: 0, reused: 0 },
+      },
       warnings: [],
     });
   });
@@ -227,6 +230,8 @@ describe('pictures', () => {
     const again = await chat.ask('Sure?', { maxNewTokens: 2 });
     expect(again.usage.imageTokens).toBe(841);
     expect(again.usage.cachedTokens).toBeGreaterThan(841);
+    expect(first.usage.pictures.encoded + first.usage.pictures.reused).toBe(1);
+    expect(again.usage.pictures).toEqual({ encoded: 0, reused: 0 });
   }, 60_000);
 
   test('over the length limit are an error that says what to lower', async () => {

@@ -3,6 +3,7 @@ import {
   beamCount,
   checkGenerateOptions,
   type GenerateOptions,
+  type Prompt,
   type Sequence,
   type TokenConstraint,
 } from '@lingbi/core';
@@ -281,18 +282,18 @@ export class Chat implements AsyncDisposable {
 
   #respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {
     const length = prompt.written.length + options.maxNewTokens;
-    const sequence = this.#sequenceFor(length, beamCount(options.beams));
+    const sequence = this.#sequenceFor(length, beamCount(options.beams), prompt.chunks);
     return respond(sequence, this.#model.tokenizer, prompt, options);
   }
 
   /** The sequence of the turns before, or a larger one that reads them again. */
-  #sequenceFor(length: number, slots: number): Sequence {
+  #sequenceFor(length: number, slots: number, prompt: Prompt): Sequence {
     const known = this.#sequence;
     if (known && known.capacity >= length && known.slots >= slots) return known;
     known?.[Symbol.dispose]();
     const capacity = Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
     const { adapter = 'base' } = this.#options;
-    this.#sequence = this.#model.xcomposer.openSequence({ capacity, slots, adapter });
+    this.#sequence = this.#model.xcomposer.openSequence({ capacity, slots, adapter, prompt });
     return this.#sequence;
   }
 }

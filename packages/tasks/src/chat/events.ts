@@ -1,4 +1,4 @@
-import type { PromptProgress, TokenEvent } from '@lingbi/core';
+import type { PictureUse, PromptProgress, TokenEvent } from '@lingbi/core';
 import type { PromptWarning } from '@lingbi/tokenizer';
 import type { VideoProgress } from '@lingbi/video';
 
@@ -9,6 +9,8 @@ export interface Usage {
   readonly promptTokens: number;
   /** Prompt positions that did not have to be read again. */
   readonly cachedTokens: number;
+  /** Pictures that had to be encoded, and those that somebody had shown before. */
+  readonly pictures: PictureUse;
   /** Prompt positions that pictures take. */
   readonly imageTokens: number;
   /** The token that ended the answer included. */

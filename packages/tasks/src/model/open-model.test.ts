@@ -61,7 +61,7 @@ describe('openModel()', () => {
   test('an option it does not know is an error', async () => {
     const options = { backend, device: 'gpu' };
     await expect(openModel(micro, options)).rejects.toThrow(
-      'openModel: unknown option device. It takes backend, compat, memoryBudget, onProgress',
+      'openModel: unknown option device. It takes backend, compat, memoryBudget, prefixCacheBytes',
     );
   });
 });

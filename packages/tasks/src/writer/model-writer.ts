@@ -44,6 +44,7 @@ async function* write(
   using sequence = xcomposer.openSequence({
     capacity: prompt.length + options.maxNewTokens,
     slots: settings.beams,
+    prompt: chunks,
     adapter: adapter.name,
   });
   const events = generate(sequence, chunks, {
@@ -91,9 +92,9 @@ async function* writerEvents(
         break;
       case 'generation-end': {
         yield* textEvent(writer.end());
-        const { promptTokens, cachedTokens, newTokens } = event;
+        const { promptTokens, cachedTokens, pictures, newTokens } = event;
         const imageTokens = prompt.imageSpans.reduce((sum, [, length]) => sum + length, 0);
-        const usage = { promptTokens, cachedTokens, imageTokens, newTokens };
+        const usage = { promptTokens, cachedTokens, pictures, imageTokens, newTokens };
         const reason = event.reason === 'max-tokens' ? 'length' : 'stop';
         yield { type: 'end', text: writer.text, reason, usage };
         break;

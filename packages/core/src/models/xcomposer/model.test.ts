@@ -205,3 +205,18 @@ test('an adapter that the checkpoint lacks is an error that names the others', a
     'This checkpoint has no "web" adapter: it offers base',
   );
 });
+
+test('a sequence begins with what another has left, where that is asked for', async () => {
+  await using model = await open({ prefixCacheBytes: 1 << 20 });
+  const prompt = [{ type: 'text', ids } as const];
+  const read = async (adapter: 'base' | 'web') => {
+    using sequence = model.openSequence({ capacity: 16, adapter, prompt });
+    const kept: number[] = [];
+    for await (const { processed } of sequence.prefill(prompt)) kept.push(processed);
+    return kept[0];
+  };
+  expect([await read('base'), await read('base'), await read('web')]).toEqual([0, 7, 0]);
+  const { bytes, ...use } = model.prefixes.use;
+  expect(use).toEqual({ hits: 1, savedTokens: 8, sequences: 2 });
+  expect(bytes).toBe(2 * 8 * (3 * 2 * 2 * 16 * 4));
+});

@@ -7,9 +7,11 @@ import type {
   Program,
 } from '../../backend/backend.ts';
 import { UnsupportedError } from '../../backend/errors.ts';
-import type { DecoderRuntime, DecodeStep } from '../../generate/decoder-runtime.ts';
+import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/decoder-runtime.ts';
+import { IdleCaches } from '../../generate/idle-caches.ts';
+import type { Prompt } from '../../generate/prompt.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
-import { openSequence, type Sequence } from '../../generate/sequence.ts';
+import { continueCache, type Sequence } from '../../generate/sequence.ts';
 import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
 import { MemoryBudgetError } from '../../plan/memory-budget-error.ts';
 import { largestShares, planMemory } from '../../plan/plan-memory.ts';
@@ -48,6 +50,11 @@ export interface XComposerOptions {
   readonly imageCacheBytes?: number;
   /** How many bytes this process may take with the model in it. Default: whatever it needs. */
   readonly memoryBudget?: number;
+  /**
+   * How many bytes of keys and values to keep of sequences that were disposed, for those whose prompt
+   * begins alike. Default: 0, none.
+   */
+  readonly prefixCacheBytes?: number;
   readonly onProgress?: CompileOptions['onProgress'];
   readonly signal?: AbortSignal;
 }
@@ -64,6 +71,8 @@ export interface SequenceOptions {
   readonly slots?: number;
   /** Which task adapter acts on every token. Default: none, `base`. */
   readonly adapter?: AdapterName;
+  /** What it will be asked to read first: it may begin with what another has left (`prefixCacheBytes`). */
+  readonly prompt?: Prompt;
 }
 
 /**
@@ -126,7 +135,8 @@ async function projectSeparators(
   return readOnce(rows!);
 }
 
-interface XComposerExtras extends Pick<XComposerOptions, 'compat' | 'imageCacheBytes'> {
+interface XComposerExtras
+  extends Pick<XComposerOptions, 'compat' | 'imageCacheBytes' | 'prefixCacheBytes'> {
   readonly planned?: PlannedModel | undefined;
 }
 
@@ -136,16 +146,19 @@ export class XComposer implements AsyncDisposable {
   readonly rotary: RotaryPositions;
   /** Pictures that were encoded, and what that saved. */
   readonly imageRows: RowCache;
+  /** What sequences left behind, and what that saved. */
+  readonly prefixes: IdleCaches;
 
   constructor(
     readonly config: XComposerConfig,
     readonly program: Program<GraphName>,
     readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor | undefined,
-    { compat, imageCacheBytes, planned }: XComposerExtras,
+    { compat, imageCacheBytes, prefixCacheBytes = 0, planned }: XComposerExtras,
   ) {
     this.planned = planned;
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
+    this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config));
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
   }
 
@@ -181,9 +194,13 @@ export class XComposer implements AsyncDisposable {
   }
 
   /** @throws UnsupportedError when the checkpoint holds no such adapter. */
-  openSequence({ capacity, slots = 1, adapter = 'base' }: SequenceOptions): Sequence {
+  openSequence({ capacity, slots = 1, adapter = 'base', prompt = [] }: SequenceOptions): Sequence {
     requireAdapter(this.config, adapter);
-    return openSequence(this.#runtime(adapter), capacity, slots);
+    const runtime = this.#runtime(adapter);
+    const left = this.prefixes.take({ prompt, adapter, capacity, slots });
+    const cache = left?.cache ?? runtime.createCache({ capacity, branches: slots });
+    const held = { cache, past: left?.past ?? [], slots: left?.slots ?? slots };
+    return continueCache(runtime, held, (past) => this.prefixes.leave({ ...held, past, adapter }));
   }
 
   /**
@@ -205,7 +222,16 @@ export class XComposer implements AsyncDisposable {
    * one, so that only one of them is held at a time. The result belongs to the cache: do not change it.
    */
   async encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
-    return this.imageRows.rows(image.key, () => this.#encodeImage(image, signal));
+    return (await this.#encodeOnce(image, signal)).rows;
+  }
+
+  async #encodeOnce(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage> {
+    let known = true;
+    const rows = await this.imageRows.rows(image.key, () => {
+      known = false;
+      return this.#encodeImage(image, signal);
+    });
+    return { rows, known };
   }
 
   async #encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
@@ -224,6 +250,7 @@ export class XComposer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.imageRows.clear();
+    this.prefixes[Symbol.dispose]();
     try {
       await this.program[Symbol.asyncDispose]();
     } finally {
@@ -236,7 +263,7 @@ export class XComposer implements AsyncDisposable {
       rotary: this.rotary,
       createCache: (options) => this.program.createCache(options),
       embed: (ids, signal) => this.#embed(ids, signal),
-      encodeImage: (image, signal) => this.encodeImage(image, signal),
+      encodeImage: (image, signal) => this.#encodeOnce(image, signal),
       decode: (step) => this.#decode(step, adapter),
     };
   }
@@ -284,6 +311,11 @@ function* tilesOf(image: TiledImage, layout: ImageLayout): Generator<PlacedTile>
       yield { pixels: () => image.tile(row, column), placements };
     }
   }
+}
+
+/** Keys and values of one position in all layers, in float32. */
+function bytesPerToken({ decoder: { layers, kvHeads, headDim } }: XComposerConfig): number {
+  return layers * 2 * kvHeads * headDim * 4;
 }
 
 function placeSeparators(data: Float32Array, separators: HostTensor, layout: ImageLayout): void {

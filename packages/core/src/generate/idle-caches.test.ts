@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import type { KvCache } from '../backend/backend.ts';
+import { IdleCaches } from './idle-caches.ts';
+import { testPrompt } from './test-runtime.ts';
+
+function heldCache(length: number, disposed: number[] = []): KvCache {
+  return {
+    ...{ slots: 1, capacity: 100, length: () => length, truncate: () => {} },
+    ...{ copy: async () => {}, extend: async () => {} },
+    [Symbol.dispose]: () => void disposed.push(length),
+  };
+}
+const left = (cache: KvCache, ...ids: number[]) => {
+  return { cache, past: testPrompt(...ids), adapter: 'base', slots: 1 };
+};
+const wanted = (...ids: number[]) => {
+  return { prompt: testPrompt(...ids), adapter: 'base', capacity: 50, slots: 1 };
+};
+
+test('the one that shares most is taken, once, and what it saved is counted', () => {
+  const idle = new IdleCaches(1000, 10);
+  const [short, long] = [heldCache(2), heldCache(3)];
+  idle.leave(left(short, 1, 2));
+  idle.leave(left(long, 1, 2, 3));
+  expect(idle.use).toEqual({ hits: 0, savedTokens: 0, bytes: 50, sequences: 2 });
+  expect(idle.take(wanted(1, 2, 3, 4))!.cache).toBe(long);
+  expect(idle.take(wanted(1, 2, 3, 4))!.cache).toBe(short);
+  expect(idle.take(wanted(1, 2, 3, 4))).toBeUndefined();
+  expect(idle.use).toEqual({ hits: 2, savedTokens: 5, bytes: 0, sequences: 0 });
+});
+
+test('another adapter, too little room or nothing in common is no match', () => {
+  const idle = new IdleCaches(1000, 10);
+  idle.leave(left(heldCache(2), 1, 2));
+  expect(idle.take({ ...wanted(1, 2), adapter: 'web' })).toBeUndefined();
+  expect(idle.take({ ...wanted(1, 2), capacity: 101 })).toBeUndefined();
+  expect(idle.take({ ...wanted(1, 2), slots: 2 })).toBeUndefined();
+  expect(idle.take(wanted(2, 1))).toBeUndefined();
+});
+
+test('the budget lets go of the oldest; without one nothing stays', () => {
+  const disposed: number[] = [];
+  const idle = new IdleCaches(60, 10);
+  for (const length of [2, 3, 4]) idle.leave(left(heldCache(length, disposed), length));
+  expect(disposed).toEqual([2, 3]);
+  new IdleCaches(0, 10).leave(left(heldCache(5, disposed), 5));
+  expect(disposed).toEqual([2, 3, 5]);
+  idle[Symbol.dispose]();
+  expect(disposed).toEqual([2, 3, 5, 4]);
+});

@@ -1,0 +1,81 @@
+import type { KvCache } from '../backend/backend.ts';
+import { type Prompt, sharedLength } from './prompt.ts';
+
+/** What a sequence leaves behind: keys and values, and the prompt that they stand for. */
+export interface IdleCache {
+  readonly cache: KvCache;
+  readonly past: Prompt;
+  readonly adapter: string;
+  /** How many continuations it has room for. */
+  readonly slots: number;
+}
+
+export interface IdleCacheUse {
+  /** Sequences that began with what another had left. */
+  readonly hits: number;
+  /** Positions that they did not have to read. */
+  readonly savedTokens: number;
+  /** Bytes it holds now, at most its budget. */
+  readonly bytes: number;
+  readonly sequences: number;
+}
+
+export interface WantedCache {
+  readonly prompt: Prompt;
+  readonly adapter: string;
+  readonly capacity: number;
+  readonly slots: number;
+}
+
+/**
+ * Keys and values of conversations that have ended, for those that begin alike: with the same text
+ * ids and the same pictures, under the same adapter. The one left longest ago goes first.
+ */
+export class IdleCaches implements Disposable {
+  readonly #idle: IdleCache[] = [];
+  readonly #counts = { hits: 0, savedTokens: 0 };
+
+  constructor(
+    readonly budget: number,
+    readonly bytesPerToken: number,
+  ) {}
+
+  get use(): IdleCacheUse {
+    const bytes = this.#idle.reduce((sum, each) => sum + this.#bytesOf(each), 0);
+    return { ...this.#counts, bytes, sequences: this.#idle.length };
+  }
+
+  /** Takes a cache over, or disposes it when it does not fit the budget. */
+  leave(left: IdleCache): void {
+    if (left.cache.length() > 0) this.#idle.push(left);
+    else left.cache[Symbol.dispose]();
+    while (this.use.bytes > this.budget) this.#idle.shift()!.cache[Symbol.dispose]();
+  }
+
+  /** The one that holds most of a prompt and is large enough. It is then the caller's. */
+  take(wanted: WantedCache): IdleCache | undefined {
+    let best: IdleCache | undefined;
+    let most = 0;
+    for (const each of this.#idle) {
+      const shared = fits(each, wanted) ? sharedLength(each.past, wanted.prompt) : 0;
+      if (shared > most) [best, most] = [each, shared];
+    }
+    if (!best) return undefined;
+    this.#idle.splice(this.#idle.indexOf(best), 1);
+    this.#counts.hits++;
+    this.#counts.savedTokens += most;
+    return best;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { cache } of this.#idle.splice(0)) cache[Symbol.dispose]();
+  }
+
+  #bytesOf({ cache }: IdleCache): number {
+    return cache.length() * this.bytesPerToken;
+  }
+}
+
+function fits({ cache, adapter, slots }: IdleCache, wanted: WantedCache): boolean {
+  return adapter === wanted.adapter && cache.capacity >= wanted.capacity && slots >= wanted.slots;
+}
