@@ -10,6 +10,10 @@ export const exitCodes = {
     code: 3,
     meaning: 'a checkpoint could not be had: the network, the hub, its terms, the disk',
   },
+  memory: {
+    code: 4,
+    meaning: 'it would take more memory than it may; the message names the setting to lower',
+  },
   interrupted: { code: 130, meaning: 'stopped by Ctrl-C; the same command goes on where it can' },
   terminated: { code: 143, meaning: 'asked to end by another process (SIGTERM)' },
 } as const;
@@ -27,5 +31,7 @@ export async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage.code;
   if (error instanceof UsageError) return exitCodes.usage.code;
   const { HubError } = await import('@lingbi/hub');
-  return (error instanceof HubError ? exitCodes.hub : exitCodes.failed).code;
+  if (error instanceof HubError) return exitCodes.hub.code;
+  const { MemoryBudgetError } = await import('@lingbi/core');
+  return (error instanceof MemoryBudgetError ? exitCodes.memory : exitCodes.failed).code;
 }

@@ -9,6 +9,7 @@ import { addConvertCommand } from './commands/convert.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addHelpCommand } from './commands/help.ts';
 import { addParityCommand } from './commands/parity.ts';
+import { addPlanCommand } from './commands/plan.ts';
 import { addPullCommand } from './commands/pull.ts';
 import { addResumeCommand } from './commands/resume.ts';
 import { addScreenshotCommand } from './commands/screenshot.ts';
@@ -40,6 +41,7 @@ export function createProgram(): Command {
   addScreenshotCommand(program);
   addArticleCommand(program);
   addCaptionCommand(program);
+  addPlanCommand(program);
   addPullCommand(program);
   addConvertCommand(program);
   addDoctorCommand(program);

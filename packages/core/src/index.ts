@@ -150,6 +150,7 @@ export {
   type MemoryPlan,
   type MemoryRequest,
   type MemoryShares,
+  memoryShareNames,
   type PromptPart,
   planMemory,
 } from './plan/plan-memory.ts';

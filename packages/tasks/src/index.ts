@@ -51,10 +51,13 @@ export {
   type DescribeCheckpointOptions,
   describeCheckpoint,
 } from './memory/describe-checkpoint.ts';
+export { defaultBudget } from './memory/free-memory.ts';
+export { parseBytes } from './memory/parse-bytes.ts';
 export {
   type FittingSettings,
   fittingSettings,
   type PlannedImage,
+  type PlannedVideo,
   type PlanRequest,
   planMemory,
 } from './memory/plan-request.ts';

@@ -94,7 +94,8 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   return { segments, promptTokens, positions, bytes, peak };
 }
 
-const SHARE_NAMES: Readonly<Record<keyof MemoryShares, string>> = {
+/** The shares, in their order, as people call them. */
+export const memoryShareNames: Readonly<Record<keyof MemoryShares, string>> = {
   process: 'the process itself',
   weights: 'weights',
   mappedWeights: 'weights in mapped files',
@@ -110,7 +111,7 @@ const SHARE_NAMES: Readonly<Record<keyof MemoryShares, string>> = {
 export function largestShares(bytes: MemoryShares): string[] {
   const entries = Object.entries(bytes) as [keyof MemoryShares, number][];
   const largest = entries.sort(([, a], [, b]) => b - a).slice(0, 2);
-  return largest.map(([name, share]) => `${SHARE_NAMES[name]} ${formatBytes(share)}`);
+  return largest.map(([name, share]) => `${memoryShareNames[name]} ${formatBytes(share)}`);
 }
 
 interface PlannedRun {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { referenceBackend as backend, MemoryBudgetError, type PlannedModel } from '@lingbi/core';
+import { planVideo } from '@lingbi/video';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../model/open-model.ts';
 import { describeCheckpoint } from './describe-checkpoint.ts';
@@ -54,6 +55,12 @@ describe('planMemory()', () => {
     expect(positions({ images: [hd, hd] })[0]).toBeLessThan(positions({ images: [hd] })[0]!);
     expect(positions({ images: [hd], hdNum: 1 })[0]).toBe(841);
     expect(positions({ images: [{ rows: 2, columns: 1 }] })[0]).toBe(841 + 420);
+  });
+
+  test('frames of a video are a strip, as planVideo lays it', () => {
+    const frame = { width: 1280, height: 720 };
+    const [tokens] = positions({ images: [{ ...frame, frames: 8 }] });
+    expect(tokens).toBe(planVideo(frame, 8).strip.tokens);
   });
 
   test('the largest settings that fit do fit, and one more does not', () => {

@@ -7,10 +7,16 @@ import {
   type PromptPart,
   planMemory as planParts,
 } from '@lingbi/core';
-import { chatPreset, planPicture, type Size } from '@lingbi/vision';
+import { planVideo } from '@lingbi/video';
+import { chatPreset, planPicture, presets, type Size } from '@lingbi/vision';
 
-/** A picture by its size in pixels, or by the grid of tiles it was cut into, as videos are. */
-export type PlannedImage = Size | Grid;
+/** A video: how many frames are looked at, each of this size in pixels. */
+export interface PlannedVideo extends Size {
+  readonly frames: number;
+}
+
+/** A picture by its size in pixels, a video, or the grid of tiles that either was cut into. */
+export type PlannedImage = Size | PlannedVideo | Grid;
 
 /** A turn of a chat, before its pictures are read or its text is tokenized. */
 export interface PlanRequest extends Omit<MemoryRequest, 'prompt'> {
@@ -30,6 +36,10 @@ function requestParts(
   const gridOf = (image: PlannedImage): Grid => {
     if ('rows' in image) return image;
     const { tileSize, patchSize } = config.vision?.tower ?? rule;
+    if ('frames' in image) {
+      const strip = { ...presets.videoStrip, tileSize, patchSize };
+      return planVideo(image, image.frames, strip).strip.grid;
+    }
     return planPicture(image, { ...rule, tileSize, patchSize, hdNum: hdNum ?? rule.hdNum }).grid;
   };
   const pictures = images.map((image): PromptPart => ({ type: 'image', grid: gridOf(image) }));
