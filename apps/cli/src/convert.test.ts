@@ -33,6 +33,14 @@ describe('lingbi convert', () => {
     expect(stderr).toContain('it exists. Choose another name');
   });
 
+  test('repairs only what AWQ packed', async () => {
+    const micro = fixture('ixc25-micro');
+    const words = ['convert', micro, join(folder, 'repaired'), '--repair-with', micro];
+    const { code, stderr } = await lingbi(words);
+    expect(code).toBe(1);
+    expect(stderr).toContain('only what AWQ packed needs a repair');
+  });
+
   test('knows two adapters', async () => {
     const words = ['convert', fixture('ixc25-micro'), join(folder, 'x'), '--adapters', 'web,draw'];
     const { code, stderr } = await lingbi(words);

@@ -12,6 +12,7 @@ interface ConvertFlags extends OutputFlags {
   readonly vision: 'f32' | 'int8';
   readonly adapters?: readonly TaskAdapter[];
   readonly rounding: NonNullable<ConvertOptions['rounding']>;
+  readonly repairWith?: string;
 }
 
 const more = `
@@ -63,6 +64,10 @@ export function addConvertCommand(program: Command): void {
         .choices(['search', 'nearest'])
         .default('search'),
     )
+    .option(
+      '--repair-with <folder>',
+      'the 16-bit checkpoint that an AWQ source was packed from: mends its low-rank additions',
+    )
     .addHelpText('after', more)
     .action((source: string, out: string, flags: ConvertFlags) =>
       runCommand(flags, (run) => convert(source, out, flags, run)),
@@ -84,7 +89,7 @@ async function convert(
   flags: ConvertFlags,
   { report, signal }: Run,
 ): Promise<object> {
-  const { weights, block, head, vision, adapters, rounding } = flags;
+  const { weights, block, head, vision, adapters, rounding, repairWith } = flags;
   using shown = showConversion(report);
   const { convertCheckpoint } = await import('@lingbi/hub');
   await convertCheckpoint(source, out, {
@@ -94,6 +99,7 @@ async function convert(
     ...(block && { block: Number(block) as BlockSize }),
     ...(head && { formats: { head } }),
     ...(adapters && { adapters }),
+    ...(repairWith !== undefined && { repairWith }),
     signal,
     onProgress: shown.update,
   });

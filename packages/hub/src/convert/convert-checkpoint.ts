@@ -4,6 +4,7 @@ import { type Checkpoint, namesIn, openCheckpoint, type Rounding } from '@lingbi
 import type { WeightChoice } from './choose-encodings.ts';
 import { SourceError } from './errors.ts';
 import { makeWeight } from './make-weight.ts';
+import { repairedCheckpoint } from './packed/repaired-checkpoint.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import { planWeights } from './plan-weights.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
@@ -15,6 +16,11 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
   readonly adapters?: readonly TaskAdapter[];
   /** How blocks are rounded. Default: `search`. */
   readonly rounding?: Rounding;
+  /**
+   * Folder of the 16-bit checkpoint that a checkpoint of AWQ was packed from: its low-rank additions
+   * are then rescaled like the activations that they read, which AWQ forgets. Default: kept as they are.
+   */
+  readonly repairWith?: string;
 }
 
 /**
@@ -30,7 +36,7 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * It is written under a temporary name, `<out>.partial`. An interrupted conversion goes on there when
  * it is started again with the same source and options, and comes to the same bytes.
  *
- * @throws SourceError, OutputExistsError, DiskFullError; CheckpointError, ConfigError,
+ * @throws SourceError, RepairError, OutputExistsError, DiskFullError; CheckpointError, ConfigError,
  * MissingWeightError before anything is written.
  */
 export async function convertCheckpoint(
@@ -38,9 +44,13 @@ export async function convertCheckpoint(
   out: string,
   options: ConvertOptions = {},
 ): Promise<void> {
-  const { rounding = 'search', signal, onProgress } = options;
+  const { rounding = 'search', repairWith, signal, onProgress } = options;
   const files = await readSmallFiles(source);
-  await using checkpoint = await openSource(source, signal);
+  await using unpacked = await openSource(source, signal);
+  await using original = await openOriginal(repairWith, signal);
+  const checkpoint = original
+    ? await repairedCheckpoint({ checkpoint: unpacked, original, folder: repairWith! }, signal)
+    : unpacked;
   const tensors = withAdapters(checkpoint, options.adapters);
   const planned = planWeights(files.config, tensors, options, checkpoint.packed);
   const used = new Set(planned.flatMap(({ expression }) => namesIn(expression)));
@@ -50,6 +60,7 @@ export async function convertCheckpoint(
     source: await hashSources(checkpoint, options),
     rounding,
     adapters: [...(options.adapters ?? [])].sort().join(),
+    ...(original && { repairedWith: await hashSources(original, options) }),
   };
   const shapes = [...used].map((name) => [name, tensors.describe(name).shape] as const);
   const byName = new Map(planned.map((weight) => [weight.name, weight]));
@@ -71,6 +82,13 @@ async function openSource(source: string, signal?: AbortSignal): Promise<Unpacke
     await checkpoint[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function openOriginal(
+  folder: string | undefined,
+  signal?: AbortSignal,
+): Promise<Checkpoint | undefined> {
+  return folder === undefined ? undefined : openCheckpoint(folder, signal && { signal });
 }
 
 /** Files that go along as they are, when they are there. */

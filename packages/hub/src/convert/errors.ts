@@ -40,3 +40,14 @@ export class SourceError extends ConvertError {
     super(`Cannot convert ${source}: ${detail}`);
   }
 }
+
+/** The checkpoint that should mend what AWQ left wrong does not fit the source. Nothing was written. */
+export class RepairError extends ConvertError {
+  override name = 'RepairError';
+  constructor(
+    readonly repairWith: string,
+    detail: string,
+  ) {
+    super(`Cannot repair low-rank additions with ${repairWith}: ${detail}`);
+  }
+}

@@ -7,11 +7,19 @@ import {
   convertedWeights,
   openCheckpoint,
   readFloat32,
-  type TensorToWrite,
   toFloat32,
   writeSafetensors,
 } from '@lingbi/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  awqTensors,
+  GROUP,
+  gptqTensors,
+  type Linear,
+  linearOf,
+  numbersOf,
+  plain,
+} from '../../test-tools/packed-tensors.ts';
 import { convertCheckpoint } from '../convert-checkpoint.ts';
 import { unpackAwq } from './awq.ts';
 import { unpackGptq } from './gptq.ts';
@@ -48,113 +56,6 @@ const sizes = {
   kvHeads: 2,
   loraRanks: { Plora: 8 },
 };
-const GROUP = 32;
-
-/** A linear of 4 bits as both formats would describe it: plain arrays, one number an entry. */
-interface Linear {
-  readonly out: number;
-  readonly width: number;
-  q(row: number, input: number): number;
-  zero(row: number, group: number): number;
-  scale(row: number, group: number): number;
-  /** The group of an input. */
-  group(input: number): number;
-}
-
-function linearOf(
-  name: string,
-  [out, width]: readonly number[],
-  zeros: number | undefined,
-): Linear {
-  const seed = name.length;
-  return {
-    out: out!,
-    width: width!,
-    q: (row, input) => (row * 7 + input * 3 + seed + ((row * input) % 5)) % 16,
-    // GPTQ stores zero points less one, so that none is 0.
-    zero: (row, group) => zeros ?? 1 + ((row + 2 * group + seed) % 15),
-    scale: (row, group) => 2 ** -(6 + ((row + group) % 3)), // float16 holds it exactly
-    group: (input) => Math.floor(input / GROUP),
-  };
-}
-
-function wordsOf(count: number, nibble: (word: number, place: number) => number): Uint8Array {
-  const words = Uint32Array.from({ length: count }, (_, word) => {
-    let bits = 0;
-    for (let place = 0; place < 8; place++) bits += nibble(word, place) * 16 ** place;
-    return bits;
-  });
-  return new Uint8Array(words.buffer);
-}
-
-const ORDER = [0, 2, 4, 6, 1, 3, 5, 7]; // of outputs in a word, spec QUANT §3
-
-function awqTensors(root: string, linear: Linear): TensorToWrite[] {
-  const { out, width, q, zero } = linear;
-  const columns = out / 8;
-  const groups = width / GROUP;
-  const output = (word: number, place: number) => 8 * (word % columns) + ORDER[place]!;
-  const row = (word: number) => Math.floor(word / columns);
-  return [
-    tensor(`${root}.qweight`, 'int32', [width, columns], () =>
-      wordsOf(width * columns, (word, place) => q(output(word, place), row(word))),
-    ),
-    tensor(`${root}.qzeros`, 'int32', [groups, columns], () =>
-      wordsOf(groups * columns, (word, place) => zero(output(word, place), row(word))),
-    ),
-    scalesTensor(root, linear),
-  ];
-}
-
-function gptqTensors(root: string, linear: Linear, order?: readonly number[]): TensorToWrite[] {
-  const { out, width, q, zero } = linear;
-  const groups = width / GROUP;
-  return [
-    tensor(`${root}.qweight`, 'int32', [width / 8, out], () =>
-      wordsOf((width / 8) * out, (word, place) =>
-        q(word % out, 8 * Math.floor(word / out) + place),
-      ),
-    ),
-    tensor(`${root}.qzeros`, 'int32', [groups, out / 8], () =>
-      wordsOf((groups * out) / 8, (word, place) => {
-        return zero(8 * (word % (out / 8)) + place, Math.floor(word / (out / 8))) - 1;
-      }),
-    ),
-    scalesTensor(root, linear),
-    tensor(`${root}.g_idx`, 'int32', [width], () =>
-      bytesOf(
-        Int32Array.from({ length: width }, (_, input) => order?.[input] ?? linear.group(input)),
-      ),
-    ),
-    tensor(`${root}.bias`, 'float16', [out], () => new Uint8Array(2 * out)),
-  ];
-}
-
-function scalesTensor(root: string, { out, width, scale }: Linear): TensorToWrite {
-  const groups = width / GROUP;
-  return tensor(`${root}.scales`, 'float16', [groups, out], () =>
-    // 2^−n in float16 is the exponent alone.
-    bytesOf(
-      Uint16Array.from({ length: groups * out }, (_, at) => {
-        return (Math.log2(scale(at % out, Math.floor(at / out))) + 15) << 10;
-      }),
-    ),
-  );
-}
-
-function tensor(
-  name: string,
-  dtype: TensorToWrite['dtype'],
-  shape: readonly number[],
-  bytes: () => Uint8Array,
-): TensorToWrite {
-  return { name, dtype, shape, bytes };
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Uint16Array | Float32Array) {
-  return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
 describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) => {
   let folder: string;
   beforeAll(async () => {
@@ -185,20 +86,6 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
     await writeFile(join(source, 'config.json'), JSON.stringify(config));
     await writeFile(join(source, 'tokenizer.model'), 'not read here');
     return source;
-  }
-
-  function plain(name: string, shape: readonly number[]): TensorToWrite {
-    const count = shape.reduce((a, b) => a * b);
-    const numbers = Float32Array.from({ length: count }, (_, i) => Math.sin(i) / 8);
-    return tensor(name, 'float32', shape, () => bytesOf(numbers));
-  }
-
-  /** W[o, k] = (q − z) · s, as the specification says. */
-  function numbersOf({ out, width, q, zero, scale, group }: Linear): number[] {
-    return Array.from({ length: out * width }, (_, at) => {
-      const [row, input] = [Math.floor(at / width), at % width];
-      return (q(row, input) - zero(row, group(input))) * scale(row, group(input));
-    });
   }
 
   async function readConverted(source: string, out: string, options = {}) {
