@@ -20,6 +20,8 @@ import {
   xcomposerWeightMap,
 } from '@lingbi/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { torchOf } from '../test-tools/torch-of.ts';
+import { failureOf } from '../test-tools/workbench.ts';
 import { convertCheckpoint } from './convert-checkpoint.ts';
 import type { ConvertEvent } from './events.ts';
 import { writeConverted } from './write-converted.ts';
@@ -201,6 +203,46 @@ describe('what cannot be converted is said before anything is written', () => {
     await expect(convertCheckpoint(micro, converted)).rejects.toThrow('it exists');
   });
 });
+
+test('numbers beyond float16 are an error that names tensor and setting, not infinity', async () => {
+  const name = 'model.tok_embeddings.weight';
+  const source = await changedIndex('large-source', ({ weight_map: map }) => {
+    map[name] = 'large.safetensors';
+  });
+  const embeddings = new Float32Array(92544 * 64).fill(0.5);
+  embeddings[92544 * 64 - 1] = -65520;
+  await writeSafetensors(join(source, 'large.safetensors'), [
+    { name, dtype: 'float32', shape: [92544, 64], bytes: () => new Uint8Array(embeddings.buffer) },
+  ]);
+  const out = join(folder, 'large');
+  const error = await failureOf(convertCheckpoint(source, out, { weights: 'int8' }));
+  expect(error).toMatchObject({ name: 'WeightRangeError', tensors: [name], number: -65520 });
+  expect(error.message).toContain("--weights f32, or { formats: { embeddings: 'f32' } }");
+  expect(existsSync(out)).toBe(false);
+});
+
+test('PyTorch files come to the same bytes as safetensors', async () => {
+  const source = join(folder, 'torch-source');
+  await cp(micro, source, { recursive: true, filter: (path) => !/safetensors/.test(path) });
+  await writeFile(join(source, 'pytorch_model.bin'), await torchOf(micro));
+  const outs = [join(folder, 'of-torch'), join(folder, 'of-safetensors')] as const;
+  const options = { weights: 'int4', vision: 'int8', block: 32, shardBytes: 2 ** 22 } as const;
+  await convertCheckpoint(source, outs[0], options);
+  await convertCheckpoint(micro, outs[1], options);
+  // The manifest alone names the source.
+  const [found, wanted] = await Promise.all(outs.map(hashes));
+  const ofOutput = ([file]: readonly [string, string]) => file !== 'lingbi.json';
+  expect(found!.filter(ofOutput)).toEqual(wanted!.filter(ofOutput));
+  const [one, other] = await Promise.all(outs.map(readManifest));
+  expect(one).toEqual(other);
+});
+
+/** Without what it says of the source's files. */
+async function readManifest(path: string): Promise<object> {
+  const { origin, ...manifest } = JSON.parse(await readFile(join(path, 'lingbi.json'), 'utf8'));
+  expect(Object.keys(origin.source)).not.toEqual([]);
+  return manifest;
+}
 
 async function changedIndex(
   name: string,

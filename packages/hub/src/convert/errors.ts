@@ -30,6 +30,25 @@ function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
+/** A weight has numbers that its format cannot hold. Finished files are kept, and no checkpoint made. */
+export class WeightRangeError extends ConvertError {
+  override name = 'WeightRangeError';
+  constructor(
+    /** As the model calls it. */
+    readonly weight: string,
+    /** Names of the tensors that it is made of. */
+    readonly tensors: readonly string[],
+    readonly number: number,
+    /** What would mend it. */
+    readonly setting: string,
+  ) {
+    super(
+      `Cannot store ${tensors.join(', ')} (${weight}) as float16: ${number.toPrecision(4)} is among its numbers, and float16 ends at 65504. ` +
+        `Store it as float32 with ${setting}`,
+    );
+  }
+}
+
 /** The folder is not a checkpoint that can be converted. Nothing was written. */
 export class SourceError extends ConvertError {
   override name = 'SourceError';

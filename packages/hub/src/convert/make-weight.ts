@@ -10,7 +10,9 @@ import {
   type WeightBytes,
   type WeightExpression,
   type WeightPart,
+  weightRole,
 } from '@lingbi/core';
+import { WeightRangeError } from './errors.ts';
 import type { UnpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import type { PlannedWeight } from './plan-weights.ts';
 import type { WeightPiece } from './write-shard.ts';
@@ -38,8 +40,24 @@ export async function* makeWeight(
   for (let start = 0; start < bytes.length; start += step) {
     signal?.throwIfAborted();
     const numbers = toFloat32(bytes.subarray(start, start + step), dtype);
+    requireRange(numbers, weight);
     yield* piecesOf(encodeWeight(numbers, width, encoding, options));
   }
+}
+
+/** The first number that rounds beyond the largest float16, 65504. */
+const FLOAT16_OVERFLOW = 65520;
+
+/** Rounded to infinity, a weight would make every answer NaN. What is infinite already stays so. */
+function requireRange(numbers: Float32Array, { name, expression, encoding }: PlannedWeight): void {
+  if (encoding.kind !== 'dense' || encoding.dtype !== 'float16') return;
+  const beyond = numbers.find((number) => {
+    return Math.abs(number) >= FLOAT16_OVERFLOW && Number.isFinite(number);
+  });
+  if (beyond === undefined) return;
+  const role = weightRole(name);
+  const setting = `--weights f32, or { formats: { ${role}: 'f32' } } of the API`;
+  throw new WeightRangeError(name, namesIn(expression), beyond, setting);
 }
 
 /** What stands transposed is made as a whole. */
