@@ -61,7 +61,7 @@ export {
   type PlanRequest,
   planMemory,
 } from './memory/plan-request.ts';
-export { DisposedError, ModelNotFoundError } from './model/errors.ts';
+export { DisposedError, ModelNotFoundError, PackedModelError } from './model/errors.ts';
 export type { DownloadOptions } from './model/find-folder.ts';
 export { type ModelFiles, readModelFiles } from './model/model-files.ts';
 export { Model, type OpenModelOptions, openModel } from './model/open-model.ts';

@@ -1,8 +1,8 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { referenceBackend as backend } from '@lingbi/core';
+import { referenceBackend as backend, writeSafetensors } from '@lingbi/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from './open-model.ts';
 
@@ -50,6 +50,27 @@ describe('openModel()', () => {
   test('a checkpoint without its tokenizer names the file', async () => {
     await cp(join(micro, 'config.json'), join(folder, 'config.json'));
     await expect(openModel(folder, { backend })).rejects.toThrow('it has no tokenizer.model');
+  });
+
+  test.each([
+    ['AWQ', []],
+    ['GPTQ', ['g_idx']],
+  ] as const)('a checkpoint packed by %s says how to convert it', async (packing, more) => {
+    const packed = join(folder, packing);
+    await mkdir(packed);
+    for (const file of ['config.json', 'tokenizer.model']) {
+      await cp(join(micro, file), join(packed, file));
+    }
+    const tensors = ['qweight', 'qzeros', 'scales', ...more].map((part) => ({
+      name: `model.layers.0.attention.wqkv.${part}`,
+      dtype: 'int32' as const,
+      shape: [1],
+      bytes: () => new Uint8Array(4),
+    }));
+    await writeSafetensors(join(packed, 'model.safetensors'), tensors);
+    const opening = openModel(packed, { backend });
+    await expect(opening).rejects.toMatchObject({ name: 'PackedModelError', packing });
+    await expect(opening).rejects.toThrow(`lingbi convert "${packed}" "${packed}-lingbi"`);
   });
 
   test('a damaged configuration is named', async () => {

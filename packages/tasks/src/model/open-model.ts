@@ -1,5 +1,6 @@
 import {
   type Backend,
+  type Checkpoint,
   type CompileProgress,
   compileXComposer,
   openCheckpoint,
@@ -13,7 +14,7 @@ import { Chat, type ChatOptions } from '../chat/chat.ts';
 import { requireKnownOptions } from '../known-options.ts';
 import { defaultBudget } from '../memory/free-memory.ts';
 import { parseBytes } from '../memory/parse-bytes.ts';
-import { DisposedError, ModelNotFoundError } from './errors.ts';
+import { DisposedError, ModelNotFoundError, PackedModelError } from './errors.ts';
 import { type DownloadOptions, findFolder } from './find-folder.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
 import { openGrammars } from './open-grammars.ts';
@@ -54,7 +55,8 @@ const openModelOptions = [
  * const { text } = await chat.ask('What is written here?', { images: ['poster.jpg'] });
  * ```
  *
- * @throws ModelNotFoundError, HubError, MemoryBudgetError, and what reading the checkpoint and compiling it throw.
+ * @throws ModelNotFoundError, PackedModelError, HubError, MemoryBudgetError, and what reading the
+ * checkpoint and compiling it throw.
  */
 export async function openModel(model: string, options: OpenModelOptions): Promise<Model> {
   requireKnownOptions('openModel', options, openModelOptions);
@@ -90,7 +92,7 @@ async function compile(
   const { backend, compat, prefixCacheBytes, onProgress, signal } = options;
   return compileXComposer({
     backend,
-    checkpoint: await openCheckpoint(files.folder, signal && { signal }),
+    checkpoint: await openUnpacked(files.folder, signal),
     config: files.config,
     memoryBudget,
     ...(compat && { compat }),
@@ -98,6 +100,15 @@ async function compile(
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
+}
+
+async function openUnpacked(folder: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(folder, signal && { signal });
+  const holds = (suffix: string) => checkpoint.names.some((name) => name.endsWith(suffix));
+  if (!holds('.qweight')) return checkpoint;
+  await checkpoint[Symbol.asyncDispose]();
+  // Only GPTQ says which group each input belongs to (spec QUANT §7).
+  throw new PackedModelError(folder, holds('.g_idx') ? 'GPTQ' : 'AWQ');
 }
 
 /** An open checkpoint and its tokenizer. Disposing it disposes its chats. */
