@@ -13,6 +13,8 @@ export interface FinishedFile {
  */
 export interface Staging {
   readonly folder: string;
+  /** Makes the folder, when it is not there. */
+  create(): Promise<void>;
   /** Undefined when the file is still to be written. */
   finished(file: string): FinishedFile | undefined;
   /** Notes that a file is on the disk as it should be. */
@@ -35,10 +37,10 @@ export async function openStaging(out: string, key: string): Promise<Staging> {
   const known = await readJournal(join(folder, JOURNAL));
   const journal: Journal = known?.key === key ? known : { key, files: {} };
   if (journal !== known) await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
   await forgetChanged(folder, journal);
   return {
     folder,
+    create: async () => void (await mkdir(folder, { recursive: true })),
     finished: (file) => journal.files[file],
     record: async (file, finished) => {
       journal.files[file] = finished;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { MANIFEST_FILE, MANIFEST_VERSION, manifestWeight } from '@lingbi/core';
-import { freeBytes } from '../cache/free-space.ts';
 import { DiskFullError, OutputExistsError } from './errors.ts';
 import type { ConvertEvent } from './events.ts';
 import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
+import { freeSpace, requireRoom } from './require-room.ts';
 import { openStaging, type Staging } from './staging.ts';
 import { sha256Of, type WeightMaker, writeShard } from './write-shard.ts';
 
@@ -42,8 +42,9 @@ export async function writeConverted(
   if (await stat(out).catch(() => undefined)) throw new OutputExistsError(out);
   const shards = planShards(checkpoint.weights, options.shardBytes);
   const staging = await openStaging(out, keyOf(checkpoint, shards));
-  await requireRoom(out, shards, staging);
+  await requireRoom(out, staging.folder, missingBytes(shards, staging));
   try {
+    await staging.create();
     await writeShards(staging, shards, make, options);
     await writeSmallFiles(staging, shards, checkpoint);
     await staging.publish();
@@ -60,19 +61,9 @@ function keyOf({ origin, tensors }: ConvertedCheckpoint, shards: readonly Shard[
   return digest.digest('hex');
 }
 
-async function requireRoom(out: string, shards: readonly Shard[], staging: Staging): Promise<void> {
-  const missing = missingBytes(shards, staging);
-  const free = await freeSpace(out);
-  if (free < missing) throw new DiskFullError(staging.folder, missing, free);
-}
-
 function missingBytes(shards: readonly Shard[], staging: Staging): number {
   const missing = shards.filter(({ file }) => !staging.finished(file));
   return missing.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function freeSpace(out: string): Promise<number> {
-  return freeBytes(dirname(out));
 }
 
 async function writeShards(

@@ -2,6 +2,7 @@ import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSafetensors } from '@lingbi/core';
 import { OutputExistsError } from '../convert/errors.ts';
+import { requireRoom } from '../convert/require-room.ts';
 import type { WriteConvertedOptions } from '../convert/write-converted.ts';
 import { normalTable, xorshift } from './noise.ts';
 import { hashOf } from './synth-checkpoint.ts';
@@ -17,6 +18,7 @@ export async function writePlain(
   if (await stat(out).catch(() => undefined)) throw new OutputExistsError(out);
   const folder = `${out}.partial`;
   await rm(folder, { recursive: true, force: true });
+  await requireRoom(out, folder, bytesOf([...tensors.values()]));
   await mkdir(folder, { recursive: true });
   const table = normalTable();
   const shards = splitBySize(tensors, shardBytes);
@@ -42,13 +44,18 @@ export async function writePlain(
   await rename(folder, out);
 }
 
+/** As bfloat16. */
+function bytesOf(shapes: readonly (readonly number[])[]): number {
+  return shapes.reduce((sum, shape) => sum + 2 * shape.reduce((a, b) => a * b), 0);
+}
+
 type Entry = readonly [name: string, shape: readonly number[]];
 
 function splitBySize(tensors: ReadonlyMap<string, readonly number[]>, limit: number): Entry[][] {
   const shards: Entry[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const [name, shape] of tensors) {
-    const bytes = 2 * shape.reduce((a, b) => a * b);
+    const bytes = bytesOf([shape]);
     if (size + bytes > limit) {
       shards.push([]);
       size = 0;
