@@ -19,10 +19,10 @@ const OPERATIONS = 24 * 1601 * (2 * 12 * 1024 ** 2 + 4 * 1601 * 1024);
 
 export const pictureBench: Bench = {
   describe: 'Seconds for one tile of 560 pixels through the vision tower, beside PyTorch',
-  run: async ({ runs = RUNS }) => {
+  run: async ({ runs = RUNS, only = ['int8', 'f32'] }) => {
+    const encodings = (['int8', 'f32'] as const).filter((each) => only.includes(each));
     const contenders = await startAll([
-      () => lingbiProgram('internlm2-1.8b', 'int4-128', 64, 'int8'),
-      () => lingbiProgram('internlm2-1.8b', 'int4-128', 64, 'f32'),
+      ...encodings.map((vision) => () => lingbiProgram('internlm2-1.8b', 'int4-128', 64, vision)),
       async () => ({
         name: 'PyTorch float32',
         program: [findPython(), '-c', torchTower],
@@ -38,7 +38,7 @@ export const pictureBench: Bench = {
       });
       const share = ({ median }: { readonly median: number }) =>
         `${((100 * OPERATIONS) / median / 1e9 / metered!).toFixed(0)} % of ${metered!.toFixed(0)} GFLOP/s in float32`;
-      const own = ['lingbi vision int8', 'lingbi vision f32'];
+      const own = encodings.map((vision) => `lingbi vision ${vision}`);
       return own.reduce(
         (all, name) => besides(noted(all, name, share), name, 'PyTorch float32'),
         rows,

@@ -1,6 +1,6 @@
 /** lingbi on ONNX Runtime, through what a user calls: `openModel`. Started by contender.ts. */
 import { onnx } from '@lingbi/backend-onnx';
-import { finishPrefill, likeliest, type Sequence } from '@lingbi/core';
+import { finishPrefill, type HostTensor, likeliest, type Sequence } from '@lingbi/core';
 import { type Model, openModel } from '@lingbi/tasks';
 import type { Opening, Work } from './contender.ts';
 import { promptIds, type Server, serve, timeOf } from './serve.ts';
@@ -37,8 +37,10 @@ async function doWork(work: Work, { model, read, write }: Parts): Promise<readon
       return [await timeOf(() => read(work.tokens))];
     case 'decode':
       return timesOf(work.tokens, write);
-    case 'tile':
-      return [await timeOf(() => encodeTile(model))];
+    case 'tile': {
+      const pixels = tilePixels(model);
+      return [await timeOf(() => encodeTile(model, pixels))];
+    }
     default:
       return work satisfies never;
   }
@@ -50,11 +52,13 @@ async function timesOf(count: number, task: () => Promise<void>): Promise<readon
   return times;
 }
 
-async function encodeTile({ xcomposer }: Model): Promise<void> {
+function tilePixels({ xcomposer }: Model): HostTensor {
   const { tileSize } = xcomposer.tower;
-  const shape = [3, tileSize, tileSize];
   const data = Float32Array.from({ length: 3 * tileSize ** 2 }, (_, at) => Math.sin(at * 0.7));
-  const pixels = { dtype: 'float32', shape, data } as const;
+  return { dtype: 'float32', shape: [3, tileSize, tileSize], data };
+}
+
+async function encodeTile({ xcomposer }: Model, pixels: HostTensor): Promise<void> {
   const { rows } = await xcomposer.program.run('vision', { pixels });
   rows![Symbol.dispose]();
 }

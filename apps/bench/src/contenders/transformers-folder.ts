@@ -80,7 +80,7 @@ function decoderModel(
   return parts.finish(x);
 }
 
-/** Writes the parts of a decoder one after the other. */
+/** Writes the parts of a decoder one after the other. transformers.js knows the first axis by its name. */
 class DecoderParts {
   readonly #model = new ModelWriter();
   #count = 0;
@@ -91,8 +91,8 @@ class DecoderParts {
     readonly links: ReadonlyMap<string, string>,
   ) {
     const model = this.#model;
-    model.input('input_ids', 'int64', ['batch', 'tokens']);
-    model.input('attention_mask', 'int64', ['batch', 'length']);
+    model.input('input_ids', 'int64', ['batch_size', 'tokens']);
+    model.input('attention_mask', 'int64', ['batch_size', 'length']);
     const length = this.#add('ReduceSum', ['attention_mask', model.int64s(1)], { keepdims: 0 });
     const last = this.#add('Sub', [length, model.int64s(1)]);
     model.node('Cast', [last], ['lastPositions'], { to: 6 });
@@ -125,13 +125,13 @@ class DecoderParts {
     const last = this.#add('Slice', [x, ...bounds]);
     const logits = this.#linear(this.#norm(last, 'norm'), 'head');
     model.node('Identity', [logits], ['logits']);
-    model.output('logits', 'float32', ['batch', 1, this.sizes.vocabularySize]);
+    model.output('logits', 'float32', ['batch_size', 1, this.sizes.vocabularySize]);
     return model.finish('decoder');
   }
 
   #attention(qkv: string, layer: number): string {
     const { heads, kvHeads, hiddenSize } = this.sizes;
-    const shape = ['batch', kvHeads, 'past', hiddenSize / heads];
+    const shape = ['batch_size', kvHeads, 'past', hiddenSize / heads];
     const pasts = ['key', 'value'].map((part) => {
       this.#model.output(`present.${layer}.${part}`, 'float32', shape);
       return this.#model.input(`past_key_values.${layer}.${part}`, 'float32', shape);

@@ -149,9 +149,9 @@ describe('prefill()', () => {
     await reading.next();
     stop.abort(new Error('enough'));
     await expect(reading.next()).rejects.toThrow('enough');
-    expect(log).toEqual(['text 512']);
+    expect(log).toEqual(['text 256']);
     await finishPrefill(sequence.prefill([text(...ids)]));
-    expect(log).toEqual(['text 512', 'text 512', 'text 176']);
+    expect(log).toEqual(['text 256', 'text 256', 'text 256', 'text 256', 'text 176']);
   });
 });
 

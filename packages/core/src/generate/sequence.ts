@@ -16,9 +16,10 @@ import {
 } from './prompt.ts';
 
 /**
- * Prompt positions decoded in one run. More gains nothing on a CPU, and an abort waits for one run.
+ * Prompt positions decoded in one run. On a CPU 256 read a prompt of 512 some 5 % faster than 512 did,
+ * for activations stay in its caches, and 128 lose at long pasts; an abort waits for one run.
  */
-export const PREFILL_CHUNK = 512;
+export const PREFILL_CHUNK = 256;
 
 export interface FeedOptions {
   /** Stops before the next run of the model and rejects with the signal's reason. */
