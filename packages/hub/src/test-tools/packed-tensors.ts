@@ -117,7 +117,7 @@ export function bytesOf({
   buffer,
   byteOffset,
   byteLength,
-}: Int32Array | Uint16Array | Float32Array) {
+}: Int32Array | Uint16Array | Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
