@@ -2,7 +2,9 @@ import path from 'node:path';
 import {
   type CacheOptions,
   type CompileOptions,
+  checkExtension,
   checkInputs,
+  type Extension,
   type Graph,
   type Inputs,
   type KvCache,
@@ -13,6 +15,8 @@ import {
   type RunOptions,
   type RunSegment,
   type WeightSource,
+  WeightSources,
+  weightsOnlyOf,
 } from '@lingbi/core';
 import { bindRun, type RotaryTables, type RunPlan } from './bind-run.ts';
 import { mergeLayers } from './cache-layers.ts';
@@ -43,6 +47,8 @@ interface Compiled {
 /** Graphs over one copy of their weights. Runs come one after the other. */
 export class OnnxProgram<Name extends string> implements Program<Name> {
   readonly device: string;
+  readonly graphs: Record<string, Graph>;
+  readonly #source: WeightSources;
   readonly #weights: SharedWeights;
   readonly #settings: SessionSettings;
   /** One a graph, and one more for each other list of groups that its runs had. */
@@ -57,15 +63,17 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     readonly runtime: Runtime,
     readonly provider: Provider,
     readonly options: Settings,
-    readonly graphs: Readonly<Record<Name, Graph>>,
+    graphs: Readonly<Record<Name, Graph>>,
     source: WeightSource,
   ) {
+    this.graphs = { ...graphs };
+    this.#source = new WeightSources(source);
     const { api } = runtime;
     const { threads, prepack } = options;
     const counted = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
     this.device = `${provider.label}, ${counted} (ONNX Runtime ${api.version})`;
-    this.#weights = new SharedWeights(runtime, source, {
-      tables: findTables(Object.values(graphs)),
+    this.#weights = new SharedWeights(runtime, this.#source, {
+      tables: findTables(Object.values<Graph>(graphs)),
       roundsActivations: provider.name === 'cpu' && options.accuracyLevel === MOST_ROUNDED,
     });
     const prepackedWeights = api.create('preparing weights', 'CreatePrepackedWeightsContainer');
@@ -74,8 +82,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
 
   /** Loads weights and compiles, all but the lazy graphs. */
   async open({ lazy = [], onProgress, signal }: CompileOptions<Name>): Promise<void> {
-    const eager = (Object.keys(this.graphs) as Name[]).filter((name) => !lazy.includes(name));
-    const weights = eager.flatMap((name) => this.graphs[name].weights);
+    const eager = Object.keys(this.graphs).filter((name) => !lazy.includes(name as Name));
+    const weights = eager.flatMap((name) => this.graphs[name]!.weights);
     try {
       const { memoryName } = this.provider;
       if (memoryName !== undefined) {
@@ -111,9 +119,46 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return cache;
   }
 
-  async run(name: Name, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
+  async run(name: string, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
     this.#requireOpen();
     return this.#inTurn(() => this.#run(name, inputs, options));
+  }
+
+  async extend<More extends string>(
+    graphs: Readonly<Record<More, Graph>>,
+    weights: WeightSource,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Extension<More>> {
+    this.#requireOpen();
+    checkExtension(this.graphs, graphs, new WeightSources(this.#source, weights));
+    this.#source.add(weights);
+    Object.assign(this.graphs, graphs);
+    const remove = () => this.#inTurn(() => this.#remove(Object.keys(graphs), weights));
+    try {
+      await this.#inTurn(async () => {
+        const added = Object.values<Graph>(graphs);
+        await this.#weights.load(
+          added.flatMap((graph) => graph.weights),
+          signal,
+        );
+        for (const name of Object.keys(graphs)) await this.#compile(name, ['slots']);
+      });
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+    return {
+      run: (name, inputs, options) => this.run(name, inputs, options),
+      [Symbol.asyncDispose]: remove,
+    };
+  }
+
+  async #remove(names: readonly string[], weights: WeightSource): Promise<void> {
+    const removed = names.flatMap((name) => this.graphs[name] ?? []);
+    for (const name of names) delete this.graphs[name];
+    await this.#disposeSessions((key) => names.includes(key.split('/', 1)[0]!));
+    this.#weights.forget(weightsOnlyOf(removed, Object.values(this.graphs)));
+    this.#source.remove(weights);
   }
 
   /** Waits for what was asked before; caches and results that are still there go with it. */
@@ -133,7 +178,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     this.runtime.api.release('ReleasePrepackedWeightsContainer', this.#settings.prepackedWeights);
   }
 
-  async #run(name: Name, inputs: Inputs, options: RunOptions): Promise<Outputs> {
+  async #run(name: string, inputs: Inputs, options: RunOptions): Promise<Outputs> {
     options.signal?.throwIfAborted();
     const graph = this.#graph(name);
     const lengths = checkInputs(graph, inputs);
@@ -172,8 +217,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   }
 
   /** A graph without attention is the same for any groups. */
-  #compile(name: Name, groups: readonly GroupKind[]): Promise<Compiled> {
-    const graph = this.graphs[name];
+  #compile(name: string, groups: readonly GroupKind[]): Promise<Compiled> {
+    const graph = this.graphs[name]!;
     const key = graph.cache.length > 0 ? `${name}/${groups}` : name;
     const known = this.#compiled.get(key);
     if (known) return known;
@@ -183,7 +228,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return compiled;
   }
 
-  async #openSession(name: Name, graph: Graph, groups: readonly GroupKind[]): Promise<Compiled> {
+  async #openSession(name: string, graph: Graph, groups: readonly GroupKind[]): Promise<Compiled> {
     const lowered = lowerGraph(graph, {
       groups,
       accuracyLevel: this.options.accuracyLevel,
@@ -213,8 +258,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     );
   }
 
-  #graph(name: Name): Graph {
-    if (Object.hasOwn(this.graphs, name)) return this.graphs[name];
+  #graph(name: string): Graph {
+    if (Object.hasOwn(this.graphs, name)) return this.graphs[name]!;
     const names = Object.keys(this.graphs).join(', ');
     throw new RunError(`There is no graph "${name}": this program holds ${names}`);
   }
@@ -230,14 +275,15 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     for (const session of await this.#sessions()) session.unbind();
   }
 
-  async #disposeSessions(): Promise<void> {
-    for (const session of await this.#sessions()) session[Symbol.dispose]();
-    this.#compiled.clear();
+  async #disposeSessions(isMeant: (key: string) => boolean = () => true): Promise<void> {
+    for (const session of await this.#sessions(isMeant)) session[Symbol.dispose]();
+    for (const key of [...this.#compiled.keys()].filter(isMeant)) this.#compiled.delete(key);
   }
 
   /** Those that came to be. */
-  async #sessions(): Promise<readonly OnnxSession[]> {
-    const settled = await Promise.allSettled(this.#compiled.values());
+  async #sessions(isMeant = (_key: string) => true): Promise<readonly OnnxSession[]> {
+    const meant = [...this.#compiled].filter(([key]) => isMeant(key));
+    const settled = await Promise.allSettled(meant.map(([, compiled]) => compiled));
     return settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value.session] : []));
   }
 

@@ -93,6 +93,15 @@ export class SharedWeights implements Disposable {
     }
   }
 
+  /** Gives weights back that nothing uses any more. */
+  forget(names: readonly string[]): void {
+    for (const name of names) {
+      const weight = this.#loaded.get(name);
+      for (const { value } of weight ? parametersOf(weight) : []) value[Symbol.dispose]();
+      this.#loaded.delete(name);
+    }
+  }
+
   [Symbol.dispose](): void {
     for (const weight of this.#loaded.values()) {
       for (const { value } of parametersOf(weight)) value[Symbol.dispose]();

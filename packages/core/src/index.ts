@@ -1,9 +1,14 @@
+export type { AdapterConfig } from './adapters/adapter-config.ts';
+export { AdapterError } from './adapters/adapter-error.ts';
+export { mergedCheckpoint } from './adapters/merged-checkpoint.ts';
+export { type LoraAdapter, type LoraPair, openAdapter } from './adapters/open-adapter.ts';
 export type {
   Backend,
   CacheOptions,
   CompileOptions,
   CompileProgress,
   DeviceTensor,
+  Extension,
   HostArray,
   HostTensor,
   Inputs,
@@ -13,6 +18,7 @@ export type {
   RunOptions,
   Segment,
 } from './backend/backend.ts';
+export { checkExtension, weightsOnlyOf } from './backend/check-extension.ts';
 export { checkInputs, type Lengths, placeSegments, type RunSegment } from './backend/check-run.ts';
 export { checkWeights, WeightShapeError } from './backend/check-weights.ts';
 export { CacheFullError, RunError, UnsupportedError } from './backend/errors.ts';
@@ -115,6 +121,7 @@ export {
 } from './models/xcomposer/checkpoint-tensors.ts';
 export {
   type AdapterName,
+  type AnyAdapterName,
   readConfig,
   type VisionConfig,
   type XComposerConfig,
@@ -171,6 +178,7 @@ export { decodeWeight, type WeightBytes } from './weights/encodings/decode.ts';
 export { encodeWeight } from './weights/encodings/encode.ts';
 export type { EncodeBlocksOptions, Rounding } from './weights/encodings/encode-blocks.ts';
 export { type PartLayout, partsOf } from './weights/encodings/parts.ts';
+export { toBfloat16 } from './weights/encodings/to-bfloat16.ts';
 export {
   CheckpointError,
   type CheckpointFault,
@@ -208,3 +216,4 @@ export type {
   WeightPart,
   WeightSource,
 } from './weights/weight-source.ts';
+export { WeightSources } from './weights/weight-sources.ts';

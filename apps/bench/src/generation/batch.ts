@@ -1,5 +1,5 @@
 /** Requests side by side against one alone. */
-import type { AdapterName, Scheduler, XComposer } from '@lingbi/core';
+import type { XComposer } from '@lingbi/core';
 import { medianOf, type Row, rowOf } from '../bench.ts';
 import { benchText } from './bench-model.ts';
 
@@ -23,7 +23,10 @@ export async function measureBatch(model: XComposer): Promise<Row[]> {
 }
 
 /** From the moment when all of them write to the first end. */
-async function tokensPerSecond(scheduler: Scheduler<AdapterName>, count: number): Promise<number> {
+async function tokensPerSecond(
+  scheduler: ReturnType<XComposer['openScheduler']>,
+  count: number,
+): Promise<number> {
   const times = await Promise.all(
     Array.from({ length: count }, async (_, place) => {
       const { events } = scheduler.admit({

@@ -61,12 +61,3 @@ function createBfloat16(
     deleteRaw(tf, [pairs]);
   }
 }
-
-/** Rounds to the nearest, ties to even, as PyTorch does. */
-export function toBfloat16(numbers: Float32Array): Bfloat16s {
-  const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
-  return Uint16Array.from(bits, (word) => {
-    const isNoNumber = (word & 0x7fffffff) > 0x7f800000;
-    return isNoNumber ? 0x7fc0 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-  });
-}

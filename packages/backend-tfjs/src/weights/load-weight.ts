@@ -1,9 +1,9 @@
-import { type OpName, readFloat32, type Weight, type WeightSource } from '@lingbi/core';
+import { type OpName, readFloat32, toBfloat16, type Weight, type WeightSource } from '@lingbi/core';
 import type { Engine } from '../engines/engine.ts';
 import { onEngine } from '../engines/on-engine.ts';
 import { checkRoom } from '../memory/check-limits.ts';
 import type { Value } from '../value.ts';
-import { type Bfloat16s, bfloat16Matrix, bfloat16Table, toBfloat16 } from './bfloat16.ts';
+import { type Bfloat16s, bfloat16Matrix, bfloat16Table } from './bfloat16.ts';
 import { float32Matrix } from './float32-matrix.ts';
 import { formatOf, type WeightFormat } from './format.ts';
 import { int4Matrix } from './int4.ts';

@@ -90,6 +90,23 @@ export interface Program<Name extends string = string> extends AsyncDisposable {
    * @throws CacheFullError when a slot has no room for its new tokens.
    */
   run(graph: Name, inputs: Inputs, options?: RunOptions): Promise<Outputs>;
+  /**
+   * Takes more graphs in, which share its weights by name, and its caches. Weights that it does not have
+   * yet come from `weights` and are loaded now.
+   *
+   * @throws RunError for a name that is taken; WeightShapeError, MissingWeightError before a byte is read.
+   */
+  extend<More extends string>(
+    graphs: Readonly<Record<More, Graph>>,
+    weights: WeightSource,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Extension<More>>;
+}
+
+/** Graphs that a program took in later. Disposing it takes them away, with weights that only they use. */
+export interface Extension<Name extends string> extends AsyncDisposable {
+  /** As of the program. */
+  run(graph: Name, inputs: Inputs, options?: RunOptions): Promise<Outputs>;
 }
 
 export interface CompileProgress {

@@ -2,17 +2,20 @@
 import type { CacheLayer, Graph, OpName, Weight } from '../graph/graph.ts';
 import { readFloat32 } from '../weights/read-float32.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
+import { WeightSources } from '../weights/weight-sources.ts';
 import type {
   Backend,
   CacheOptions,
   CompileOptions,
   DeviceTensor,
+  Extension,
   Inputs,
   KvCache,
   Outputs,
   Program,
   RunOptions,
 } from './backend.ts';
+import { checkExtension, weightsOnlyOf } from './check-extension.ts';
 import { checkInputs, placeSegments, type RunSegment } from './check-run.ts';
 import { checkWeights } from './check-weights.ts';
 import { RunError, UnsupportedError } from './errors.ts';
@@ -51,8 +54,10 @@ function checkKernels<T>(graph: Graph, { name, kernels }: KernelTable<T>): void 
 
 class KernelProgram<T, Name extends string> implements Program<Name> {
   readonly device: string;
+  readonly graphs: Record<string, Graph>;
+  readonly source: WeightSources;
   readonly #weights = new Map<string, T>();
-  readonly #readers: ReadonlyMap<string, ReadonlySet<OpName>>;
+  #readers: ReadonlyMap<string, ReadonlySet<OpName>>;
   readonly #caches = new Set<KernelCache<T>>();
   readonly #dying = new Map<Graph, ReturnType<typeof lastUses>>();
   /** Runs come one after the other: eager kernels share a cache's buffers. */
@@ -61,17 +66,19 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
 
   constructor(
     readonly table: KernelTable<T>,
-    readonly graphs: Readonly<Record<Name, Graph>>,
-    readonly source: WeightSource,
+    graphs: Readonly<Record<Name, Graph>>,
+    source: WeightSource,
   ) {
     this.device = table.device;
+    this.graphs = { ...graphs };
+    this.source = new WeightSources(source);
     this.#readers = weightReaders(Object.values(graphs));
   }
 
   async load({ lazy = [], onProgress, signal }: CompileOptions<Name>): Promise<void> {
-    const names = (Object.keys(this.graphs) as Name[]).filter((name) => !lazy.includes(name));
+    const names = Object.keys(this.graphs).filter((name) => !lazy.includes(name as Name));
     const wanted = new Map(
-      names.flatMap((name) => this.graphs[name].weights.map((weight) => [weight.name, weight])),
+      names.flatMap((name) => this.graphs[name]!.weights.map((weight) => [weight.name, weight])),
     );
     let loadedWeights = 0;
     try {
@@ -96,9 +103,53 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     return cache;
   }
 
-  async run(name: Name, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
+  async run(name: string, inputs: Inputs, options: RunOptions = {}): Promise<Outputs> {
     this.#requireOpen();
-    const result = this.#queue.then(() => this.#run(name, inputs, options));
+    return this.#inTurn(() => this.#run(name, inputs, options));
+  }
+
+  async extend<More extends string>(
+    graphs: Readonly<Record<More, Graph>>,
+    weights: WeightSource,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Extension<More>> {
+    this.#requireOpen();
+    const added: readonly Graph[] = Object.values(graphs);
+    for (const graph of added) checkKernels(graph, this.table);
+    checkExtension(this.graphs, graphs, new WeightSources(this.source, weights));
+    this.source.add(weights);
+    Object.assign(this.graphs, graphs);
+    this.#readers = weightReaders(Object.values(this.graphs));
+    const remove = () => this.#inTurn(async () => this.#remove(Object.keys(graphs), weights));
+    try {
+      await this.#inTurn(async () => {
+        for (const weight of added.flatMap((graph) => graph.weights)) {
+          await this.#weight(weight, signal);
+        }
+      });
+    } catch (error) {
+      await remove();
+      throw error;
+    }
+    return {
+      run: (name, inputs, options) => this.run(name, inputs, options),
+      [Symbol.asyncDispose]: remove,
+    };
+  }
+
+  #remove(names: readonly string[], weights: WeightSource): void {
+    const removed = names.flatMap((name) => this.graphs[name] ?? []);
+    for (const name of names) delete this.graphs[name];
+    for (const name of weightsOnlyOf(removed, Object.values(this.graphs))) {
+      const value = this.#weights.get(name);
+      if (value !== undefined) this.table.dispose(value);
+      this.#weights.delete(name);
+    }
+    this.source.remove(weights);
+  }
+
+  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+    const result = this.#queue.then(task);
     this.#queue = result.catch(() => {});
     return result;
   }
@@ -113,7 +164,7 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     this.table.close?.();
   }
 
-  async #run(name: Name, inputs: Inputs, options: RunOptions): Promise<Outputs> {
+  async #run(name: string, inputs: Inputs, options: RunOptions): Promise<Outputs> {
     options.signal?.throwIfAborted();
     const graph = this.#graph(name);
     const lengths = checkInputs(graph, inputs);
@@ -176,7 +227,7 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     );
   }
 
-  #graph(name: Name): Graph {
+  #graph(name: string): Graph {
     const graph = this.graphs[name];
     if (graph) return graph;
     const names = Object.keys(this.graphs).join(', ');

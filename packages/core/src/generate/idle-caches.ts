@@ -67,6 +67,14 @@ export class IdleCaches implements Disposable {
     return best;
   }
 
+  /** Disposes what was read under an adapter that is no more. */
+  forget(adapter: string): void {
+    for (const each of this.#idle.filter((idle) => idle.adapter === adapter)) {
+      this.#idle.splice(this.#idle.indexOf(each), 1);
+      each.cache[Symbol.dispose]();
+    }
+  }
+
   [Symbol.dispose](): void {
     for (const { cache } of this.#idle.splice(0)) cache[Symbol.dispose]();
   }

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.ts';
 import { UnsupportedError } from '../backend/errors.ts';
 import type { MemoryModel } from '../backend/memory-model.ts';
+import type { Graph } from '../graph/graph.ts';
 import { bindCheckpoint } from '../models/xcomposer/bind-checkpoint.ts';
 import type { XComposerConfig } from '../models/xcomposer/config.ts';
 import { type XComposerGraphs, xcomposerGraphs } from '../models/xcomposer/graphs.ts';
@@ -11,7 +12,9 @@ import type { WeightSource } from '../weights/weight-source.ts';
 /** A model as far as its memory goes: open, or only described. */
 export interface PlannedModel {
   readonly config: XComposerConfig;
-  readonly graphs: XComposerGraphs;
+  readonly graphs: XComposerGraphs & Readonly<Record<string, Graph>>;
+  /** Those that `planMemory` can be asked about. */
+  readonly adapters: readonly string[];
   readonly weights: Pick<WeightSource, 'describe'>;
   /** What its backend says of its memory. */
   readonly memory: MemoryModel;
@@ -39,7 +42,8 @@ export async function describeModel(options: DescribeModelOptions): Promise<Plan
   const { backend, checkpoint, imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES } = options;
   const { config, weights } = bindCheckpoint(checkpoint, options.config);
   const graphs = xcomposerGraphs(config, weights);
-  return { config, graphs, weights, memory: await memoryOf(backend), imageCacheBytes };
+  const { adapters } = config;
+  return { config, adapters, graphs, weights, memory: await memoryOf(backend), imageCacheBytes };
 }
 
 async function memoryOf(backend: Backend): Promise<MemoryModel> {

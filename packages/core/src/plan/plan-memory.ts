@@ -3,8 +3,8 @@ import type { MemoryModel, RunSize, WeightMemory } from '../backend/memory-model
 import { weightReaders } from '../backend/weight-readers.ts';
 import { PREFILL_CHUNK } from '../generate/sequence.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { AdapterName, XComposerConfig } from '../models/xcomposer/config.ts';
-import { eagerGraphs, type GraphName } from '../models/xcomposer/graphs.ts';
+import type { AnyAdapterName, XComposerConfig } from '../models/xcomposer/config.ts';
+import { eagerGraphs } from '../models/xcomposer/graphs.ts';
 import { type Grid, imageTokens } from '../models/xcomposer/image-rows.ts';
 import { requireAdapter } from '../models/xcomposer/require-adapter.ts';
 import type { PlannedModel } from './describe-model.ts';
@@ -29,7 +29,7 @@ export interface MemoryRequest {
   /** Positions that other sequences of the model hold at that time. Default 0. */
   readonly heldPositions?: number;
   /** Default `base`. */
-  readonly adapter?: AdapterName;
+  readonly adapter?: AnyAdapterName;
 }
 
 /** What a request takes, before a byte is read. */
@@ -81,7 +81,7 @@ const NODE_BYTES = 90 * 2 ** 20;
  * ```
  */
 export function planMemory(model: PlannedModel, request: MemoryRequest = {}): MemoryPlan {
-  requireAdapter(model.config, request.adapter ?? 'base');
+  requireAdapter(model.adapters, request.adapter ?? 'base');
   const segments = (request.prompt ?? []).map((part) => measured(part, model));
   const promptTokens = sumOf(segments.map(({ tokens }) => tokens));
   const positions = positionsOf(promptTokens, request, model.memory);
@@ -200,7 +200,7 @@ function runsOf(
 ): readonly PlannedRun[] {
   if (segments.length === 0) return [];
   const { adapter = 'base' } = request;
-  const run = (name: GraphName, size: RunSize) => ({ graph: graphs[name], size });
+  const run = (name: string, size: RunSize) => ({ graph: graphs[name]!, size });
   const text = run(`decodeText.${adapter}`, runSize(segments, 'text', request));
   if (!segments.some(({ type }) => type === 'image')) return [text];
   const image = run(`decodeImage.${adapter}`, runSize(segments, 'image', request));

@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, KvCache, Program } from '../backend/backend.ts';
 import { trace } from '../graph/trace.ts';
 import { add, linear } from '../ops/index.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
 import { expectClose } from './compare.ts';
 import { randomFloats } from './noise.ts';
 import { noiseWeights } from './noise-weights.ts';
-import { decoderInputs, promptRows, readOutput, smallDecoder, upFrom } from './small-decoder.ts';
+import {
+  decoderInputs,
+  promptRows,
+  readOutput,
+  rowsOf,
+  smallDecoder,
+  upFrom,
+} from './small-decoder.ts';
 
 const w = { name: 'w', shape: [4, 4] } as const;
 const x = { shape: ['rows', 4], dtype: 'float32' } as const;
@@ -74,6 +81,81 @@ export function programSuite(backend: Backend, tolerance: number): void {
       expect(reads).toEqual(['w']);
       await readOutput(await program.run('lazy', { x: rows }), 'y');
       expect(reads).toEqual(['w', 'later']);
+    });
+
+    test('graphs that are added share weights, and what is theirs is read once', async () => {
+      const reads: string[] = [];
+      const own = { name: 'own', shape: [4, 4] } as const;
+      const more = noiseWeights([own]);
+      const counting: WeightSource = {
+        has: (name) => more.has(name),
+        describe: (name) => more.describe(name),
+        read(name, ...rest) {
+          reads.push(name);
+          return more.read(name, ...rest);
+        },
+      };
+      const added = { both: trace('both', { x }, ({ x }) => ({ y: linear(linear(x, w), own) })) };
+      await using whole = await backend.compile({ ...graphs, ...added }, noiseWeights([w, own]));
+      const wanted = await readOutput(await whole.run('both', { x: rows }), 'y');
+      await using program = await open();
+      const extension = await program.extend(added, counting);
+      const found = await readOutput(await extension.run('both', { x: rows }), 'y');
+      expectClose(found, wanted, tolerance, 'an added graph');
+      expect(reads).toEqual(['own']);
+      await expect(program.extend(added, more)).rejects.toThrow('holds one of that name');
+      await extension[Symbol.asyncDispose]();
+      await expect(extension.run('both', { x: rows })).rejects.toThrow('There is no graph "both"');
+      await readOutput(await program.run('twice', { x: rows }), 'y');
+      await using again = await program.extend(added, counting);
+      const repeated = await readOutput(await again.run('both', { x: rows }), 'y');
+      expectClose(repeated, wanted, tolerance, 'added again');
+      expect(reads).toEqual(['own', 'own']);
+    });
+
+    test('graphs that are added continue caches that are there, unless their layers differ', async () => {
+      const decoder = { decode: smallDecoder('decode') };
+      const other = { other: smallDecoder('other', 'otherLast') };
+      const all = { ...decoder, ...other };
+      const source = noiseWeights(Object.values(all).flatMap(({ weights }) => weights));
+      const prompt = promptRows('a', 5);
+      const feed = async (
+        program: Program,
+        graph: string,
+        cache: KvCache,
+        from: number,
+        to: number,
+      ) => {
+        const inputs = decoderInputs(rowsOf(prompt, from, to), upFrom(from, to - from));
+        return readOutput(await program.run(graph, inputs, { cache }), 'y');
+      };
+      await using whole = await backend.compile(all, source);
+      using expected = whole.createCache({ capacity: 8 });
+      await feed(whole, 'decode', expected, 0, 3);
+      const wanted = await feed(whole, 'other', expected, 3, 5);
+      await using program = await backend.compile(decoder, source);
+      using cache = program.createCache({ capacity: 8 });
+      await feed(program, 'decode', cache, 0, 3);
+      await using _ = await program.extend(other, source);
+      const found = await feed(program as Program, 'other', cache, 3, 5);
+      expectClose(found, wanted, tolerance, 'through the added graph');
+    });
+
+    test('a graph that cannot be added leaves the program as it was', async () => {
+      await using program = await open();
+      const wide = { name: 'wide', shape: [4, 5] } as const;
+      const added = {
+        wide: trace('wide', { x }, ({ x }) => ({ y: linear(x, { name: 'wide', shape: [4, 4] }) })),
+      };
+      await expect(program.extend(added, noiseWeights([wide]))).rejects.toThrow(
+        'it needs wide as [4, 4]',
+      );
+      await expect(program.extend(added, noiseWeights([]))).rejects.toThrow('wide');
+      const aborted = program.extend(added, noiseWeights([{ ...wide, shape: [4, 4] }]), {
+        signal: AbortSignal.abort(new Error('enough')),
+      });
+      await expect(aborted).rejects.toThrow('enough');
+      await readOutput(await program.run('once', { x: rows }), 'y');
     });
 
     test('a weight of another shape is named before anything is read', async () => {

@@ -1,5 +1,5 @@
 import {
-  type AdapterName,
+  type AnyAdapterName,
   beamCount,
   checkGenerateOptions,
   type GenerateOptions,
@@ -41,8 +41,8 @@ export interface ChatOptions extends PromptOptions {
   readonly images?: readonly ImageInput[];
   /** A system text, or `true` for the one the model was trained with. Default: none. */
   readonly meta?: string | boolean;
-  /** Which task adapter acts. Default `base`. */
-  readonly adapter?: AdapterName;
+  /** Which adapter acts: `web`, `write`, or one that the model has loaded. Default `base`. */
+  readonly adapter?: AnyAdapterName;
   /** The most tiles of a picture. Default: 24 for one picture, 6 when the chat has more. */
   readonly hdNum?: number;
   /** How pictures are read: limits, web access, orientation. */

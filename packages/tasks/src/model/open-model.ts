@@ -3,6 +3,7 @@ import {
   type Checkpoint,
   type CompileProgress,
   compileXComposer,
+  openAdapter,
   openCheckpoint,
   type TokenConstraint,
   type XComposer,
@@ -131,9 +132,28 @@ export class Model implements AsyncDisposable {
     return this.xcomposer.device;
   }
 
-  /** Positions whose keys and values the chats hold now. */
+  /** Positions whose keys and values are held now: by its chats, and of those that have ended. */
   get heldPositions(): number {
-    return [...this.#chats].reduce((sum, chat) => sum + chat.heldPositions, 0);
+    const { use, bytesPerToken } = this.xcomposer.prefixes;
+    const idle = use.bytes / bytesPerToken;
+    return [...this.#chats].reduce((sum, chat) => sum + chat.heldPositions, idle);
+  }
+
+  /**
+   * Takes in a LoRA adapter in the layout of PEFT: adapter_config.json beside adapter_model.safetensors
+   * or .bin. Chats choose it by its name, as they do `web` and `write`; several may be loaded at once.
+   *
+   * @throws AdapterError, CheckpointError, WeightShapeError when it cannot be used with this model.
+   */
+  async loadAdapter(name: string, folder: string, signal?: AbortSignal): Promise<void> {
+    if (this.#disposed) throw new DisposedError('model');
+    await using adapter = await openAdapter(folder, signal);
+    await this.xcomposer.loadAdapter(name, adapter, signal);
+  }
+
+  /** Gives back what an adapter takes; chats that use it cannot go on. */
+  async unloadAdapter(name: string): Promise<void> {
+    await this.xcomposer.unloadAdapter(name);
   }
 
   /**

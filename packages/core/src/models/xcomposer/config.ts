@@ -35,6 +35,9 @@ export interface NamedTensors extends TensorShapes {
 /** The published modes: plain chat, web pages, articles. */
 export type AdapterName = 'base' | 'web' | 'write';
 
+/** One of those, or the name that a user gave to an adapter of his own. */
+export type AnyAdapterName = AdapterName | (string & Record<never, never>);
+
 export interface XComposerConfig {
   readonly decoder: DecoderConfig;
   readonly rotary: RotaryConfig;

@@ -1,4 +1,6 @@
 /** A checkpoint of the InternLM-XComposer-2.5 family on a backend. */
+import { AdapterError } from '../../adapters/adapter-error.ts';
+import type { LoraAdapter } from '../../adapters/open-adapter.ts';
 import type {
   Backend,
   CompileOptions,
@@ -18,11 +20,12 @@ import { largestShares, planMemory } from '../../plan/plan-memory.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { readFloat32 } from '../../weights/read-float32.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
+import { WeightSources } from '../../weights/weight-sources.ts';
 import type { TowerConfig } from '../clip/tower.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
 import { bindCheckpoint } from './bind-checkpoint.ts';
-import type { AdapterName, XComposerConfig } from './config.ts';
+import type { AnyAdapterName, XComposerConfig } from './config.ts';
 import { encodeTiles, type MakePixels } from './encode-tiles.ts';
 import { type DecodeGraph, type GraphName, isLazy, xcomposerGraphs } from './graphs.ts';
 import {
@@ -34,6 +37,7 @@ import {
 } from './image-rows.ts';
 import { requireAdapter } from './require-adapter.ts';
 import { createRowCache, DEFAULT_IMAGE_CACHE_BYTES, type RowCache } from './row-cache.ts';
+import { type AdapterGraphs, adapterGraphs } from './user-adapter.ts';
 
 export interface XComposerOptions {
   readonly backend: Backend;
@@ -69,8 +73,8 @@ export interface SequenceOptions {
   readonly capacity: number;
   /** How many continuations it can hold side by side, as beam search needs them. Default 1. */
   readonly slots?: number;
-  /** Which task adapter acts on every token. Default: none, `base`. */
-  readonly adapter?: AdapterName;
+  /** Which adapter acts on every token: a task's, or one that was loaded. Default: none, `base`. */
+  readonly adapter?: AnyAdapterName;
   /** What it will be asked to read first: it may begin with what another has left (`prefixCacheBytes`). */
   readonly prompt?: Prompt;
 }
@@ -90,7 +94,8 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     const planned = await requireMemory(options);
     program = await compileGraphs(config, weights, options);
     const separators = config.vision && (await projectSeparators(program, weights, options.signal));
-    return new XComposer(config, program, checkpoint, separators, { ...options, planned });
+    const extras = { ...options, planned, weights };
+    return new XComposer(config, program, checkpoint, separators, extras);
   } catch (error) {
     await program?.[Symbol.asyncDispose]();
     await checkpoint[Symbol.asyncDispose]();
@@ -106,6 +111,22 @@ async function requireMemory(options: XComposerOptions): Promise<PlannedModel | 
   const { peak, bytes } = planMemory(planned);
   if (peak <= memoryBudget) return planned;
   throw new MemoryBudgetError('Opening this model', peak, memoryBudget, [], largestShares(bytes));
+}
+
+/** Names become parts of the names of graphs and weights. */
+function requireNewName(name: string, { folder }: LoraAdapter, taken: readonly string[]): void {
+  if (!/^[\w-][\w.-]{0,63}$/.test(name)) {
+    throw new AdapterError(
+      folder,
+      `"${name}" is no name for it: use up to 64 letters, digits, -, _ and .`,
+    );
+  }
+  if (taken.includes(name)) {
+    throw new AdapterError(
+      folder,
+      `there is an adapter "${name}" already: unload it, or choose another name`,
+    );
+  }
 }
 
 function compileGraphs(
@@ -138,11 +159,19 @@ async function projectSeparators(
 interface XComposerExtras
   extends Pick<XComposerOptions, 'compat' | 'imageCacheBytes' | 'prefixCacheBytes'> {
   readonly planned?: PlannedModel | undefined;
+  readonly weights: WeightSource;
+}
+
+/** An adapter of a user's, with the graphs that it acts in. */
+interface LoadedAdapter {
+  readonly extension: AsyncDisposable;
+  readonly added: AdapterGraphs;
 }
 
 export class XComposer implements AsyncDisposable {
-  /** What `planMemory` takes; none when the backend does not say how it uses memory. */
-  readonly planned: PlannedModel | undefined;
+  readonly #planned: PlannedModel | undefined;
+  readonly #weights: WeightSource;
+  readonly #loaded = new Map<string, LoadedAdapter>();
   readonly rotary: RotaryPositions;
   /** Pictures that were encoded, and what that saved. */
   readonly imageRows: RowCache;
@@ -154,9 +183,10 @@ export class XComposer implements AsyncDisposable {
     readonly program: Program<GraphName>,
     readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor | undefined,
-    { compat, imageCacheBytes, prefixCacheBytes = 0, planned }: XComposerExtras,
+    { compat, imageCacheBytes, prefixCacheBytes = 0, planned, weights }: XComposerExtras,
   ) {
-    this.planned = planned;
+    this.#planned = planned;
+    this.#weights = weights;
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
     this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config));
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
@@ -167,8 +197,47 @@ export class XComposer implements AsyncDisposable {
     return this.program.device;
   }
 
-  get adapters(): readonly AdapterName[] {
-    return this.config.adapters;
+  /** The published ones that the checkpoint holds, and those that were loaded. */
+  get adapters(): readonly AnyAdapterName[] {
+    return [...this.config.adapters, ...this.#loaded.keys()];
+  }
+
+  /** What `planMemory` takes; none when the backend does not say how it uses memory. */
+  get planned(): PlannedModel | undefined {
+    if (!this.#planned) return undefined;
+    const added = [...this.#loaded.values()].map(({ added }) => added);
+    const graphs = Object.assign({}, this.#planned.graphs, ...added.map(({ graphs }) => graphs));
+    const weights = new WeightSources(this.#weights, ...added.map(({ weights }) => weights));
+    return { ...this.#planned, graphs, weights, adapters: this.adapters };
+  }
+
+  /**
+   * Takes in a LoRA adapter of a user's, to be chosen by its name like `web` or `write`, beside any
+   * others. It acts on every token; base weights, partial LoRA and caches are shared. Its matrices are
+   * read before this returns, so that the adapter may be disposed.
+   *
+   * @throws AdapterError when the name is taken, or it adapts what this model does not have;
+   * WeightShapeError when it was trained on another one.
+   */
+  async loadAdapter(name: string, adapter: LoraAdapter, signal?: AbortSignal): Promise<void> {
+    requireNewName(name, adapter, this.adapters);
+    const added = adapterGraphs(name, adapter, this.config, this.#weights);
+    const { graphs, weights } = added;
+    const extension = await this.program.extend(graphs, weights, signal && { signal });
+    this.#loaded.set(name, { extension, added });
+  }
+
+  /**
+   * Gives back what an adapter takes. Sequences that use it cannot go on.
+   *
+   * @throws UnsupportedError when no adapter of that name was loaded.
+   */
+  async unloadAdapter(name: string): Promise<void> {
+    const loaded = this.#loaded.get(name);
+    if (!loaded) throw new UnsupportedError(`No adapter "${name}" was loaded`);
+    this.#loaded.delete(name);
+    this.prefixes.forget(name); // another adapter may get its name
+    await loaded.extension[Symbol.asyncDispose]();
   }
 
   /**
@@ -195,7 +264,7 @@ export class XComposer implements AsyncDisposable {
 
   /** @throws UnsupportedError when the checkpoint holds no such adapter. */
   openSequence({ capacity, slots = 1, adapter = 'base', prompt = [] }: SequenceOptions): Sequence {
-    requireAdapter(this.config, adapter);
+    requireAdapter(this.adapters, adapter);
     const runtime = this.#runtime(adapter);
     const left = this.prefixes.take({ prompt, adapter, capacity, slots });
     const cache = left?.cache ?? runtime.createCache({ capacity, branches: slots });
@@ -209,9 +278,9 @@ export class XComposer implements AsyncDisposable {
    *
    * @throws InvalidOptionError
    */
-  openScheduler(options: SchedulerOptions): Scheduler<AdapterName> {
-    const runtime = (adapter: AdapterName) => {
-      requireAdapter(this.config, adapter);
+  openScheduler(options: SchedulerOptions): Scheduler<AnyAdapterName> {
+    const runtime = (adapter: AnyAdapterName) => {
+      requireAdapter(this.adapters, adapter);
       return this.#runtime(adapter);
     };
     return new Scheduler({ runtime }, options, 'base');
@@ -258,7 +327,7 @@ export class XComposer implements AsyncDisposable {
     }
   }
 
-  #runtime(adapter: AdapterName): DecoderRuntime {
+  #runtime(adapter: AnyAdapterName): DecoderRuntime {
     return {
       rotary: this.rotary,
       createCache: (options) => this.program.createCache(options),
@@ -274,9 +343,9 @@ export class XComposer implements AsyncDisposable {
     return rows!;
   }
 
-  async #decode(step: DecodeStep, adapter: AdapterName): Promise<Float32Array> {
+  async #decode(step: DecodeStep, adapter: AnyAdapterName): Promise<Float32Array> {
     const { kind, x, angles, cache, segments, signal } = step;
-    const name: DecodeGraph = `decode${kind === 'text' ? 'Text' : 'Image'}.${adapter}`;
+    const name = `decode${kind === 'text' ? 'Text' : 'Image'}.${adapter}` as DecodeGraph; // or an added one
     const shape = [x.shape[0]!, this.config.decoder.headDim / 2];
     const inputs = {
       x,

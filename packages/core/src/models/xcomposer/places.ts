@@ -11,16 +11,20 @@ export interface ProjectorWeights {
   readonly second: Affine;
 }
 
+/** Further low-rank additions to a linear such as `layers.3.mlp.gate` [out, width]. */
+export type MoreLoras = (linear: string, out: number, width: number) => readonly Lora[];
+
 /** The decoder's parameters with the given low-rank additions on each adapted linear. */
 export function decoderPlaces(
   config: XComposerConfig,
   shapes: TensorShapes,
   loras: readonly LoraName[],
+  more: MoreLoras = () => [],
 ): DecoderWeights {
   const { hiddenSize, layers, vocabularySize } = config.decoder;
   return {
     layers: Array.from({ length: layers }, (_, layer) =>
-      decoderLayerPlaces(layer, config, shapes, loras),
+      decoderLayerPlaces(layer, config, shapes, loras, more),
     ),
     norm: place('norm', hiddenSize),
     head: place('head', vocabularySize, hiddenSize),
@@ -61,6 +65,7 @@ function decoderLayerPlaces(
   { decoder, mlpSize, imageLoraFactor, attentionBias }: XComposerConfig,
   shapes: TensorShapes,
   loras: readonly LoraName[],
+  more: MoreLoras,
 ): DecoderLayerWeights {
   const { hiddenSize, heads, kvHeads, headDim } = decoder;
   const root = `layers.${layer}`;
@@ -68,9 +73,12 @@ function decoderLayerPlaces(
     weight: place(`${root}.${name}`, out, width),
     ...(attentionBias &&
       name.startsWith('attention.') && { bias: place(`${root}.${name}.bias`, out) }),
-    loras: loras
-      .filter((lora) => shapes.has(`${root}.${name}.${lora}.down`))
-      .map((lora) => loraPlace(`${root}.${name}.${lora}`, out, width, lora)),
+    loras: [
+      ...loras
+        .filter((lora) => shapes.has(`${root}.${name}.${lora}.down`))
+        .map((lora) => loraPlace(`${root}.${name}.${lora}`, out, width, lora)),
+      ...more(`${root}.${name}`, out, width),
+    ],
   });
   const loraPlace = (name: string, out: number, width: number, lora: LoraName): Lora => {
     const rank = shapes.describe(`${name}.down`).shape[0]!;

@@ -5,7 +5,7 @@ import { attentionBiasName, decoderLayerName, names, towerLayerName } from './ch
 import type { TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 
 /** The five linears of a decoder layer that carry adapters: our name and the checkpoint's. */
-const adaptedLinears = {
+export const adaptedLinears = {
   qkv: ['attention.qkv', 'attention.wqkv'],
   attentionOut: ['attention.out', 'attention.wo'],
   gate: ['mlp.gate', 'feed_forward.w1'],
@@ -105,7 +105,9 @@ function affine(ours: string, theirs: string): WeightMap {
 const asStored = (expression: WeightExpression): WeightExpression => expression;
 
 /** Key heads are stored between the query heads that share them; regroup once here, not on every token. */
-function regrouped({ decoder }: XComposerConfig): (rows: WeightExpression) => WeightExpression {
+export function regrouped({
+  decoder,
+}: XComposerConfig): (rows: WeightExpression) => WeightExpression {
   const { heads, kvHeads, headDim } = decoder;
   return (rows) => ({ regroupHeads: rows, kvHeads, queriesPerGroup: heads / kvHeads, headDim });
 }

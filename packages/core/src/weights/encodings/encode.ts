@@ -2,6 +2,7 @@ import type { Encoding, StoredDType } from '../weight-source.ts';
 import type { WeightBytes } from './decode.ts';
 import { type EncodeBlocksOptions, encodeBlocks } from './encode-blocks.ts';
 import { encodeChannels } from './encode-channels.ts';
+import { toBfloat16 } from './to-bfloat16.ts';
 import { toFloat16 } from './to-float16.ts';
 
 /**
@@ -34,5 +35,6 @@ function denseBytes(numbers: Float32Array, dtype: StoredDType): Uint8Array {
     return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   }
   if (dtype === 'float16') return new Uint8Array(toFloat16(numbers).buffer);
-  throw new RangeError(`Weights are written as float32 or float16, not as ${dtype}`);
+  if (dtype === 'bfloat16') return new Uint8Array(toBfloat16(numbers).buffer);
+  throw new RangeError(`Weights are written as float32, float16 or bfloat16, not as ${dtype}`);
 }

@@ -1,0 +1,85 @@
+/** LoRA adapters of users on the decoder's linears (spec FINETUNE §7.2). */
+import { AdapterError } from '../../adapters/adapter-error.ts';
+import type { LoraAdapter } from '../../adapters/open-adapter.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { WeightExpression, WeightMap } from '../../weights/weight-expression.ts';
+import { checkpointWeights } from '../../weights/weight-map.ts';
+import type { WeightSource } from '../../weights/weight-source.ts';
+import type { Lora } from '../internlm2/adapted-linear.ts';
+import { decoder } from '../internlm2/decoder.ts';
+import { decoderLayerName } from './checkpoint-names.ts';
+import type { TensorShapes, XComposerConfig } from './config.ts';
+import { decoderPlaces } from './places.ts';
+import { adaptedLinears, regrouped } from './weight-map.ts';
+
+/** Graphs of a model with a user's adapter on it, and the weights that these need besides. */
+export interface AdapterGraphs {
+  readonly graphs: Readonly<Record<string, Graph>>;
+  readonly weights: WeightSource;
+}
+
+/**
+ * The decoder with an adapter that acts on every token, as PEFT's does; pictures keep their partial
+ * LoRA. Task adapters do not act.
+ *
+ * @throws AdapterError when it adapts what this model does not have.
+ */
+export function adapterGraphs(
+  name: string,
+  adapter: LoraAdapter,
+  config: XComposerConfig,
+  shapes: TensorShapes,
+): AdapterGraphs {
+  const map: Record<string, WeightExpression> = {};
+  const left = new Set(adapter.pairs.keys());
+  for (let layer = 0; layer < config.decoder.layers; layer++) {
+    for (const [linear, module] of Object.values(adaptedLinears)) {
+      const weight = decoderLayerName(layer, module);
+      const pair = adapter.pairs.get(weight);
+      if (!pair || !left.delete(weight)) continue;
+      const root = `user.${name}.layers.${layer}.${linear}`;
+      const rows = linear === 'attention.qkv' ? regrouped(config) : asStored;
+      map[`${root}.down`] = { from: pair.down };
+      map[`${root}.up`] = rows({ from: pair.up });
+    }
+  }
+  requireAllUsed(adapter, left);
+  return {
+    graphs: graphsOf(name, adapter, config, shapes, map),
+    weights: checkpointWeights(adapter.tensors, map),
+  };
+}
+
+function graphsOf(
+  name: string,
+  { config: { rank, factor } }: LoraAdapter,
+  config: XComposerConfig,
+  shapes: TensorShapes,
+  map: WeightMap,
+): Record<string, Graph> {
+  const more = (linear: string, out: number, width: number): Lora[] => {
+    const root = `user.${name}.${linear}`;
+    if (!map[`${root}.down`]) return [];
+    const down = { name: `${root}.down`, shape: [rank, width] };
+    return [{ down, up: { name: `${root}.up`, shape: [out, rank] }, factor }];
+  };
+  const graph = (kind: 'Text' | 'Image') => {
+    const places = decoderPlaces(config, shapes, kind === 'Image' ? ['image'] : [], more);
+    return [`decode${kind}.${name}`, decoder(`decode${kind}.${name}`, places, config.decoder)];
+  };
+  return Object.fromEntries(config.vision ? [graph('Text'), graph('Image')] : [graph('Text')]);
+}
+
+function requireAllUsed({ folder }: LoraAdapter, left: ReadonlySet<string>): void {
+  const [first] = left;
+  if (first === undefined) return;
+  const linears = Object.values(adaptedLinears).map(([, module]) => module);
+  throw new AdapterError(
+    folder,
+    `it adapts ${first}${left.size > 1 ? ` and ${left.size - 1} more` : ''}, which this model has not, or not for adapters: they act on ${linears.join(', ')} of its layers`,
+  );
+}
+
+function asStored(rows: WeightExpression): WeightExpression {
+  return rows;
+}
