@@ -1,3 +1,4 @@
+export { type TorchTensor, torchFile } from '../weights/test-files/torch-file.ts';
 export { expectClose } from './compare.ts';
 export { int32, noise, randomFloats } from './noise.ts';
 export { noiseWeights } from './noise-weights.ts';

@@ -1,5 +1,5 @@
 import { openCheckpoint } from '@lingbi/core';
-import { type TorchTensor, torchFile } from '../../../core/src/weights/test-files/torch-file.ts';
+import { type TorchTensor, torchFile } from '@lingbi/core/testing';
 
 const storages = new Map([
   ['float32', 'FloatStorage'],
