@@ -61,6 +61,7 @@ export {
 export type { TokenLogprobs } from './generate/logits/token-logprobs.ts';
 export { type ScoredToken, topScores } from './generate/logits/top-scores.ts';
 export { type Prompt, type PromptChunk, promptLength } from './generate/prompt.ts';
+export type { PromptEmbedding } from './generate/prompt-embedding.ts';
 export { createRandom, freshSeed, type RandomStream } from './generate/random.ts';
 export { likeliest, type Sampler, type SamplerOptions, sampler } from './generate/sampler.ts';
 export type { BatchModel } from './generate/scheduler/batcher.ts';
@@ -131,6 +132,7 @@ export type { GraphName, XComposerGraphs } from './models/xcomposer/graphs.ts';
 export { type Grid, imageTokens } from './models/xcomposer/image-rows.ts';
 export {
   compileXComposer,
+  type EmbedOptions,
   type SequenceOptions,
   XComposer,
   type XComposerCompat,

@@ -4,6 +4,7 @@ import {
   checkGenerateOptions,
   type GenerateOptions,
   type Prompt,
+  type PromptEmbedding,
   type Sequence,
   type TokenConstraint,
 } from '@lingbi/core';
@@ -152,6 +153,32 @@ export class Chat implements AsyncDisposable {
         }
         yield event;
       }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /**
+   * What the model makes of a question as this chat would ask it, with the turns and pictures before: the
+   * last hidden state of every position. The chat stays as it is.
+   */
+  async embed(
+    question: string,
+    { images, signal }: Pick<SayOptions, 'images' | 'signal'> = {},
+  ): Promise<PromptEmbedding> {
+    requireQuestion(question, images);
+    this.#claim();
+    try {
+      const given = { ...(images && { images }), ...(signal && { signal }) };
+      const reading = this.#shownWith(question, given);
+      let step = await reading.next();
+      while (!step.done) step = await reading.next();
+      const { chunks } = this.#prepare(question, step.value);
+      const { adapter = 'base' } = this.#options;
+      return await this.#model.xcomposer.embedPrompt(chunks, {
+        adapter,
+        ...(signal && { signal }),
+      });
     } finally {
       this.#busy = false;
     }

@@ -46,7 +46,26 @@ export interface DecoderWeights {
  * Outputs: `hidden` [sequences, hiddenSize], normed; `logits` [sequences, vocabularySize].
  */
 export function decoder(name: string, weights: DecoderWeights, config: DecoderConfig): Graph {
-  const { hiddenSize, headDim, normEpsilon } = config;
+  return traceDecoder(name, weights, config, (decoded) => {
+    const hidden = rmsNorm(lastToken(decoded), weights.norm, config.normEpsilon);
+    return { hidden, logits: linear(hidden, weights.head) };
+  });
+}
+
+/** The same inputs; `rows` [tokens, hiddenSize], what `hidden` is for the last token for each of them. */
+export function decoderRows(name: string, weights: DecoderWeights, config: DecoderConfig): Graph {
+  return traceDecoder(name, weights, config, (decoded) => ({
+    rows: rmsNorm(decoded, weights.norm, config.normEpsilon),
+  }));
+}
+
+function traceDecoder<Key extends string>(
+  name: string,
+  { layers }: DecoderWeights,
+  config: DecoderConfig,
+  finish: (decoded: Tensor) => Readonly<Record<Key, Tensor>>,
+): Graph {
+  const { hiddenSize, headDim } = config;
   const angles = { shape: ['tokens', headDim / 2], dtype: 'float32' } as const;
   const inputs = {
     x: { shape: ['tokens', hiddenSize], dtype: 'float32' },
@@ -54,13 +73,12 @@ export function decoder(name: string, weights: DecoderWeights, config: DecoderCo
     sin: angles,
   } as const;
   return trace(name, inputs, ({ x, ...rotary }) => {
-    const decoded = weights.layers.reduce(
+    const decoded = layers.reduce(
       (rows, layer, index) =>
         inScope(x, `layers.${index}`, () => decoderLayer(rows, layer, rotary, index, config)),
       x,
     );
-    const hidden = rmsNorm(lastToken(decoded), weights.norm, normEpsilon);
-    return { hidden, logits: linear(hidden, weights.head) };
+    return finish(decoded);
   });
 }
 

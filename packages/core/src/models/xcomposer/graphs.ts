@@ -3,7 +3,7 @@ import type { Graph, Tensor } from '../../graph/graph.ts';
 import { inScope, trace } from '../../graph/trace.ts';
 import { activate, linear, reshape, transpose } from '../../ops/index.ts';
 import { type TowerConfig, tower } from '../clip/tower.ts';
-import { type DecoderConfig, decoder, tokenEmbedding } from '../internlm2/decoder.ts';
+import { type DecoderConfig, decoder, decoderRows, tokenEmbedding } from '../internlm2/decoder.ts';
 import type { AdapterName, TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 import {
   decoderPlaces,
@@ -40,6 +40,33 @@ export function xcomposerGraphs(config: XComposerConfig, shapes: TensorShapes): 
     embed: tokenEmbedding(embeddingPlace(config)),
     ...Object.fromEntries(decoders),
   } as XComposerGraphs;
+}
+
+/** Graphs that give the last hidden state of every position, for those who ask for embeddings. */
+export function rowGraphs(
+  config: XComposerConfig,
+  shapes: TensorShapes,
+  adapter: AdapterName,
+): Readonly<Record<string, Graph>> {
+  return bothKinds(config, 'rows', adapter, (name, isImage) => {
+    const loras: readonly LoraName[] = [
+      ...lorasOf[adapter],
+      ...(isImage ? ['image' as const] : []),
+    ];
+    return decoderRows(name, decoderPlaces(config, shapes, loras), config.decoder);
+  });
+}
+
+/** A graph for text, and one for pictures if there are any: `decodeText.web`, `decodeImage.web`. */
+export function bothKinds(
+  { vision }: XComposerConfig,
+  what: 'decode' | 'rows',
+  adapter: string,
+  graph: (name: string, isImage: boolean) => Graph,
+): Record<string, Graph> {
+  const kinds = vision ? ['Text', 'Image'] : ['Text'];
+  const names = kinds.map((kind) => `${what}${kind}.${adapter}`);
+  return Object.fromEntries(names.map((name, place) => [name, graph(name, place > 0)]));
 }
 
 /** Adapters are tensors of their own, and many programs never ask for them. */

@@ -5,13 +5,17 @@ import type {
   Backend,
   CompileOptions,
   DeviceTensor,
+  Extension,
   HostTensor,
+  Inputs,
   Program,
+  RunOptions,
 } from '../../backend/backend.ts';
 import { UnsupportedError } from '../../backend/errors.ts';
 import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/decoder-runtime.ts';
 import { IdleCaches } from '../../generate/idle-caches.ts';
 import type { Prompt } from '../../generate/prompt.ts';
+import { embedPrompt, type PromptEmbedding } from '../../generate/prompt-embedding.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { continueCache, type Sequence } from '../../generate/sequence.ts';
 import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
@@ -25,9 +29,9 @@ import type { TowerConfig } from '../clip/tower.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
 import { bindCheckpoint } from './bind-checkpoint.ts';
-import type { AnyAdapterName, XComposerConfig } from './config.ts';
+import type { AdapterName, AnyAdapterName, XComposerConfig } from './config.ts';
 import { encodeTiles, type MakePixels } from './encode-tiles.ts';
-import { type DecodeGraph, type GraphName, isLazy, xcomposerGraphs } from './graphs.ts';
+import { type DecodeGraph, type GraphName, isLazy, rowGraphs, xcomposerGraphs } from './graphs.ts';
 import {
   type Grid,
   type ImageLayout,
@@ -156,6 +160,12 @@ async function projectSeparators(
   return readOnce(rows!);
 }
 
+export interface EmbedOptions {
+  /** Default `base`. */
+  readonly adapter?: AnyAdapterName;
+  readonly signal?: AbortSignal;
+}
+
 interface XComposerExtras
   extends Pick<XComposerOptions, 'compat' | 'imageCacheBytes' | 'prefixCacheBytes'> {
   readonly planned?: PlannedModel | undefined;
@@ -172,6 +182,8 @@ export class XComposer implements AsyncDisposable {
   readonly #planned: PlannedModel | undefined;
   readonly #weights: WeightSource;
   readonly #loaded = new Map<string, LoadedAdapter>();
+  /** Graphs that give the rows of prompts, by adapter; compiled when they are first asked for. */
+  readonly #rowReaders = new Map<string, Promise<Extension<string>>>();
   readonly rotary: RotaryPositions;
   /** Pictures that were encoded, and what that saved. */
   readonly imageRows: RowCache;
@@ -237,6 +249,8 @@ export class XComposer implements AsyncDisposable {
     if (!loaded) throw new UnsupportedError(`No adapter "${name}" was loaded`);
     this.#loaded.delete(name);
     this.prefixes.forget(name); // another adapter may get its name
+    await (await this.#rowReaders.get(name))?.[Symbol.asyncDispose]();
+    this.#rowReaders.delete(name);
     await loaded.extension[Symbol.asyncDispose]();
   }
 
@@ -284,6 +298,35 @@ export class XComposer implements AsyncDisposable {
       return this.#runtime(adapter);
     };
     return new Scheduler({ runtime }, options, 'base');
+  }
+
+  /**
+   * What the model makes of a prompt: the last hidden state, normed, of every position. The first call
+   * with an adapter compiles graphs for it, over the weights that are there.
+   *
+   * @throws UnsupportedError when there is no such adapter; RangeError for an empty prompt.
+   */
+  async embedPrompt(prompt: Prompt, options: EmbedOptions = {}): Promise<PromptEmbedding> {
+    const { adapter = 'base', signal } = options;
+    requireAdapter(this.adapters, adapter);
+    const reader = await this.#rowReader(adapter);
+    const decodeRows = async (step: DecodeStep) => {
+      const name = `rows${step.kind === 'text' ? 'Text' : 'Image'}.${adapter}`;
+      const { rows } = await reader.run(name, this.#inputsOf(step), runOptions(step));
+      return readOnce(rows!);
+    };
+    return embedPrompt(this.#runtime(adapter), decodeRows, prompt, signal && { signal });
+  }
+
+  #rowReader(adapter: AnyAdapterName): Promise<Extension<string>> {
+    const known = this.#rowReaders.get(adapter);
+    if (known) return known;
+    const own = this.#loaded.get(adapter)?.added.rowGraphs;
+    const graphs = own ?? rowGraphs(this.config, this.#weights, adapter as AdapterName);
+    const reader = this.program.extend(graphs, this.#weights);
+    this.#rowReaders.set(adapter, reader);
+    reader.catch(() => this.#rowReaders.delete(adapter));
+    return reader;
   }
 
   /**
@@ -344,18 +387,20 @@ export class XComposer implements AsyncDisposable {
   }
 
   async #decode(step: DecodeStep, adapter: AnyAdapterName): Promise<Float32Array> {
-    const { kind, x, angles, cache, segments, signal } = step;
-    const name = `decode${kind === 'text' ? 'Text' : 'Image'}.${adapter}` as DecodeGraph; // or an added one
+    const kind = step.kind === 'text' ? 'Text' : 'Image';
+    const name = `decode${kind}.${adapter}` as DecodeGraph; // or an added one
+    const outputs = await this.program.run(name, this.#inputsOf(step), runOptions(step));
+    outputs['hidden']![Symbol.dispose]();
+    return (await readOnce(outputs['logits']!)).data as Float32Array;
+  }
+
+  #inputsOf({ x, angles }: DecodeStep): Inputs {
     const shape = [x.shape[0]!, this.config.decoder.headDim / 2];
-    const inputs = {
+    return {
       x,
       cos: { dtype: 'float32', shape, data: angles.cos },
       sin: { dtype: 'float32', shape, data: angles.sin },
-    } as const;
-    const options = { cache, segments, ...(signal && { signal }) };
-    const outputs = await this.program.run(name, inputs, options);
-    outputs['hidden']![Symbol.dispose]();
-    return (await readOnce(outputs['logits']!)).data as Float32Array;
+    };
   }
 
   async #encodeTile(pixels: Float32Array, signal?: AbortSignal): Promise<HostTensor> {
@@ -364,6 +409,10 @@ export class XComposer implements AsyncDisposable {
     const { rows } = await this.program.run('vision', { pixels: input }, signal && { signal });
     return readOnce(rows!);
   }
+}
+
+function runOptions({ cache, segments, signal }: DecodeStep): RunOptions {
+  return { cache, segments, ...(signal && { signal }) };
 }
 
 interface PlacedTile {

@@ -93,6 +93,25 @@ describe("a user's adapter", () => {
     expect(relativeError(found, await logits(model))).toBeGreaterThan(1e-2);
   });
 
+  test('acts on embeddings as well, until it is taken away', async () => {
+    const where = await write();
+    await using model = await openModel();
+    await load(model, 'mine', where);
+    await using merged = await openModel(
+      mergedCheckpoint(await wideMicro(), await openAdapter(where)),
+    );
+    const { last } = await model.embedPrompt([text], { adapter: 'mine' });
+    expect(relativeError(last, (await merged.embedPrompt([text])).last)).toBeLessThan(1e-5);
+    expect(relativeError(last, (await model.embedPrompt([text])).last)).toBeGreaterThan(1e-2);
+    await model.unloadAdapter('mine');
+    await expect(model.embedPrompt([text], { adapter: 'mine' })).rejects.toThrow(
+      'no "mine" adapter',
+    );
+    await load(model, 'mine', await write({ seed: 'two' }));
+    const other = await model.embedPrompt([text], { adapter: 'mine' });
+    expect(relativeError(other.last, last)).toBeGreaterThan(1e-2);
+  });
+
   test('acts only where it is asked for, beside others, and can be taken away', async () => {
     await using model = await openModel();
     const base = await logits(model);

@@ -5,16 +5,18 @@ import type { Graph } from '../../graph/graph.ts';
 import type { WeightExpression, WeightMap } from '../../weights/weight-expression.ts';
 import { checkpointWeights } from '../../weights/weight-map.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
-import type { Lora } from '../internlm2/adapted-linear.ts';
-import { decoder } from '../internlm2/decoder.ts';
+import { decoder, decoderRows } from '../internlm2/decoder.ts';
 import { decoderLayerName } from './checkpoint-names.ts';
 import type { TensorShapes, XComposerConfig } from './config.ts';
-import { decoderPlaces } from './places.ts';
+import { bothKinds } from './graphs.ts';
+import { decoderPlaces, type MoreLoras } from './places.ts';
 import { adaptedLinears, regrouped } from './weight-map.ts';
 
 /** Graphs of a model with a user's adapter on it, and the weights that these need besides. */
 export interface AdapterGraphs {
   readonly graphs: Readonly<Record<string, Graph>>;
+  /** The same with the last hidden state of every position. */
+  readonly rowGraphs: Readonly<Record<string, Graph>>;
   readonly weights: WeightSource;
 }
 
@@ -44,30 +46,32 @@ export function adapterGraphs(
     }
   }
   requireAllUsed(adapter, left);
+  const more = loraPlaces(name, adapter, map);
+  const places = (isImage: boolean) =>
+    decoderPlaces(config, shapes, isImage ? ['image'] : [], more);
   return {
-    graphs: graphsOf(name, adapter, config, shapes, map),
+    graphs: bothKinds(config, 'decode', name, (graph, isImage) =>
+      decoder(graph, places(isImage), config.decoder),
+    ),
+    rowGraphs: bothKinds(config, 'rows', name, (graph, isImage) =>
+      decoderRows(graph, places(isImage), config.decoder),
+    ),
     weights: checkpointWeights(adapter.tensors, map),
   };
 }
 
-function graphsOf(
+/** Where the matrices of each adapted linear stand. */
+function loraPlaces(
   name: string,
   { config: { rank, factor } }: LoraAdapter,
-  config: XComposerConfig,
-  shapes: TensorShapes,
   map: WeightMap,
-): Record<string, Graph> {
-  const more = (linear: string, out: number, width: number): Lora[] => {
+): MoreLoras {
+  return (linear, out, width) => {
     const root = `user.${name}.${linear}`;
     if (!map[`${root}.down`]) return [];
     const down = { name: `${root}.down`, shape: [rank, width] };
     return [{ down, up: { name: `${root}.up`, shape: [out, rank] }, factor }];
   };
-  const graph = (kind: 'Text' | 'Image') => {
-    const places = decoderPlaces(config, shapes, kind === 'Image' ? ['image'] : [], more);
-    return [`decode${kind}.${name}`, decoder(`decode${kind}.${name}`, places, config.decoder)];
-  };
-  return Object.fromEntries(config.vision ? [graph('Text'), graph('Image')] : [graph('Text')]);
 }
 
 function requireAllUsed({ folder }: LoraAdapter, left: ReadonlySet<string>): void {
