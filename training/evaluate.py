@@ -23,7 +23,7 @@ from generator.examples import Example  # noqa: E402
 from generator.rng import Random, seed_of  # noqa: E402
 from model import XComposer  # noqa: E402
 from prompts import prompt_of, turn_end, vocabulary  # noqa: E402
-from tiles import image_positions, views_and_tiles  # noqa: E402
+from tiles import layout_of, views_and_tiles  # noqa: E402
 
 #: Streams of training are below.
 FIRST_STREAM = 1000
@@ -98,7 +98,7 @@ def answer(model: XComposer, example: Example, longest: int = 220) -> str:
     """The likeliest continuation after the last turn's question."""
     canvases = canvases_of(example)
     given = [turn.answer for turn in example.turns[:-1]]
-    ids = torch.tensor([prompt_of(example, [image_positions(canvas) for canvas in canvases], given)])
+    ids = torch.tensor([prompt_of(example, [layout_of(canvas) for canvas in canvases], given)])
     rows = model.image_rows(*views_and_tiles(np.stack(canvases))) if canvases else None
     pasts = [[] for _ in model.model.layers]
     x, image = model.embed(ids, rows)

@@ -44,7 +44,7 @@ class Config:
         return self.tile // self.patch // 2
 
 
-#: The layer whose first head is shown where to look.
+#: The layer whose first head of each group is shown where to look.
 LOOKING_LAYER = 2
 LORAS = {"base": (), "web": ("lora_web",), "write": ("lora_sft", "lora_dpo")}
 
@@ -130,7 +130,7 @@ class Attention(nn.Module):
         # The query heads of a group read the same keys: one product for all of them.
         q, k, v = turned[:, :, :shared].flatten(2, 3), turned[:, :, shared], qkv[:, :, shared + 1]
         if seen is not None:
-            seen.append((q[:, 0, :tokens], k[:, 0]))
+            seen += [x, q[:, :, :tokens], k]
         if past is not None:
             if past:
                 k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
@@ -321,7 +321,10 @@ class XComposer(nn.Module):
         return x, image.flatten().nonzero()[:, 0]
 
     def forward(self, ids: Tensor, rows: Tensor | None, mode: str = "base", seen: list | None = None) -> Tensor:
-        """Hidden states. Into `seen` go the queries and keys of the head that is shown where to look."""
+        """
+        Hidden states. Into `seen` go what the layer that is shown where to look reads, and queries and
+        keys of its first head of each group, [batch, groups, tokens, headDim].
+        """
         x, image = self.embed(ids, rows)
         return self.model(x, image, mode, seen=seen)
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
-from generator.examples import Example, Turn
+from generator.examples import Example, Span
+from tiles import Layout
 
 TURN_START, TURN_END = "[UNUSED_TOKEN_146]", "[UNUSED_TOKEN_145]"
 PLACEHOLDER = "<ImageHere>"
 IMAGE = -1
-#: Positions of a picture of one tile.
-ONE_TILE = 41
 META_CHAT = """You are an AI assistant whose name is InternLM-XComposer (浦语·灵笔).
 - InternLM-XComposer (浦语·灵笔) is a multi-modality conversational language model that is developed by Shanghai AI Laboratory (上海人工智能实验室). It is designed to be helpful, honest, and harmless.
 - InternLM-XComposer (浦语·灵笔) can understand and communicate fluently in the language chosen by the user such as English and 中文.
@@ -36,64 +35,102 @@ class Sequence:
     ids: np.ndarray
     #: What each position should say next; −100 where nothing is asked.
     targets: np.ndarray
-    #: Which cell of the picture each position should look at to say it; −1 where that is open.
-    cells: np.ndarray
+    #: Which picture, or which tile of the only picture, each position belongs to; −1 where that says nothing.
+    places: np.ndarray
+    #: For positions that should look somewhere: the places to look at, any position of each.
+    looks: dict[int, list[list[int]]]
 
 
-def sequence_of(example: Example, image_lengths: list[int]) -> Sequence:
+def sequence_of(example: Example, layouts: list[Layout]) -> Sequence:
     """The whole conversation. Only answers, and the marker that ends each, are learned."""
-    ids, learned = [vocabulary().bos_id()], [False]
-    cells: dict[int, int] = {}
-    lengths = iter(image_lengths)
-    if len(image_lengths) == 1 and not any(PLACEHOLDER in turn.query for turn in example.turns):
-        _add_image(ids, learned, next(lengths))
+    prompt = _Prompt(example, layouts)
     for index, turn in enumerate(example.turns):
         opening = "\n" if index else ""
-        _add_text(ids, learned, f"{opening}{TURN_START}user\n{turn.query}{TURN_END}\n{TURN_START}assistant\n", lengths)
-        answer = vocabulary().encode(turn.answer) + [turn_end()]
-        if image_lengths == [ONE_TILE]:
-            cells |= _cells_of(turn, len(ids))
-        ids += answer
-        learned += [True] * len(answer)
-    targets = np.where(learned, ids, -100)
-    looked = [cells.get(position, -1) for position in range(1, len(ids))]
-    return Sequence(np.array(ids[:-1], np.int64), targets[1:].astype(np.int64), np.array(looked, np.int64))
+        begin = prompt.add(f"{opening}{TURN_START}user\n{turn.query}{TURN_END}\n{TURN_START}assistant\n")
+        prompt.add_answer(turn.answer, turn.spans, begin + len(f"{opening}{TURN_START}user\n"))
+    targets = np.where(prompt.learned, prompt.ids, -100)
+    return Sequence(
+        np.array(prompt.ids[:-1], np.int64),
+        targets[1:].astype(np.int64),
+        np.array(prompt.places[:-1], np.int64),
+        {position - 1: groups for position, groups in prompt.looks.items()},
+    )
 
 
-def _cells_of(turn: Turn, begin: int) -> dict[int, int]:
-    """Positions of an answer's tokens, and the cells that they are read from."""
-    cells, start = {}, 0
-    for position, piece in enumerate(vocabulary().encode(turn.answer, out_type=str), begin):
-        middle = start + len(piece) / 2
-        cells |= {position: cell for low, high, cell in turn.spans if low <= middle < high}
-        start += len(piece)
-    return cells
-
-
-def prompt_of(example: Example, image_lengths: list[int], answers: list[str]) -> list[int]:
+def prompt_of(example: Example, layouts: list[Layout], answers: list[str]) -> list[int]:
     """Ids up to where the next answer begins, `answers` being those given so far."""
-    ids, learned = [vocabulary().bos_id()], [False]
-    lengths = iter(image_lengths)
-    if len(image_lengths) == 1 and not any(PLACEHOLDER in turn.query for turn in example.turns):
-        _add_image(ids, learned, next(lengths))
+    prompt = _Prompt(example, layouts)
     text = ""
     for turn, answer in zip(example.turns, [*answers, None]):
         text += f"{TURN_START}user\n{turn.query}{TURN_END}\n{TURN_START}assistant\n"
         text += "" if answer is None else f"{answer}{TURN_END}\n"
-    _add_text(ids, learned, text, lengths)
-    return ids
+    prompt.add(text)
+    return prompt.ids
 
 
-def _add_text(ids: list[int], learned: list[bool], text: str, lengths) -> None:
-    """Text around images is tokenized in parts: a merge never crosses an image."""
-    for index, part in enumerate(text.split(PLACEHOLDER)):
-        if index:
-            _add_image(ids, learned, next(lengths))
-        pieces = vocabulary().encode(part)
-        ids += pieces
-        learned += [False] * len(pieces)
+class _Prompt:
+    """Ids as they are added, and what is to be learned of them."""
 
+    def __init__(self, example: Example, layouts: list[Layout]):
+        self.ids, self.learned, self.places = [vocabulary().bos_id()], [False], [-1]
+        self.looks: dict[int, list[list[int]]] = {}
+        self.layouts = layouts
+        #: Where each picture begins, and which token holds each character of the text.
+        self.pictures: list[int] = []
+        self.token_of: list[int] = []
+        if len(layouts) == 1 and not any(PLACEHOLDER in turn.query for turn in example.turns):
+            self._add_image()
 
-def _add_image(ids: list[int], learned: list[bool], length: int) -> None:
-    ids += [IMAGE] * length
-    learned += [False] * length
+    def add(self, text: str) -> int:
+        """
+        Text around images is tokenized in parts: a merge never crosses an image. Returns how many
+        characters came before.
+        """
+        before = len(self.token_of)
+        for index, part in enumerate(text.split(PLACEHOLDER)):
+            if index:
+                self._add_image()
+            self._add_pieces(part, False)
+        return before
+
+    def add_answer(self, text: str, spans: list[Span], query_begin: int) -> None:
+        """`query_begin`: the character that the turn's query begins with."""
+        for position, middle in self._add_pieces(text, True).items():
+            own = [span for span in spans if span.begin <= middle < span.end]
+            if own:
+                self.looks[position] = self._groups(own[-1], int(middle), query_begin)
+        self.ids.append(turn_end())
+        self.learned.append(True)
+        self.places.append(-1)
+
+    def _groups(self, span: Span, middle: int, query_begin: int) -> list[list[int]]:
+        """Positions of each thing that the answer's character is read from."""
+        if span.copied_from is not None:
+            return [[self.token_of[query_begin + span.copied_from + middle - span.begin]]]
+        first = self.pictures[span.picture] if span.things else 0
+        groups = [[first + at for cell in cells for at in self.layouts[span.picture].positions_of(cell)] for cells in span.things]
+        return groups + ([[0]] if span.at_start else [])
+
+    def _add_pieces(self, text: str, learned: bool) -> dict[int, float]:
+        """Returns the positions and the middles, by characters, of the pieces."""
+        middles, start = {}, 0
+        for piece in vocabulary().encode(text, out_type=str):
+            middles[len(self.ids)] = start + len(piece) / 2
+            start += len(piece)
+            self.token_of += [len(self.ids)] * len(piece)
+            self.ids.append(vocabulary().piece_to_id(piece))
+            self.learned.append(learned)
+            self.places.append(-1)
+        return middles
+
+    def _add_image(self) -> None:
+        picture, layout = len(self.pictures), self.layouts[len(self.pictures)]
+        self.pictures.append(len(self.ids))
+        self.ids += [IMAGE] * layout.positions
+        self.learned += [False] * layout.positions
+        self.places += [self._place(picture, layout, position) for position in range(layout.positions)]
+
+    def _place(self, picture: int, layout: Layout, position: int) -> int:
+        if len(self.layouts) > 1:
+            return picture
+        return layout.tile_at(position) if layout != (1, 1) else -1

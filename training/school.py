@@ -33,7 +33,9 @@ CELL_CLASSES = {
     "cell across": 5,
     "cell down": 5,
 }
-CELL_WEIGHT, CELL_EMPTY_WEIGHT = 0.3, 0.3
+CELL_WEIGHT, CELL_EMPTY_WEIGHT = 0.5, 0.3
+#: Pictures of a conversation, or tiles of its only picture.
+PLACES = 9
 
 
 class SchoolHeads(nn.Module):
@@ -41,6 +43,7 @@ class SchoolHeads(nn.Module):
         super().__init__()
         self.heads = nn.ModuleDict({name: nn.Linear(config.tower_hidden, 4 * count) for name, count in CLASSES.items()})
         self.cells = nn.ModuleDict({name: nn.Linear(config.hidden, count) for name, count in CELL_CLASSES.items()})
+        self.places = nn.Linear(config.hidden, PLACES)
 
     def forward(self, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """[tiles, patches, width], [tiles, cells, hidden] → scores [tiles, patches · 4 or cells, classes]."""
@@ -60,11 +63,11 @@ def _lesson(random: Random) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     kind = random.below(100)
     if kind < 60:
         return soup_tile(random)
-    if kind < 75:
+    if kind < 72:
         example = objects(random, turns=1, labelled=True)
-    elif kind < 85:
+    elif kind < 82:
         example = codes(random, turns=1, labelled=True)
-    elif kind < 93:
+    elif kind < 90:
         example = small_codes(random, turns=1, labelled=True)
     else:
         example = screenshots(random, labelled=True)

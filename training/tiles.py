@@ -1,6 +1,7 @@
 """From a picture to the tiles that the tower reads: the same steps as `@lingbi/vision`."""
 
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 TILE = 112
+#: Cells along the side of a tile.
+CELLS = 4
+#: The view takes a line of cells and a separator four times, and a row stands between it and the tiles.
+TILES_BEGIN = CELLS * (CELLS + 1) + 1
 MEANS = torch.tensor([0.48145466, 0.4578275, 0.40821073])
 DEVIATIONS = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 
@@ -45,7 +50,27 @@ def views_and_tiles(canvases: np.ndarray, tile: int = TILE) -> tuple[Tensor, Ten
     return view, grid.permute(0, 2, 4, 1, 3, 5).contiguous()
 
 
-def image_positions(canvas: np.ndarray, tile: int = TILE, cells: int = 4) -> int:
-    """How many prompt positions a canvas takes (MODEL §8)."""
-    rows, columns = canvas.shape[0] // tile, canvas.shape[1] // tile
-    return cells * cells * (rows * columns + 1) + 1 + cells * (rows + 1)
+class Layout(NamedTuple):
+    """How a picture stands in the prompt (MODEL §8): its view, a row between, its tiles line by line."""
+
+    rows: int
+    columns: int
+
+    @property
+    def positions(self) -> int:
+        return TILES_BEGIN + CELLS * self.rows * (CELLS * self.columns + 1)
+
+    def positions_of(self, cell: int) -> list[int]:
+        """Where a cell stands, counted from the picture's first row. A picture of one tile shows it twice."""
+        line, column = divmod(cell, CELLS * self.columns)
+        in_tiles = TILES_BEGIN + line * (CELLS * self.columns + 1) + column
+        return [line * (CELLS + 1) + column, in_tiles] if self == (1, 1) else [in_tiles]
+
+    def tile_at(self, position: int) -> int:
+        """Which tile stands there; −1 for the view and separators."""
+        line, column = divmod(position - TILES_BEGIN, CELLS * self.columns + 1)
+        return line // CELLS * self.columns + column // CELLS if line >= 0 and column < CELLS * self.columns else -1
+
+
+def layout_of(canvas: np.ndarray) -> Layout:
+    return Layout(canvas.shape[0] // TILE, canvas.shape[1] // TILE)

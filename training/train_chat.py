@@ -4,6 +4,7 @@ the tower beside it; `web` and `write` train their adapters alone, all else froz
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -37,19 +38,20 @@ class Lesson:
 
 CHAT = {
     "objects": Lesson(families.objects, 10, 12),
-    "codes": Lesson(families.codes, 4, 12),
-    "lines": Lesson(families.lines, 2, 16),
+    "codes": Lesson(families.codes, 5, 12),
+    "lines": Lesson(families.lines, 3, 16),
     "maps": Lesson(families.maps, 6, 12, end=350),
-    "two": Lesson(families.several, 3, 8, 150),
-    "three": Lesson(partial(families.several, count=3), 1, 6, 300),
-    "later": Lesson(families.later_picture, 2, 8, 300),
-    "small codes": Lesson(partial(families.small_codes, turns=1), 1, 6, 400),
+    "two": Lesson(families.several, 4, 8, 150),
+    "three": Lesson(partial(families.several, count=3), 2, 6, 300),
+    "later": Lesson(families.later_picture, 3, 8, 300),
+    "small codes": Lesson(partial(families.small_codes, turns=1), 3, 6, 400),
     "too small": Lesson(partial(families.too_small, turns=1), 1, 4, 400),
-    "video 3": Lesson(families.videos, 1, 8, 300),
-    "pages": Lesson(families.page_words, 1, 8, 300, 1450),
+    "video 3": Lesson(families.videos, 3, 8, 300),
+    "pages": Lesson(families.page_words, 3, 8, 300),
     "repeats": Lesson(families.repeats, 2, 12, 600),
     "character maps": Lesson(families.character_maps, 3, 12, end=1000),
-    "lists": Lesson(families.lists, 8, 12, 1000),
+    "lists": Lesson(families.lists, 6, 12, 1000),
+    "video 5": Lesson(partial(families.videos, count=5), 1, 6, 2023),
 }
 WEB = {
     "screenshots": Lesson(families.screenshots, 1, 8),
@@ -62,11 +64,11 @@ BEFORE = {"chat": ("tower",), "web": ("chat",), "write": ("web",)}
 STEPS = {"chat": 2130, "web": 130, "write": 50}
 #: Of matrices, and of all else.
 RATES = {"chat": (0.012, 1.5e-3), "web": (0.02, 3e-3), "write": (0.02, 2e-3)}
-SCHOOL_STREAM, SCHOOL_BATCH = 2, 24
+SCHOOL_STREAM, SCHOOL_BATCH = 2, 32
 #: Streams of examples: stage · 100 + place in its table. Evaluation begins at 1000.
 STREAMS = {"chat": 100, "web": 200, "write": 300}
 BATCHES_A_STEP = 2
-LOOKING_WEIGHT = 0.5
+LOOKING_WEIGHT, PLACES_WEIGHT = 0.5, 0.2
 
 
 def train_chat(run: str, stage: str, steps: int | None, save_every: float = 90) -> None:
@@ -85,15 +87,16 @@ def train_chat(run: str, stage: str, steps: int | None, save_every: float = 90) 
         save_state(path, {"model": model.state_dict(), "heads": heads.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
 
     log, saved, begun = Log(ROOT / run / f"{stage}.jsonl"), time.time(), time.time()
-    losses: dict[str, list[float]] = {}
+    losses: dict[str, list[float]] = defaultdict(list)
     with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(2) as workers:
         coming = ahead.submit(_material, stage, step)
         while step < steps:
             lessons = coming.result()
             coming = ahead.submit(_material, stage, step + 1)
             # Each in a thread of its own: cores that are shared make threads of one product wait for each other.
-            for name, loss in workers.map(lambda lesson: _learn(model, heads, stage, *lesson), lessons):
-                losses.setdefault(name, []).append(loss)
+            for parts in workers.map(lambda lesson: _learn(model, heads, *lesson), lessons):
+                for name, loss in parts.items():
+                    losses[name].append(loss)
             optimizer.step(_share(step, steps))
             step += 1
             if step % 50 == 0:
@@ -121,7 +124,7 @@ def _begin_from(run: str, stages: tuple[str, ...], model: XComposer, heads: Scho
     for before in stages:
         if state := load_state(ROOT / run / f"{before}.pt"):
             model.load_state_dict(state["model"])
-            heads.load_state_dict(state["heads"])
+            heads.load_state_dict(state["heads"], strict=False)
             return
     raise SystemExit(f"this stage goes on from {' or '.join(stages)}: train that first")
 
@@ -142,22 +145,27 @@ def _material(stage: str, step: int) -> list[tuple]:
     lessons = STAGES[stage]
     weights = {name: lesson.weight for name, lesson in lessons.items() if lesson.begin <= step < lesson.end}
     batches = []
-    for turn in range(step * BATCHES_A_STEP, (step + 1) * BATCHES_A_STEP):
+    turns = range(step * BATCHES_A_STEP, (step + 1) * BATCHES_A_STEP)
+    for turn in turns:
         name = schedule(weights, turn)
         stream = STREAMS[stage] + list(lessons).index(name)
         batches.append((name, make_batch(lessons[name].family, stream, turn, lessons[name].size)))
-    return [*batches, ("school", school_batch(SCHOOL_STREAM, step, SCHOOL_BATCH))] if stage == "chat" else batches
+    if stage == "chat":  # as many batches as workers can share
+        batches += [("school", school_batch(SCHOOL_STREAM, turn, SCHOOL_BATCH)) for turn in turns]
+    return batches
 
 
-def _learn(model: XComposer, heads: SchoolHeads, stage: str, name: str, batch) -> tuple[str, float]:
-    """Adds the gradients of one batch."""
+def _learn(model: XComposer, heads: SchoolHeads, name: str, batch) -> dict[str, float]:
+    """Adds the gradients of one batch. Returns its losses."""
     if name == "school":
         loss, _ = schooling(model, heads, *batch)
-        loss.backward()
-    else:
-        loss = answer_loss(model, batch, train_tower=False)
         (loss / BATCHES_A_STEP).backward()
-    return name, loss.item()
+        return {name: loss.item()}
+    losses = conversation_losses(model, heads, batch)
+    weights = {"": 1.0, " looking": LOOKING_WEIGHT, " places": PLACES_WEIGHT}
+    total = sum(weights[part] * loss for part, loss in losses.items())
+    (total / BATCHES_A_STEP).backward()
+    return {name + part: loss.item() for part, loss in losses.items()}
 
 
 def _share(step: int, steps: int) -> float:
@@ -165,31 +173,32 @@ def _share(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 50, (steps - step) / (0.6 * steps))
 
 
-def answer_loss(model: XComposer, batch: Batch, train_tower: bool) -> Tensor:
-    """Mean cross entropy of the answers' tokens."""
+def conversation_losses(model: XComposer, heads: SchoolHeads, batch: Batch) -> dict[str, Tensor]:
+    """Mean cross entropy of the answers' tokens; how badly they look; how badly rows know their picture or tile."""
     rows = None
     if batch.views is not None:
-        rows = model.image_rows(batch.views.bfloat16(), batch.tiles.bfloat16(), train_tower)
-    seen: list[tuple[Tensor, Tensor]] = []
+        rows = model.image_rows(batch.views.bfloat16(), batch.tiles.bfloat16(), train_tower=False)
+    seen: list[Tensor] = []
     hidden = model(batch.ids, rows, batch.mode, seen)
     asked = batch.targets >= 0
-    scores = model.output(hidden[asked])
-    loss = F.cross_entropy(scores.float(), batch.targets[asked])
-    if batch.mode == "base" and (batch.cells >= 0).any():
-        loss = loss + LOOKING_WEIGHT * looking_loss(*seen[0], batch.cells)
-    return loss
+    losses = {"": F.cross_entropy(model.output(hidden[asked]).float(), batch.targets[asked])}
+    x, q, k = seen
+    if len(batch.looks):
+        losses[" looking"] = looking_loss(q, k, batch.looks, batch.shares)
+    if (placed := batch.places >= 0).any():
+        losses[" places"] = F.cross_entropy(heads.places(x[placed]).float(), batch.places[placed])
+    return losses
 
 
-def looking_loss(q: Tensor, k: Tensor, cells: Tensor) -> Tensor:
+def looking_loss(q: Tensor, k: Tensor, looks: Tensor, shares: Tensor) -> Tensor:
     """
-    How little of the attention that finds an answer goes to the cell it stands in: q and k [batch, tokens,
-    headDim]. A picture of one tile shows each cell twice, as view and as tile, from position 1 on.
+    How little of the attention that finds an answer goes to what it is read from, spread evenly where that is
+    several things. q, k: [batch, groups, tokens, headDim].
     """
-    row, position = (cells >= 0).nonzero(as_tuple=True)
-    cell = cells[row, position]
-    scores = torch.einsum("nd,ntd->nt", q[row, position], k.index_select(0, row)).float() * q.shape[-1] ** -0.5
-    future = torch.arange(k.shape[1])[None, :] > position[:, None]
-    shares = scores.masked_fill(future, -1e4).log_softmax(-1)
-    first = 1 + cell // 4 * 5 + cell % 4
-    both = torch.stack([shares.gather(1, (first + offset)[:, None])[:, 0] for offset in (0, 21)])
-    return -both.logsumexp(0).mean()
+    conversation, position, keys = looks[:, 0], looks[:, 1], looks[:, 2:]
+    future = torch.ones(k.shape[2], k.shape[2], dtype=torch.bool).triu(1)
+    scores = (q @ (k * k.shape[-1] ** -0.5).transpose(2, 3)).float().masked_fill(future, -1e4)
+    attention = scores.log_softmax(-1)[conversation, :, position]
+    found = attention.gather(2, keys.clamp(min=0)[:, None].expand(-1, attention.shape[1], -1))
+    found = found.masked_fill(keys[:, None] < 0, -1e4).logsumexp(2).mean(1)
+    return -(shares * found).sum() / shares.sum()

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .draw import BACKGROUNDS, COLOURS, Picture, draw_shape, draw_text, jitter, text_width
-from .draw import SHAPES
-from .examples import Turn
+from .draw import BACKGROUNDS, COLOURS, SHAPES, Picture, draw_shape, draw_text, jitter, text_middles, text_width
+from .examples import Span, Turn
+from .objects import cell_of, read
 from .rng import Random
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 # The published rules give frames 1120 pixels, labels 40, gaps 10 for tiles of 560 (PREPROCESS §6.2).
 FRAME_TILES = 2
+TILE = 112
 LABEL_SHARE = 40 / 560
 GAP_SHARE = 10 / 560
 
@@ -22,11 +23,34 @@ class Clip:
     frames: list[np.ndarray]
     numbers: list[str]
     shapes: list[str]
+    #: Middles of each number's characters and of each shape in its frame.
+    number_middles: list[list[tuple[int, int]]]
+    shape_middles: list[tuple[int, int]]
+
+    def cells_of_number(self, index: int) -> tuple[int, ...]:
+        return tuple(self._cell(index, *middle) for middle in self.number_middles[index])
+
+    def cell_of_shape(self, index: int) -> int:
+        return self._cell(index, *self.shape_middles[index])
+
+    def _cell(self, index: int, x: int, y: int) -> int:
+        """Of a place of a frame in the strip's tiles: frames are enlarged, laid out and squeezed again."""
+        side, (label, gap) = self.frames[0].shape[0], _margins(TILE)
+        share = TILE / (FRAME_TILES * TILE + label)
+        enlarged = FRAME_TILES * TILE / side
+        left = index * (FRAME_TILES * TILE + gap)
+        tiles = -(-int(len(self.frames) * (FRAME_TILES * TILE + gap) * share) // TILE)
+        return cell_of(int((left + x * enlarged) * share), int((label + y * enlarged) * share), tiles * TILE)
+
+
+def _margins(tile: int) -> tuple[int, int]:
+    """Height of the labels and width of the gaps."""
+    return round(LABEL_SHARE * tile), round(GAP_SHARE * tile)
 
 
 def random_clip(random: Random, count: int, side: int = 112) -> Clip:
     """Square frames. What they show keeps to the middle, so that tiles of the strip cut none of it."""
-    clip = Clip([], [], [])
+    clip = Clip([], [], [], [], [])
     for _ in range(count):
         picture = Picture(side, side, random.pick(BACKGROUNDS))
         number = str(random.below(100 if random.chance(70) else 10))
@@ -34,21 +58,26 @@ def random_clip(random: Random, count: int, side: int = 112) -> Clip:
         scale = random.between(3, 4)
         width = text_width(number, scale)
         x = side // 2 - width // 2 + random.between(-8, 8)
-        draw_text(picture, number, x, 14 + random.between(-6, 6), scale, jitter(random, COLOURS[colour]))
+        y = 14 + random.between(-6, 6)
+        draw_text(picture, number, x, y, scale, jitter(random, COLOURS[colour]))
         shape, colour = random.pick(SHAPES), random.pick(list(COLOURS))
         size = random.between(20, 34)
         left = side // 2 - size // 2 + random.between(-10, 10)
-        draw_shape(picture, shape, colour, jitter(random, COLOURS[colour]), left, 66 + random.below(10), size)
+        ink = jitter(random, COLOURS[colour])
+        top = 66 + random.below(10)
+        draw_shape(picture, shape, colour, ink, left, top, size)
         clip.frames.append(picture.pixels)
         clip.numbers.append(number)
         clip.shapes.append(f"{colour} {shape}")
+        clip.number_middles.append(text_middles(number, x, y, scale))
+        clip.shape_middles.append((left + size // 2, top + size // 2))
     return clip
 
 
-def strip_of(frames: list[np.ndarray], tile: int = 112) -> np.ndarray:
+def strip_of(frames: list[np.ndarray], tile: int = TILE) -> np.ndarray:
     """Square frames side by side under their labels, as high as a tile and white up to whole tiles."""
     side = FRAME_TILES * tile
-    label, gap = round(LABEL_SHARE * tile), round(GAP_SHARE * tile)
+    label, gap = _margins(tile)
     composite = Picture(len(frames) * (side + gap), side + label)
     for index, frame in enumerate(frames):
         left = index * (side + gap)
@@ -60,7 +89,7 @@ def strip_of(frames: list[np.ndarray], tile: int = 112) -> np.ndarray:
     return squeeze_strip(composite.pixels, tile)
 
 
-def squeeze_strip(composite: np.ndarray, tile: int = 112) -> np.ndarray:
+def squeeze_strip(composite: np.ndarray, tile: int = TILE) -> np.ndarray:
     height, width, _ = composite.shape
     lying = width >= height
     ratio = width / height if lying else height / width
@@ -79,18 +108,26 @@ def questions_about_clip(random: Random, clip: Clip, count: int) -> list[Turn]:
 
 def ask_end(random: Random, clip: Clip) -> Turn:
     word, index = random.pick((("first", 0), ("last", -1)))
-    return Turn(f"Which number appears in the {word} frame?", clip.numbers[index], "video")
+    return _number(clip, word, index % len(clip.numbers))
 
 
 def ask_frame(random: Random, clip: Clip) -> Turn:
     index = random.below(len(clip.numbers))
-    return Turn(f"Which number appears in the {ORDINALS[index]} frame?", clip.numbers[index], "video")
+    return _number(clip, ORDINALS[index], index)
+
+
+def _number(clip: Clip, which: str, index: int) -> Turn:
+    return Turn(f"Which number appears in the {which} frame?", clip.numbers[index], "video", read(clip.cells_of_number(index)))
 
 
 def ask_shape(random: Random, clip: Clip) -> Turn:
     index = random.below(len(clip.shapes))
-    return Turn(f"What shape is in the {ORDINALS[index]} frame?", clip.shapes[index], "")
+    return Turn(f"What shape is in the {ORDINALS[index]} frame?", clip.shapes[index], "", [Span(0, len(clip.shapes[index]), ((clip.cell_of_shape(index),),))])
 
 
 def ask_all(random: Random, clip: Clip) -> Turn:
-    return Turn("Which numbers appear in the video?", ", ".join(clip.numbers), "")
+    answer, spans = "", []
+    for index, number in enumerate(clip.numbers):
+        spans += read(clip.cells_of_number(index), len(answer))
+        answer += f"{number}, "
+    return Turn("Which numbers appear in the video?", answer[:-2], "", spans)

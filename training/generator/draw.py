@@ -90,6 +90,12 @@ def text_width(text: str, scale: int) -> int:
     return (6 * len(text) - 1) * scale
 
 
+def text_middles(text: str, x: int, y: int, scale: int) -> list[tuple[int, int]]:
+    """Of each character that `draw_text` writes."""
+    left, middle = x - x % 2 + 5 * scale // 2, y - y % 2 + 7 * scale // 2
+    return [(left + 6 * scale * order, middle) for order in range(len(text))]
+
+
 def draw_text(picture: Picture, text: str, x: int, y: int, scale: int, rgb, colour_id: int = 0):
     """On even pixels: a quarter of the places to learn."""
     x, y = x - x % 2, y - y % 2

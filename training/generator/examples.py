@@ -1,8 +1,26 @@
 """One example: pictures, the turns of a conversation about them, and what it exercises."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Span:
+    """What characters `begin` to `end` of an answer are read from."""
+
+    begin: int
+    end: int
+    #: Cells of each thing, numbered line by line through the tiles of the picture.
+    things: tuple[tuple[int, ...], ...] = ()
+    picture: int = 0
+    #: Counts are read from the share that the prompt's start keeps; so is that there is nothing.
+    at_start: bool = False
+    #: Instead of things: where the same characters begin in the query.
+    copied_from: int | None = None
+
+    def moved(self, characters: int) -> "Span":
+        return replace(self, begin=self.begin + characters, end=self.end + characters)
 
 
 @dataclass
@@ -11,8 +29,8 @@ class Turn:
     answer: str
     #: Row of the evaluation table that the question belongs to.
     row: str = ""
-    #: Which part of the answer, by characters, stands in which cell of the picture's only tile.
-    spans: list[tuple[int, int, int]] = field(default_factory=list)
+    #: Of several that hold a character the last counts.
+    spans: list[Span] = field(default_factory=list)
 
 
 @dataclass

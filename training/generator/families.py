@@ -1,13 +1,14 @@
 """Kinds of examples. A family gives all its examples of one call the same layout of tiles."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from .articles import article_turn
 from .clips import ORDINALS, questions_about_clip, random_clip, strip_of
 from .draw import BACKGROUNDS, COLOURS, SHAPES, Picture, text_width
-from .examples import Example, Turn
+from .examples import Example, Span, Turn
 from .font import CHARACTERS
 from .objects import (
     PLACES,
@@ -20,12 +21,15 @@ from .objects import (
     code_scene,
     describe,
     object_scene,
+    presence_of,
     questions_about,
     random_text,
+    read,
     small_code_scene,
+    whole,
     write_code,
 )
-from .pages import draw_page, html_of, instruction_of, random_page, words_of
+from .pages import copies_of_texts, draw_page, html_of, instruction_of, random_page, spans_of_page, tag_of, wish_of, words_of
 from .rng import Random
 
 SCREENSHOT_QUERY = " Generate the HTML code of this web image with Tailwind CSS."
@@ -60,36 +64,39 @@ def lists(random: Random) -> Example:
 
 def _list_colours(random: Random, scene: Scene) -> Turn:
     own = [thing for thing in scene.things if sum(other.shape == thing.shape for other in scene.things) == 1]
-    return _list(random, "Colours", {thing.shape: (thing.colour, thing.cell) for thing in own})
+    return _list(random, "Colours", {thing.shape: (thing.colour, whole(thing.colour, thing)) for thing in own})
 
 
 def _list_things(random: Random, scene: Scene) -> Turn:
-    return _list(random, "Things", {PLACES[thing.place]: (thing.name, thing.cell) for thing in scene.things})
+    return _list(random, "Things", {PLACES[thing.place]: (thing.name, whole(thing.name, thing)) for thing in scene.things})
 
 
 def _list_places(random: Random, scene: Scene) -> Turn:
     own = [thing for thing in scene.things if sum(other.name == thing.name for other in scene.things) == 1]
-    return _list(random, "Places", {thing.name: (PLACES[thing.place], thing.cell) for thing in own})
+    return _list(random, "Places", {thing.name: (PLACES[thing.place], whole(PLACES[thing.place], thing)) for thing in own})
 
 
 def _list_counts(random: Random, scene: Scene) -> Turn:
-    held = [word for thing in scene.things for word in (thing.shape, thing.colour)]
-    return _list(random, "Counts", {word: (str(held.count(word)), -1) for word in held})
+    held = {word: [] for thing in scene.things for word in (thing.shape, thing.colour)}
+    for word, things in held.items():
+        things += [thing for thing in scene.things if word in (thing.shape, thing.colour)]
+    return _list(random, "Counts", {word: (str(len(things)), whole("1", *things, at_start=True)) for word, things in held.items()})
 
 
 def _list_presence(random: Random, scene: Scene) -> Turn:
-    cells = {thing.name: thing.cell for thing in scene.things}
-    others = [f"{random.pick(list(COLOURS))} {random.pick(SHAPES)}" for _ in cells]
-    return _list(random, "Presence", {name: ("yes" if name in cells else "no", cells.get(name, -1)) for name in [*cells, *others]})
+    names = [thing.name for thing in scene.things]
+    others = [f"{random.pick(list(COLOURS))} {random.pick(SHAPES)}" for _ in set(names)]
+    return _list(random, "Presence", {name: presence_of(name, scene.things) for name in [*names, *others]})
 
 
-def _list(random: Random, title: str, facts: dict[str, tuple[str, int]]) -> Turn:
+def _list(random: Random, title: str, facts: dict[str, tuple[str, list[Span]]]) -> Turn:
+    """Facts: what is asked for, the answer, and what that is read from."""
     keys = random.sample(list(facts), min(5, len(facts)))
     answer, spans = "", []
     for key in keys:
-        start = len(answer) + len(key)
-        answer += f"{key} {facts[key][0]}, "
-        spans.append((start, len(answer) - 2, facts[key][1]))
+        word, own = facts[key]
+        spans += [span.moved(len(answer) + len(key) + 1) for span in own]
+        answer += f"{key} {word}, "
     return Turn(f"{title}: {', '.join(keys)}?", answer[:-2] + ".", "", spans)
 
 
@@ -105,8 +112,11 @@ def lines(random: Random) -> Example:
     """One text or a text in each third of the picture, all to be read: the densest lesson in reading."""
     picture, texts = _texts(random, random.pick((1, 1, 1, 2, 3)))
     query = "Read all the texts." if len(texts) > 1 else random.pick(READING_QUERIES)
-    cells = [cell for own in texts.values() for cell in (*own, -1)]
-    return Example([Turn(query, "\n".join(texts), "", [(k, k + 1, cell) for k, cell in enumerate(cells)])], [picture.pixels])
+    answer, spans = "", []
+    for text, cells in texts.items():
+        spans += read(cells, len(answer))
+        answer += f"{text}\n"
+    return Example([Turn(query, answer[:-1], "", spans)], [picture.pixels])
 
 
 def character_maps(random: Random) -> Example:
@@ -139,19 +149,20 @@ def _texts(random: Random, count: int) -> tuple[Picture, dict[str, tuple[int, ..
 def page_words(random: Random) -> Example:
     """A page told in words: what the web adapter then writes as HTML."""
     page = random_page(random)
-    return Example([Turn("Describe this page.", words_of(page))], [draw_page(page).pixels])
+    words = words_of(page)
+    return Example([Turn("Describe this page.", words, "", spans_of_page(page, words, wish_of))], [draw_page(page).pixels])
 
 
 def repeats(random: Random) -> Example:
     """Text alone, to be copied: what pages from instructions rest on."""
     words = words_of(random_page(random))
-    return Example([Turn(f"Repeat: {words}", words)])
+    return Example([Turn(f"Repeat: {words}", words, "", [Span(0, len(words), copied_from=len("Repeat: "))])])
 
 
 def small_codes(random: Random, turns: int = 4, labelled: bool = False, cut: int = 25) -> Example:
     """A code that only the tiles show, in a picture of nine."""
     scene = small_code_scene(random, labelled, cut)
-    code = Turn(random.pick(READING_QUERIES), scene.code, "small code")
+    code = Turn(random.pick(READING_QUERIES), scene.code, "small code", read(scene.code_cells))
     rest = Scene(scene.picture, scene.things)
     asked = questions_about(random, rest, turns - 1) if scene.things and turns > 1 else []
     return _example([code, *(turn for turn in asked if turn.row != "describe")], scene)
@@ -161,6 +172,7 @@ def too_small(random: Random, turns: int = 2) -> Example:
     """The same pictures in a single tile: the honest answer is that nothing can be read."""
     example = small_codes(random, turns)
     example.turns[0].answer = TOO_SMALL
+    example.turns[0].spans = []
     example.turns[0].row = "too small"
     example.hd_num = 1
     return example
@@ -229,12 +241,16 @@ def _which(random: Random, scenes: list[Scene], index: int) -> Turn | None:
     if scene.code and random.chance(60):
         if sum(other.code == scene.code for other in scenes) > 1:
             return None
-        return Turn(f"Which image shows the text {scene.code}?", f"Image{index + 1}", "several")
+        spans = [Span(0, 6, (scene.code_cells,), index)]
+        return Turn(f"Which image shows the text {scene.code}?", f"Image{index + 1}", "several", spans)
     if not scene.things:
         return None
     name = random.pick(scene.things).name
     holders = sum(any(thing.name == name for thing in other.things) for other in scenes)
-    return Turn(f"Which image has {article(name)}?", f"Image{index + 1}", "several") if holders == 1 else None
+    if holders > 1:
+        return None
+    spans = [Span(0, 6, (tuple(thing.cell for thing in scene.things if thing.name == name),), index)]
+    return Turn(f"Which image has {article(name)}?", f"Image{index + 1}", "several", spans)
 
 
 def _about_one(random: Random, scene: Scene, number: int) -> Turn:
@@ -243,7 +259,8 @@ def _about_one(random: Random, scene: Scene, number: int) -> Turn:
         query = f"{turn.query[:-1]} in Image{number}?"
     else:
         query = f"{turn.query[:-1]} in Image{number}."
-    return Turn(query.replace("in the picture in", "in"), turn.answer, "several")
+    spans = [replace(span, picture=number - 1) for span in turn.spans]
+    return Turn(query.replace("in the picture in", "in"), turn.answer, "several", spans)
 
 
 def videos(random: Random, count: int = 3, turns: int = 4) -> Example:
@@ -254,13 +271,15 @@ def videos(random: Random, count: int = 3, turns: int = 4) -> Example:
 def screenshots(random: Random, labelled: bool = False) -> Example:
     page = random_page(random)
     picture = draw_page(page, labelled)
-    turn = Turn(SCREENSHOT_QUERY, html_of(page), "screenshot")
+    html = html_of(page)
+    turn = Turn(SCREENSHOT_QUERY, html, "screenshot", spans_of_page(page, html, tag_of))
     return Example([turn], [picture.pixels], [picture.labels], mode="web")
 
 
 def instructions(random: Random) -> Example:
     page = random_page(random)
-    return Example([Turn(instruction_of(random, page), html_of(page), "instruction")], mode="web")
+    query, html = instruction_of(random, page), html_of(page)
+    return Example([Turn(query, html, "instruction", copies_of_texts(page, html, query))], mode="web")
 
 
 def articles(random: Random) -> Example:

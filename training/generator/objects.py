@@ -12,13 +12,16 @@ from .draw import (
     draw_shape,
     draw_text,
     jitter,
+    text_middles,
     text_width,
 )
-from .examples import Turn
+from .examples import Span, Turn
 from .font import CHARACTERS
 from .rng import Random
 from .words import WORDS
 
+#: Pixels of a cell's side.
+CELL = 28
 PLACES = (
     "top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right",
 )  # fmt: skip
@@ -30,7 +33,7 @@ class Thing:
     shape: str
     colour: str
     place: int
-    #: The tower's cell that holds its middle, of a picture of one tile.
+    #: The cell that holds its middle.
     cell: int = -1
 
     @property
@@ -56,18 +59,23 @@ def article(name: str) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
-def cell_of(x: int, y: int) -> int:
-    """Number of a tile's cell, line by line."""
-    return y // 28 * 4 + x // 28
+def cell_of(x: int, y: int, side: int) -> int:
+    """Number of a cell, line by line, in a picture of whole tiles that is `side` wide."""
+    return y // CELL * (side // CELL) + x // CELL
 
 
-def cells_of_text(text: str, x: int, y: int, scale: int) -> tuple[int, ...]:
-    left, middle = x - x % 2 + 5 * scale // 2, y - y % 2 + 7 * scale // 2
-    return tuple(cell_of(left + 6 * scale * order, middle) for order in range(len(text)))
+def cells_of_text(text: str, x: int, y: int, scale: int, side: int = 112) -> tuple[int, ...]:
+    return tuple(cell_of(*middle, side) for middle in text_middles(text, x, y, scale))
 
 
-def whole(answer: str, thing: Thing) -> list[tuple[int, int, int]]:
-    return [(0, len(answer), thing.cell)]
+def whole(answer: str, *things: Thing, at_start: bool = False) -> list[Span]:
+    """The whole answer is read from these things."""
+    return [Span(0, len(answer), tuple((thing.cell,) for thing in things), at_start=at_start)]
+
+
+def read(cells: tuple[int, ...], begin: int = 0) -> list[Span]:
+    """A text that begins there in the answer, character by character."""
+    return [Span(place, place + 1, ((cell,),)) for place, cell in enumerate(cells, begin)]
 
 
 def draw_things(random: Random, picture: Picture, places: list[int]) -> list[Thing]:
@@ -82,7 +90,7 @@ def draw_things(random: Random, picture: Picture, places: list[int]) -> list[Thi
         x = place % 3 * region + random.below(region - size + 1)
         y = place // 3 * region + random.below(region - size + 1)
         draw_shape(picture, shape, colour, jitter(random, COLOURS[colour]), x, y, size)
-        things.append(Thing(shape, colour, place, cell_of(x + size // 2, y + size // 2)))
+        things.append(Thing(shape, colour, place, cell_of(x + size // 2, y + size // 2, picture.size[0])))
     return things
 
 
@@ -130,7 +138,7 @@ def code_scene(random: Random, side: int, labelled: bool = False, longest: int =
     colour = write_code(random, picture, code, x, y, scale)
     free = [place for place in range(9) if place // 3 != row]
     things = draw_things(random, picture, random.sample(free, random.below(4)))
-    return Scene(picture, things, code, colour, cells_of_text(code, x, y, scale))
+    return Scene(picture, things, code, colour, cells_of_text(code, x, y, scale, side))
 
 
 def small_code_scene(random: Random, labelled: bool = False, cut: int = 25) -> Scene:
@@ -153,7 +161,7 @@ def small_code_scene(random: Random, labelled: bool = False, cut: int = 25) -> S
     free = [other for other in range(9) if other not in covered]
     things = draw_things(random, picture, random.sample(free, random.between(0, 4)))
     colour = write_code(random, picture, code, x, y, scale)
-    return Scene(picture, things, code, colour)
+    return Scene(picture, things, code, colour, cells_of_text(code, x, y, scale, side))
 
 
 def questions_about(random: Random, scene: Scene, count: int) -> list[Turn]:
@@ -182,8 +190,8 @@ def _question(random: Random, scene: Scene) -> Turn | None:
 
 def code_question(random: Random, scene: Scene) -> Turn:
     if random.chance(15):
-        return Turn("What colour is the text?", scene.code_colour, "colour", [(0, 9, scene.code_cells[0])] if scene.code_cells else [])
-    return Turn(random.pick(READING_QUERIES), scene.code, "code", [(k, k + 1, cell) for k, cell in enumerate(scene.code_cells)])
+        return Turn("What colour is the text?", scene.code_colour, "colour", [Span(0, 9, (scene.code_cells,))])
+    return Turn(random.pick(READING_QUERIES), scene.code, "code", read(scene.code_cells))
 
 
 def ask_colour(random: Random, scene: Scene) -> Turn | None:
@@ -203,13 +211,16 @@ def ask_shape(random: Random, scene: Scene) -> Turn | None:
 
 def ask_count(random: Random, scene: Scene) -> Turn:
     if random.chance(20):
-        return Turn("How many shapes are there?", str(len(scene.things)), "count")
+        return _count("shapes", scene.things)
     thing = random.pick(scene.things)
     if random.chance(50):
-        found = sum(other.shape == thing.shape for other in scene.things)
-        return Turn(f"How many {plural(thing.shape)} are there?", str(found), "count")
-    found = sum(other.colour == thing.colour for other in scene.things)
-    return Turn(f"How many {thing.colour} shapes are there?", str(found), "count")
+        return _count(plural(thing.shape), [other for other in scene.things if other.shape == thing.shape])
+    return _count(f"{thing.colour} shapes", [other for other in scene.things if other.colour == thing.colour])
+
+
+def _count(what: str, found: list[Thing]) -> Turn:
+    answer = str(len(found))
+    return Turn(f"How many {what} are there?", answer, "count", whole(answer, *found, at_start=True))
 
 
 def plural(shape: str) -> str:
@@ -229,12 +240,18 @@ def ask_what(random: Random, scene: Scene) -> Turn:
 
 
 def ask_whether(random: Random, scene: Scene) -> Turn:
-    names = [thing.name for thing in scene.things]
     if random.chance(50):
-        return Turn(f"Is there {article(random.pick(names))}?", "yes", "presence")
-    colour, shape = random.pick(list(COLOURS)), random.pick(SHAPES)
-    answer = "yes" if f"{colour} {shape}" in names else "no"
-    return Turn(f"Is there {article(f'{colour} {shape}')}?", answer, "presence")
+        name = random.pick(scene.things).name
+    else:
+        name = f"{random.pick(list(COLOURS))} {random.pick(SHAPES)}"
+    answer, spans = presence_of(name, scene.things)
+    return Turn(f"Is there {article(name)}?", answer, "presence", spans)
+
+
+def presence_of(name: str, things: list[Thing]) -> tuple[str, list[Span]]:
+    """yes, read from any thing of this name; or no, read from the prompt's start."""
+    cells = tuple(thing.cell for thing in things if thing.name == name)
+    return ("yes", [Span(0, 3, (cells,))]) if cells else ("no", [Span(0, 2, at_start=True)])
 
 
 def describe(scene: Scene) -> Turn:
@@ -242,9 +259,9 @@ def describe(scene: Scene) -> Turn:
     parts = [f"{article(thing.name)} at the {PLACES[thing.place]}" for thing in scene.things]
     spans, start = [], 0
     for part, thing in zip(parts, scene.things):
-        spans.append((start, start + len(part), thing.cell))
+        spans.append(Span(start, start + len(part), ((thing.cell,),)))
         start += len(part) + 2
-    spans += [(start + 9 + k, start + 10 + k, cell) for k, cell in enumerate(scene.code_cells)]
     if scene.code:
+        spans += read(scene.code_cells, start + len("the text "))
         parts.append(f"the text {scene.code}")
     return Turn("Describe this picture.", ", ".join(parts) + ".", "describe", spans)

@@ -1,9 +1,12 @@
 """Simple pages: as data, as HTML with Tailwind classes, as a screenshot and as an instruction."""
 
 from dataclasses import dataclass
+from collections.abc import Callable
 
 from .draw import COLOUR_IDS, COLOURS, WHITE, Picture, draw_text, text_width
+from .examples import Span
 from .font import CHARACTERS
+from .objects import cell_of, cells_of_text, read
 from .rng import Random
 from .words import WORDS
 
@@ -57,28 +60,30 @@ def draw_page(page: Page, labelled: bool = False) -> Picture:
 
 def _draw_element(picture: Picture, element: Element, top: int) -> None:
     rgb, colour_id = COLOURS[element.colour], COLOUR_IDS[element.colour]
-    left = 120 if element.right else 8
+    left, down, scale = _text_place(element)
     match element.kind:
         case "bar":
             picture.fill(0, 0, SIDE, 40, rgb, colour_id)
-            draw_text(picture, element.text, 8, 10, 3, WHITE)
-        case "heading":
-            draw_text(picture, element.text, left, top + 18, 3, rgb, colour_id)
-        case "text":
-            draw_text(picture, element.text, left, top + 20, 2, rgb, colour_id)
         case "button":
             picture.fill(left - 4, top + 14, text_width(element.text, 2) + 8, 28, rgb, colour_id)
-            draw_text(picture, element.text, left, top + 21, 2, WHITE)
         case "box":
             picture.fill(left, top + 8, 80, 40, rgb, colour_id)
+    ink = (WHITE, 0) if element.kind in ("bar", "button") else (rgb, colour_id)
+    draw_text(picture, element.text, left, top + down, scale, *ink)
+
+
+def _text_place(element: Element) -> tuple[int, int, int]:
+    """Left edge, distance from the line's top, and scale."""
+    down, scale = {"bar": (10, 3), "heading": (18, 3), "text": (20, 2), "button": (21, 2), "box": (8, 1)}[element.kind]
+    return (120 if element.right else 8), down, scale
 
 
 def html_of(page: Page) -> str:
-    body = "".join(f"{_tag(element)}\n" for element in page.elements)
+    body = "".join(f"{tag_of(element)}\n" for element in page.elements)
     return f'<html>\n<body class="{PAPER_CLASSES[page.paper]}">\n{body}</body>\n</html>'
 
 
-def _tag(element: Element) -> str:
+def tag_of(element: Element) -> str:
     side = " ml-auto" if element.right else ""
     shade = element.colour if element.colour == "black" else f"{element.colour}-600"
     match element.kind:
@@ -101,11 +106,11 @@ def instruction_of(random: Random, page: Page) -> str:
 
 
 def words_of(page: Page) -> str:
-    parts = "; ".join(_wish(element) for element in page.elements)
+    parts = "; ".join(wish_of(element) for element in page.elements)
     return f"{page.paper} paper with {parts}."
 
 
-def _wish(element: Element) -> str:
+def wish_of(element: Element) -> str:
     side = " on the right" if element.right else ""
     match element.kind:
         case "bar":
@@ -119,3 +124,43 @@ def _wish(element: Element) -> str:
         case "box":
             return f"a {element.colour} box{side}"
     raise ValueError(f"no element is called {element.kind}")
+
+
+def spans_of_page(page: Page, document: str, part_of: Callable[[Element], str]) -> list[Span]:
+    """Each element's part of the document is read from where the element stands, its text character by character."""
+    spans, start = [], 0
+    for line, element in enumerate(page.elements):
+        part = part_of(element)
+        start = document.index(part, start)
+        spans.append(Span(start, start + len(part), ((_cell_of_element(element, line),),)))
+        if element.text:
+            left, down, scale = _text_place(element)
+            spans += read(cells_of_text(element.text, left, line * LINE + down, scale, SIDE), start + _text_begin(part, element))
+        start += len(part)
+    return spans
+
+
+def copies_of_texts(page: Page, html: str, query: str) -> list[Span]:
+    """Texts of the page are copied from the instruction that asks for it."""
+    spans, tag_start, wish_start = [], 0, 0
+    for element in page.elements:
+        tag, wish = tag_of(element), wish_of(element)
+        tag_start, wish_start = html.index(tag, tag_start), query.index(wish, wish_start)
+        begin = tag_start + _text_begin(tag, element)
+        spans.append(Span(begin, begin + len(element.text), copied_from=wish_start + _text_begin(wish, element)))
+        tag_start, wish_start = tag_start + len(tag), wish_start + len(wish)
+    return spans
+
+
+def _text_begin(part: str, element: Element) -> int:
+    """Where the element's text begins in its tag or its wish."""
+    before = ">" if part.startswith("<") else " "
+    return part.index(f"{before}{element.text}") + 1
+
+
+def _cell_of_element(element: Element, line: int) -> int:
+    """Where its text begins, or a box has its middle."""
+    left, down, scale = _text_place(element)
+    if element.text:
+        return cells_of_text(element.text, left, line * LINE + down, scale, SIDE)[0]
+    return cell_of(left + 40, line * LINE + 28, SIDE)
