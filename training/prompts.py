@@ -98,15 +98,16 @@ class _Prompt:
         for position, middle in self._add_pieces(text, True).items():
             own = [span for span in spans if span.begin <= middle < span.end]
             if own:
-                self.looks[position] = self._groups(own[-1], int(middle), query_begin)
+                self.looks[position] = self._groups(own[-1], query_begin)
         self.ids.append(turn_end())
         self.learned.append(True)
         self.places.append(-1)
 
-    def _groups(self, span: Span, middle: int, query_begin: int) -> list[list[int]]:
-        """Positions of each thing that the answer's character is read from."""
-        if span.copied_from is not None:
-            return [[self.token_of[query_begin + span.copied_from + middle - span.begin]]]
+    def _groups(self, span: Span, query_begin: int) -> list[list[int]]:
+        """Positions of each thing that the span is read from."""
+        if span.query:
+            begin, end = (query_begin + character for character in span.query)
+            return [sorted(set(self.token_of[begin:end]))]
         first = self.pictures[span.picture] if span.things else 0
         groups = [[first + at for cell in cells for at in self.layouts[span.picture].positions_of(cell)] for cells in span.things]
         return groups + ([[0]] if span.at_start else [])

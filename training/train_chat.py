@@ -18,6 +18,7 @@ from torch import Tensor
 from batches import Batch, make_batch, schedule
 from export import default_config
 from generator import families
+from generator.pages import html_of
 from model import LORAS, XComposer
 from optimizer import Optimizer, optimizer_of
 from school import SchoolHeads, school_batch, schooling
@@ -51,6 +52,7 @@ CHAT = {
     "repeats": Lesson(families.repeats, 2, 12, 600),
     "character maps": Lesson(families.character_maps, 3, 12, end=1000),
     "lists": Lesson(families.lists, 6, 12, 1000),
+    "page repeats": Lesson(partial(families.repeats, told=html_of), 2, 8, 2700),
     "video 5": Lesson(partial(families.videos, count=5), 1, 6, 2023),
 }
 WEB = {

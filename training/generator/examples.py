@@ -16,11 +16,16 @@ class Span:
     picture: int = 0
     #: Counts are read from the share that the prompt's start keeps; so is that there is nothing.
     at_start: bool = False
-    #: Instead of things: where the same characters begin in the query.
-    copied_from: int | None = None
+    #: Instead of things: any token that holds characters of this part of the query.
+    query: tuple[int, int] | None = None
 
     def moved(self, characters: int) -> "Span":
         return replace(self, begin=self.begin + characters, end=self.end + characters)
+
+
+def copied(count: int, begin: int, query_begin: int) -> list[Span]:
+    """`count` characters that stand in the query as they stand in the answer."""
+    return [Span(begin + k, begin + k + 1, query=(query_begin + k, query_begin + k + 1)) for k in range(count)]
 
 
 @dataclass

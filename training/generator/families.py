@@ -8,7 +8,7 @@ import numpy as np
 from .articles import article_turn
 from .clips import ORDINALS, questions_about_clip, random_clip, strip_of
 from .draw import BACKGROUNDS, COLOURS, SHAPES, Picture, text_width
-from .examples import Example, Span, Turn
+from .examples import Example, Span, Turn, copied
 from .font import CHARACTERS
 from .objects import (
     PLACES,
@@ -29,7 +29,7 @@ from .objects import (
     whole,
     write_code,
 )
-from .pages import copies_of_texts, draw_page, html_of, instruction_of, random_page, spans_of_page, tag_of, wish_of, words_of
+from .pages import Page, draw_page, html_of, instruction_of, random_page, spans_of_instruction, spans_of_page, tag_of, wish_of, words_of
 from .rng import Random
 
 SCREENSHOT_QUERY = " Generate the HTML code of this web image with Tailwind CSS."
@@ -153,10 +153,10 @@ def page_words(random: Random) -> Example:
     return Example([Turn("Describe this page.", words, "", spans_of_page(page, words, wish_of))], [draw_page(page).pixels])
 
 
-def repeats(random: Random) -> Example:
+def repeats(random: Random, told: Callable[[Page], str] = words_of) -> Example:
     """Text alone, to be copied: what pages from instructions rest on."""
-    words = words_of(random_page(random))
-    return Example([Turn(f"Repeat: {words}", words, "", [Span(0, len(words), copied_from=len("Repeat: "))])])
+    words = told(random_page(random))
+    return Example([Turn(f"Repeat: {words}", words, "", copied(len(words), 0, len("Repeat: ")))])
 
 
 def small_codes(random: Random, turns: int = 4, labelled: bool = False, cut: int = 25) -> Example:
@@ -279,7 +279,7 @@ def screenshots(random: Random, labelled: bool = False) -> Example:
 def instructions(random: Random) -> Example:
     page = random_page(random)
     query, html = instruction_of(random, page), html_of(page)
-    return Example([Turn(query, html, "instruction", copies_of_texts(page, html, query))], mode="web")
+    return Example([Turn(query, html, "instruction", spans_of_instruction(page, html, query))], mode="web")
 
 
 def articles(random: Random) -> Example:

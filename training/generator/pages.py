@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from collections.abc import Callable
 
 from .draw import COLOUR_IDS, COLOURS, WHITE, Picture, draw_text, text_width
-from .examples import Span
+from .examples import Span, copied
 from .font import CHARACTERS
 from .objects import cell_of, cells_of_text, read
 from .rng import Random
@@ -140,14 +140,15 @@ def spans_of_page(page: Page, document: str, part_of: Callable[[Element], str]) 
     return spans
 
 
-def copies_of_texts(page: Page, html: str, query: str) -> list[Span]:
-    """Texts of the page are copied from the instruction that asks for it."""
+def spans_of_instruction(page: Page, html: str, query: str) -> list[Span]:
+    """Each tag is read from the words that ask for it, its text character by character."""
     spans, tag_start, wish_start = [], 0, 0
     for element in page.elements:
         tag, wish = tag_of(element), wish_of(element)
         tag_start, wish_start = html.index(tag, tag_start), query.index(wish, wish_start)
-        begin = tag_start + _text_begin(tag, element)
-        spans.append(Span(begin, begin + len(element.text), copied_from=wish_start + _text_begin(wish, element)))
+        spans.append(Span(tag_start, tag_start + len(tag), query=(wish_start, wish_start + len(wish))))
+        if element.text:
+            spans += copied(len(element.text), tag_start + _text_begin(tag, element), wish_start + _text_begin(wish, element))
         tag_start, wish_start = tag_start + len(tag), wish_start + len(wish)
     return spans
 
