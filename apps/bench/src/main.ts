@@ -21,6 +21,7 @@ const benches = {
   context: async () => (await import('./context.ts')).contextBench,
   picture: async () => (await import('./picture.ts')).pictureBench,
   load: async () => (await import('./load.ts')).loadBench,
+  lookup: async () => (await import('./lookup.ts')).lookupBench,
   generation: async () => (await import('./generation.ts')).generationBench,
 } satisfies Record<string, () => Promise<Bench>>;
 type BenchName = keyof typeof benches;

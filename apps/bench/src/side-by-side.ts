@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 /** Contenders that do the same work in turns, and the rows of a table that come of it. */
 import { type Absence, medianOf, type Row, rowOf, type Step, takeTurns } from './bench.ts';
 import {
@@ -50,10 +51,17 @@ export interface Measured {
 }
 
 const METER = 'meter';
+/** Milliseconds before a turn, so that threads of the last contender have stopped waiting awake. */
+const REST = 150;
 
 /** Tokens a second over all tokens of a run. */
 export function tokensPerSecond(tokens: number): (times: readonly number[]) => number {
   return (times) => (1000 * tokens) / times.reduce((sum, time) => sum + time, 0);
+}
+
+/** The same without the first, which finds the processor's caches full of what others did. */
+export function steadyTokensPerSecond(tokens: number): (times: readonly number[]) => number {
+  return ([_, ...times]) => tokensPerSecond(tokens - 1)(times);
 }
 
 /** Every contender in turn, run after run. One that fails drops out with a row that says why. */
@@ -79,6 +87,7 @@ export async function measureTurns(
   async function attempt(name: string, task: () => Promise<readonly number[]>): Promise<number> {
     if (failures.has(name)) return Number.NaN;
     try {
+      await sleep(REST);
       return rate(await task());
     } catch (error) {
       failures.set(name, (error as Error).message);

@@ -3,6 +3,7 @@ import {
   type Graph,
   type HostTensor,
   type Inputs,
+  keptRows,
   RunError,
   type RunSegment,
 } from '@lingbi/core';
@@ -108,10 +109,9 @@ function readInPlace(runtime: Runtime, tensor: OnnxTensor): ArrayLike<number> {
 }
 
 function bindRows(binder: RunBinder, { segments, groups }: RunPlan): void {
-  const ends = runningSums(segments.map(({ tokens }) => tokens));
-  const tokens = ends.at(-1) ?? 0;
-  const lastRows = BigInt64Array.from(ends, (end) => BigInt(end - 1));
-  binder.numbers(run.lastRows, 'int64', [ends.length], lastRows);
+  const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+  const kept = BigInt64Array.from(keptRows(segments), BigInt);
+  binder.numbers(run.keptRows, 'int64', [kept.length], kept);
   binder.numbers(run.rowNumbers, 'int64', [1, tokens], upFrom(0, tokens));
   const rows = groups.map(({ tokens, pasts }) => BigInt(tokens * pasts.length));
   binder.numbers(run.groupRows, 'int64', [groups.length], BigInt64Array.from(rows));
@@ -183,14 +183,6 @@ function ownTensor(given: DeviceTensor, key: string): OnnxTensor {
   throw new RunError(
     `The input "${key}" was made by another backend than onnx: read() it first and pass the numbers`,
   );
-}
-
-function runningSums(values: readonly number[]): readonly number[] {
-  let sum = 0;
-  return values.map((value) => {
-    sum += value;
-    return sum;
-  });
 }
 
 function upFrom(start: number, length: number): BigInt64Array {

@@ -1,8 +1,8 @@
 /** Inputs that every run binds beside the graph's own: what attention must know of the sequences. */
 import type { CacheLayer } from '@lingbi/core';
 
-/** int64 [sequences]: where the last row of each sequence stands. */
-export const lastRows = 'run.lastRows';
+/** int64 [sequences]: where the rows stand that `lastToken` keeps. */
+export const keptRows = 'run.keptRows';
 /** int64 [groups]: how many rows each group has. */
 export const groupRows = 'run.groupRows';
 /** int64 [1, tokens]: 0, 1, 2 …: which row of the given angles belongs to each row. */

@@ -22,6 +22,7 @@ export { checkExtension, weightsOnlyOf } from './backend/check-extension.ts';
 export { checkInputs, type Lengths, placeSegments, type RunSegment } from './backend/check-run.ts';
 export { checkWeights, WeightShapeError } from './backend/check-weights.ts';
 export { CacheFullError, RunError, UnsupportedError } from './backend/errors.ts';
+export { keptRows } from './backend/kept-rows.ts';
 export { kernelBackend } from './backend/kernel-backend.ts';
 export type {
   CacheEntry,
@@ -62,6 +63,7 @@ export type { TokenLogprobs } from './generate/logits/token-logprobs.ts';
 export { type ScoredToken, topScores } from './generate/logits/top-scores.ts';
 export { type Prompt, type PromptChunk, promptLength } from './generate/prompt.ts';
 export type { PromptEmbedding } from './generate/prompt-embedding.ts';
+export type { LookupUse } from './generate/prompt-lookup/token-feeder.ts';
 export { createRandom, freshSeed, type RandomStream } from './generate/random.ts';
 export { likeliest, type Sampler, type SamplerOptions, sampler } from './generate/sampler.ts';
 export type { BatchModel } from './generate/scheduler/batcher.ts';

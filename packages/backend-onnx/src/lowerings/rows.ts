@@ -1,6 +1,6 @@
 import type { LowerOp } from '../lowering.ts';
 import { elementTypes } from '../model-writer.ts';
-import { lastRows } from '../run-inputs.ts';
+import { keptRows } from '../run-inputs.ts';
 
 export const parameter: LowerOp<'parameter'> = (
   { outputs: [out], attributes: { weight } },
@@ -36,8 +36,8 @@ export const lastToken: LowerOp<'lastToken'> = (
   { inputs: [x], outputs: [out] },
   { model, name },
 ) => {
-  model.input(lastRows, 'int64', ['sequences']);
-  model.node('Gather', [name(x!), lastRows], [name(out!)], { axis: 0 });
+  model.input(keptRows, 'int64', ['sequences']);
+  model.node('Gather', [name(x!), keptRows], [name(out!)], { axis: 0 });
 };
 
 export const topK: LowerOp<'topK'> = (

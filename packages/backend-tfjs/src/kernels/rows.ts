@@ -1,4 +1,4 @@
-import { type Kernel, RunError } from '@lingbi/core';
+import { type Kernel, keptRows, RunError } from '@lingbi/core';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
 import type { Engine } from '../engines/engine.ts';
 import { isTable, type Value } from '../value.ts';
@@ -26,17 +26,10 @@ export function putRows(engine: Engine): Kernel<'putRows', Tensor> {
 export function lastToken({ tf }: Engine): Kernel<'lastToken', Tensor> {
   return ([x], _, { segments }) => {
     const [rows, width] = x!.shape as [number, number];
-    if (segments.length === 1) return tf.slice(x!, [rows - 1, 0], [1, width]);
-    return tf.gather(x!, tf.tensor1d(lastRows(segments), 'int32'));
+    const kept = keptRows(segments);
+    if (kept.length === 1) return tf.slice(x!, [rows - 1, 0], [1, width]);
+    return tf.gather(x!, tf.tensor1d(kept, 'int32'));
   };
-}
-
-function lastRows(segments: readonly { readonly tokens: number }[]): number[] {
-  let end = 0;
-  return segments.map(({ tokens }) => {
-    end += tokens;
-    return end - 1;
-  });
 }
 
 /** Every engine sorts stably: of equal numbers the first comes first. */

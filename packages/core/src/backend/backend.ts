@@ -61,6 +61,8 @@ export interface CacheOptions {
 export interface Segment {
   readonly slot: number;
   readonly tokens: number;
+  /** How many of its last rows `lastToken` keeps. Default 1. */
+  readonly kept?: number;
 }
 
 export interface RunOptions {

@@ -58,11 +58,19 @@ export function placeSegments(
 function checkCover(graph: Graph, segments: readonly Segment[], tokens: number): void {
   const sum = segments.reduce((all, segment) => all + segment.tokens, 0);
   const lengthsFit = segments.every((segment) => segment.tokens > 0) || tokens === 0;
+  for (const segment of segments) checkKept(graph, segment);
   const slotsDiffer = new Set(segments.map(({ slot }) => slot)).size === segments.length;
   if (sum === tokens && lengthsFit && slotsDiffer) return;
   const shown = segments.map((segment) => `${segment.tokens} in slot ${segment.slot}`).join(', ');
   throw new RunError(
     `Segments of "${graph.name}" must cover its ${tokens} rows, each slot once with at least one; they are ${shown}`,
+  );
+}
+
+function checkKept({ name }: Graph, { slot, tokens, kept = 1 }: Segment): void {
+  if (tokens === 0 || (Number.isSafeInteger(kept) && kept > 0 && kept <= tokens)) return;
+  throw new RunError(
+    `Slot ${slot} of "${name}" keeps ${kept} rows, but it must be 1 to its ${tokens} tokens`,
   );
 }
 

@@ -91,6 +91,7 @@ const generateRules: Rules<GenerateOptions> = {
   }),
   sampler: a('a function', isFunction),
   constraint: a('an object', isObject),
+  promptLookup: oneOf(true, false),
   topLogprobs: whole(0),
   signal: a('an AbortSignal', (value) => value instanceof AbortSignal),
 };
@@ -181,6 +182,9 @@ function checkTogether(options: GenerateOptions): void {
   if (count > 1 && sampler) refuse('sampler', 'it picks one token, but beams need several');
   if (count > 1 && options.constraint) {
     refuse('constraint', 'it follows one answer, but beams are several. Use beams: 1');
+  }
+  if (count > 1 && options.promptLookup) {
+    refuse('promptLookup', 'it reads one answer ahead, but beams are several. Use beams: 1');
   }
   if (options.constraint && minNewTokens > 0) {
     refuse('minNewTokens', 'a `constraint` decides when the answer may end. Leave one of them out');

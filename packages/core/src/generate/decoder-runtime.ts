@@ -36,8 +36,8 @@ export interface DecoderRuntime {
   embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;
   encodeImage(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage>;
   /**
-   * Appends the rows to the cache and returns the logits that follow the last row of each segment,
-   * [segments · vocabularySize].
+   * Appends the rows to the cache and returns the logits that follow the kept rows of each segment,
+   * by default the last: [kept rows · vocabularySize].
    */
   decode(step: DecodeStep): Promise<Float32Array>;
 }

@@ -16,6 +16,12 @@ export interface GenerateOptions extends PenaltyOptions {
   readonly sampler?: Sampler;
   /** What the answer has to follow, such as a grammar. Needs `beams: 1`. */
   readonly constraint?: TokenConstraint;
+  /**
+   * Guesses that the answer goes on as the conversation did where the last tokens stood before, and
+   * checks several guesses in one run: the same answer, sooner where it repeats its prompt. Pauses by
+   * itself where that costs time. Needs `beams: 1`.
+   */
+  readonly promptLookup?: boolean;
   /** Tells with each token how likely it was, and this many likelier or other ones. */
   readonly topLogprobs?: number;
   /** Stops before the next run of the model and rejects with the signal's reason. */

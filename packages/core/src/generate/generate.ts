@@ -6,6 +6,13 @@ import type { GenerateOptions } from './generate-options.ts';
 import { filterSteps, penaltySteps } from './logits/steps-of.ts';
 import { type TokenLogprobs, tokenLogprobs } from './logits/token-logprobs.ts';
 import { type Prompt, promptLength } from './prompt.ts';
+import { NO_TOKEN } from './prompt-lookup/find-draft.ts';
+import {
+  LookupFeeder,
+  type LookupUse,
+  plainFeeder,
+  type TokenFeeder,
+} from './prompt-lookup/token-feeder.ts';
 import { createRandom, freshSeed } from './random.ts';
 import { type Sampler, tokenPicker } from './sampler.ts';
 import type { PictureUse, PromptProgress, Sequence } from './sequence.ts';
@@ -25,6 +32,8 @@ export interface WrittenAnswer {
   readonly newTokens: number;
   /** What repeats the draws. */
   readonly seed?: number;
+  /** What `promptLookup` guessed. */
+  readonly lookup?: LookupUse;
   /** All answers of a beam search, best first; the token events told the best. */
   readonly answers?: readonly Hypothesis[];
 }
@@ -87,16 +96,35 @@ async function* writeTokens(
   const { signal, topLogprobs, constraint } = options;
   const seed = seedOf(options);
   const pick = options.sampler ?? pickerOf(prompt, options, seed);
+  using feeder = feederOf(sequence, prompt, options);
   const tokens: number[] = [];
-  for (let logits = first; ; logits = await sequence.feed(tokens.at(-1)!, signal && { signal })) {
+  for (let logits = first; ; logits = await feeder.next(tokens.at(-1)!)) {
     const token = pick(await allowed(logits, constraint), tokens);
     constraint?.accept(token);
     tokens.push(token);
     yield tokenEvent(token, logits, topLogprobs);
     const reason = endReason(tokens, options);
-    if (reason) return { reason, newTokens: tokens.length, ...(seed !== undefined && { seed }) };
+    if (reason) return { reason, newTokens: tokens.length, ...extras(seed, feeder) };
     signal?.throwIfAborted();
   }
+}
+
+function extras(
+  seed: number | undefined,
+  { use }: TokenFeeder,
+): Pick<WrittenAnswer, 'seed' | 'lookup'> {
+  return { ...(seed !== undefined && { seed }), ...(use && { lookup: use }) };
+}
+
+function feederOf(
+  sequence: Sequence,
+  prompt: Prompt,
+  { promptLookup, signal }: GenerateOptions,
+): TokenFeeder {
+  const options = signal ? { signal } : {};
+  if (!promptLookup) return plainFeeder(sequence, options);
+  const past = prompt.flatMap((chunk) => (chunk.type === 'text' ? [...chunk.ids] : [NO_TOKEN]));
+  return new LookupFeeder(sequence, past, options);
 }
 
 /** The logits of what may come; a copy, since what the model found likely is told as it is. */

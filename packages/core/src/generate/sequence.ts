@@ -57,6 +57,17 @@ export interface Sequence extends Disposable {
   prefill(prompt: Prompt, options?: FeedOptions): AsyncGenerator<PromptProgress, Float32Array>;
   /** Appends one token and returns the logits that follow it. */
   feed(token: number, options?: FeedOptions): Promise<Float32Array>;
+  /**
+   * Appends tokens in one run and returns the logits that follow each of them.
+   *
+   * @throws CacheFullError when there is no room for all.
+   */
+  feedAll(tokens: readonly number[], options?: FeedOptions): Promise<readonly Float32Array[]>;
+  /**
+   * Whether there is room for this many tokens, and feeding them in one run is what feeding one by one
+   * is: past the trained length each total has angles of its own.
+   */
+  canFeedAtOnce(count: number): boolean;
   /** Forgets everything after the first `length` positions. */
   truncate(length: number): void;
   /** Splits into continuations. Until they are settled or disposed the sequence takes nothing. */
@@ -106,6 +117,14 @@ export class SequenceBranchedError extends Error {
   constructor() {
     super('This sequence has branches: settle or dispose them before you go on with it');
   }
+}
+
+interface ReadOptions {
+  /** Where the rows of pictures come from; text needs none. */
+  readonly pictures?: PictureRows;
+  readonly signal: AbortSignal | undefined;
+  /** After how many of the last tokens the logits are wanted. */
+  readonly kept?: number;
 }
 
 export class CachedSequence implements Sequence {
@@ -160,16 +179,32 @@ export class CachedSequence implements Sequence {
     let logits: Float32Array = new Float32Array();
     for (const span of spansFrom(wanted, this.length, this.place.chunk)) {
       signal?.throwIfAborted();
-      logits = await this.#read(span, total, pictures, signal);
+      logits = await this.#read(span, total, { pictures, signal });
       yield { type: 'prompt-progress', processed: this.length, total };
     }
     return logits;
   }
 
-  async feed(token: number, { signal }: FeedOptions = {}): Promise<Float32Array> {
+  async feed(token: number, options?: FeedOptions): Promise<Float32Array> {
+    return (await this.feedAll([token], options))[0]!;
+  }
+
+  async feedAll(
+    tokens: readonly number[],
+    { signal }: FeedOptions = {},
+  ): Promise<readonly Float32Array[]> {
     this.#requireWhole();
-    const chunk = this.#append([token]);
-    return this.#read({ chunk, from: 0, to: 1 }, this.length + 1, undefined, signal);
+    const count = tokens.length;
+    const total = this.length + count;
+    const chunk = this.#append(tokens);
+    const logits = await this.#read({ chunk, from: 0, to: count }, total, { signal, kept: count });
+    const width = logits.length / count;
+    return tokens.map((_, place) => logits.subarray(place * width, (place + 1) * width));
+  }
+
+  canFeedAtOnce(count: number): boolean {
+    const total = this.length + count;
+    return total <= this.capacity && this.#hasTrainedAngles(total);
   }
 
   truncate(length: number): void {
@@ -213,21 +248,22 @@ export class CachedSequence implements Sequence {
 
   /** The last position is always read again: its logits are what the caller wants. */
   #reusable(wanted: Prompt, total: number): number {
-    const { rotary } = this.runtime;
-    // Past the trained length each total has angles of its own: old keys would not be what a fresh
-    // reading of this prompt makes.
-    const sameAngles = [total, this.length].every(
-      (length) => rotary.theta(length) === rotary.theta(1),
-    );
+    // Old keys would not be what a fresh reading of this prompt makes.
+    const sameAngles = [total, this.length].every((length) => this.#hasTrainedAngles(length));
     const shared = Math.min(sharedLength(this.#past, wanted), this.length, total - 1);
     return sameAngles ? shared : 0;
+  }
+
+  /** Past the trained length each total has angles of its own. */
+  #hasTrainedAngles(total: number): boolean {
+    const { rotary } = this.runtime;
+    return rotary.theta(total) === rotary.theta(1);
   }
 
   async #read(
     { chunk, from, to }: PromptSpan,
     total: number,
-    pictures: PictureRows | undefined,
-    signal: AbortSignal | undefined,
+    { pictures, signal, kept = 1 }: ReadOptions,
   ): Promise<Float32Array> {
     const start = this.length;
     const x =
@@ -236,7 +272,7 @@ export class CachedSequence implements Sequence {
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
       const angles = this.runtime.rotary.angles(start, start + to - from, total);
-      const segments = [{ slot: this.place.slot, tokens: to - from }];
+      const segments = [{ slot: this.place.slot, tokens: to - from, kept }];
       const step = { kind: chunk.type, x, angles, cache: this.cache, segments };
       return await this.runtime.decode(signal ? { ...step, signal } : step);
     } finally {

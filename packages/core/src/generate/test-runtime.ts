@@ -37,11 +37,12 @@ export function testRuntime(): TestRuntime {
       const { data } = 'data' in x ? x : await x.read();
       runs.push(segments.map(({ slot }) => slot));
       let row = 0;
-      for (const { slot, tokens } of segments) {
+      const logits = segments.flatMap(({ slot, tokens, kept = 1 }) => {
         held[slot]!.push(...data.subarray(row, row + tokens));
         row += tokens;
-      }
-      const logits = segments.flatMap(({ slot }) => [...testLogits(held[slot]!)]);
+        const lengths = Array.from({ length: kept }, (_, i) => held[slot]!.length - kept + i + 1);
+        return lengths.flatMap((length) => [...testLogits(held[slot]!.slice(0, length))]);
+      });
       return Float32Array.from(logits);
     },
   };

@@ -32,7 +32,7 @@ export function putRows(x: Tensor, indices: Tensor, values: Tensor): Tensor {
   return record('putRows', [x, indices, values], {}, [{ shape: x.shape }])[0]!;
 }
 
-/** The last row of each sequence of a run: [tokens, width] → [sequences, width]. */
+/** The last row of each sequence of a run, or the last `kept`: [tokens, width] → [sequences, width]. */
 export function lastToken(x: Tensor): Tensor {
   requireRank('lastToken', x, 2);
   return record('lastToken', [x], {}, [{ shape: ['sequences', x.shape[1]!] }])[0]!;

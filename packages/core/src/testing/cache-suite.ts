@@ -141,6 +141,24 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
       expect([0, 1, 2, 3].map((slot) => cache.length(slot))).toEqual([0, 2, 0, 8]);
     });
 
+    test('the last rows of a segment that are kept tell what each would alone', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ capacity: 16, slots: 3 });
+      await feed(program, cache, rowsOf(promptRows('p', 9), 0, 4), { slot: 2 });
+      const inputs = decoderInputs(join([rowsOf(promptRows('p', 9), 4, 9), promptRows('q', 2)]), [
+        ...upFrom(4, 5),
+        ...upFrom(0, 2),
+      ]);
+      const segments = [
+        { slot: 2, tokens: 5, kept: 3 },
+        { slot: 0, tokens: 2 },
+      ];
+      const found = await decode(program, 'decode', inputs, { cache, segments });
+      const wanted = [7, 8, 9].map((length) => expected('p', length));
+      const all = join(await Promise.all([...wanted, expected('q', 2)]));
+      expectClose(found, all, tolerance, 'three rows, then one');
+    });
+
     test('a copied slot continues on its own', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ capacity: 16, slots: 2 });

@@ -207,6 +207,18 @@ export function programSuite(backend: Backend, tolerance: number): void {
       );
     });
 
+    test('a segment keeps at least one of its rows, and none of others', async () => {
+      const decoder = { decode: smallDecoder('decode') };
+      await using program = await backend.compile(decoder, noiseWeights(decoder.decode.weights));
+      using cache = program.createCache({ capacity: 4 });
+      const inputs = decoderInputs(promptRows('a', 3), upFrom(0, 3));
+      for (const kept of [0, 4, 1.5]) {
+        const segments = [{ slot: 0, tokens: 3, kept }];
+        const run = program.run('decode', inputs, { cache, segments });
+        await expect(run).rejects.toThrow(`keeps ${kept} rows, but it must be 1 to its 3 tokens`);
+      }
+    });
+
     test('disposing twice is harmless, using it afterwards is an error', async () => {
       const program = await open();
       const { y } = await program.run('once', { x: rows });

@@ -82,6 +82,7 @@ const sayOptions = [
   ...['images', 'maxNewTokens', 'stop', 'sampling', 'beams', 'sampler', 'topLogprobs', 'signal'],
   ...['repetitionPenalty', 'penaltyScope', 'presencePenalty', 'frequencyPenalty'],
   ...['noRepeatNgram', 'minNewTokens', 'logitBias', 'memoryBudget', 'responseFormat'],
+  'promptLookup',
 ];
 
 /** As in the reference. */

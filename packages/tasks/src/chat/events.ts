@@ -1,4 +1,4 @@
-import type { PictureUse, PromptProgress, TokenEvent } from '@lingbi/core';
+import type { LookupUse, PictureUse, PromptProgress, TokenEvent } from '@lingbi/core';
 import type { PromptWarning } from '@lingbi/tokenizer';
 import type { VideoProgress } from '@lingbi/video';
 
@@ -15,6 +15,8 @@ export interface Usage {
   readonly imageTokens: number;
   /** The token that ended the answer included. */
   readonly newTokens: number;
+  /** What `promptLookup` guessed: each accepted token saved a run of the model. */
+  readonly lookup?: LookupUse;
 }
 
 /** One of several answers that beam search found. */

@@ -60,7 +60,7 @@ function* textEvent(text: string): Generator<ChatEvent> {
 }
 
 function endEvent(
-  { reason, promptTokens, cachedTokens, pictures, newTokens, answers, seed }: GenerationEnd,
+  { reason, promptTokens, cachedTokens, pictures, newTokens, answers, seed, lookup }: GenerationEnd,
   text: string,
   textOf: (tokens: readonly number[]) => string,
   { written, warnings }: PreparedPrompt,
@@ -71,7 +71,10 @@ function endEvent(
     type: 'end',
     text,
     reason: finishReasons[reason],
-    usage: { promptTokens, cachedTokens, pictures, imageTokens, newTokens },
+    usage: {
+      ...{ promptTokens, cachedTokens, pictures, imageTokens, newTokens },
+      ...(lookup && { lookup }),
+    },
     ...(ranked && { ranked }),
     ...(seed !== undefined && { seed }),
     warnings,

@@ -21,17 +21,22 @@ export interface ModelWriterOptions {
   readonly unsupported?: 'refuse' | 'adapt';
   /** How pictures are read: limits, web access, orientation. */
   readonly reading?: Omit<ReadOptions, 'signal'>;
+  /**
+   * Reads ahead where an answer repeats its prompt, as pages from a résumé do: the same answer, sooner.
+   * Requests with beams do without. Default `false`.
+   */
+  readonly promptLookup?: boolean;
 }
 
 /** Writes with an open checkpoint. Each request is read anew; the model stays the caller's. */
 export function modelWriter(model: Model, options: ModelWriterOptions = {}): Writer {
-  requireKnownOptions('modelWriter', options, ['unsupported', 'reading']);
+  requireKnownOptions('modelWriter', options, ['unsupported', 'reading', 'promptLookup']);
   return { write: (request) => write(model, options, request) };
 }
 
 async function* write(
   model: Model,
-  { unsupported = 'refuse', reading }: ModelWriterOptions,
+  { unsupported = 'refuse', reading, promptLookup = false }: ModelWriterOptions,
   request: WriteRequest,
 ): AsyncGenerator<WriterEvent> {
   const { tokenizer, xcomposer } = model;
@@ -49,6 +54,7 @@ async function* write(
   });
   const events = generate(sequence, chunks, {
     ...options,
+    promptLookup: promptLookup && settings.beams === 1,
     ...(signal && { signal }),
   });
   yield* writerEvents(events, tokenizer, prompt, endsAtTurn(request));

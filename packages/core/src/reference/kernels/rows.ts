@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../backend/backend.ts';
+import { keptRows } from '../../backend/kept-rows.ts';
 import type { Kernel } from '../../backend/kernel-table.ts';
 import { emptyLike, type Floats, floats, rowCount, width } from '../host.ts';
 
@@ -17,12 +18,9 @@ export const putRows: Kernel<'putRows', Floats> = ([x, indices, values]) => {
 };
 
 export const lastToken: Kernel<'lastToken', Floats> = ([x], _, { segments }) => {
-  const result = floats([segments.length, width(x!)]);
-  let end = 0;
-  for (const [sequence, { tokens }] of segments.entries()) {
-    end += tokens;
-    result.data.set(rowOf(x!, end - 1), sequence * width(x!));
-  }
+  const rows = keptRows(segments);
+  const result = floats([rows.length, width(x!)]);
+  for (const [place, row] of rows.entries()) result.data.set(rowOf(x!, row), place * width(x!));
   return result;
 };
 
