@@ -20,6 +20,7 @@ const benches = {
   prefill: async () => (await import('./prefill.ts')).prefillBench,
   context: async () => (await import('./context.ts')).contextBench,
   picture: async () => (await import('./picture.ts')).pictureBench,
+  chat: async () => (await import('./chat.ts')).chatBench,
   load: async () => (await import('./load.ts')).loadBench,
   lookup: async () => (await import('./lookup.ts')).lookupBench,
   generation: async () => (await import('./generation.ts')).generationBench,

@@ -7,11 +7,9 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import {
   createResizer,
   type Picture,
@@ -30,11 +28,11 @@ import {
   type Step,
   takeTurns,
 } from './bench.ts';
+import { makePhotograph, photograph } from './photograph.ts';
 
 const RUNS = 15;
 /** Begins the name of a step that Pillow does. */
 const pillowMark = 'Pillow: ';
-const photograph: Size = { width: 4096, height: 2160 };
 
 /** A common reduction: the ratio of the resample that is compared with Pillow. */
 const reduced: Size = { width: 2240, height: 1181 };
@@ -112,27 +110,6 @@ function besidePillow(runs: ReadonlyMap<string, number[]>, pillow: Pillow | unde
       const peer = theirs && { name: `Pillow ${pillow?.version}`, median: medianOf(theirs) };
       return rowOf(step, 'ms', times, peer);
     });
-}
-
-/** Gradients under noise, the same every time, as JPEG. */
-async function makePhotograph(): Promise<Buffer> {
-  const { width, height } = photograph;
-  const data = new Uint8Array(width * height * 3);
-  let state = 1;
-  for (let at = 0, y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let channel = 0; channel < 3; channel++, at++) {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        const slope = (x * (channel + 1) + y * (3 - channel)) >> 4;
-        data[at] = (slope & 0xc0) + (state >>> 27);
-      }
-    }
-  }
-  // sharp belongs to @lingbi/vision, so it is looked up from there.
-  const sharp = createRequire(fileURLToPath(import.meta.resolve('@lingbi/vision')))('sharp');
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .jpeg({ quality: 90 })
-    .toBuffer();
 }
 
 /** A Python that times Pillow on demand. */
