@@ -19,8 +19,29 @@ export function containedInput(
 ): string[] {
   return [
     ...['-protocol_whitelist', 'file', '-f', container],
-    ...(Number.isFinite(maxPixels) ? ['-max_pixels', String(Math.floor(maxPixels))] : []),
+    ...pixelsArguments(maxPixels),
     ...options,
     ...['-i', `file:${path}`],
   ];
+}
+
+/**
+ * ffmpeg's arguments for pieces of one file, which the list on its standard input names. What the list
+ * may name is held to the same demuxer and to files; `options` are further ones of the input.
+ */
+export function joinedInput(
+  { container, maxPixels }: Omit<ContainedInput, 'path'>,
+  options: readonly string[] = [],
+): string[] {
+  return [
+    ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', `concat,${container}`],
+    ...['-f', 'concat', '-safe', '0'],
+    ...pixelsArguments(maxPixels),
+    ...options,
+    ...['-i', 'pipe:0'],
+  ];
+}
+
+function pixelsArguments(maxPixels: number): string[] {
+  return Number.isFinite(maxPixels) ? ['-max_pixels', String(Math.floor(maxPixels))] : [];
 }

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DamagedVideoError, VideoLimitError } from '../errors.ts';
 import { loadTiledVideo } from '../load-tiled-video.ts';
 import { makeNumberedClip, type NumberedClip, numberIn, systemFfmpeg } from '../numbered-clip.ts';
@@ -21,8 +21,12 @@ let folder = '';
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lingbi-test-'));
+  vi.stubEnv('TMPDIR', folder); // where other tests leave nothing
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
 
 const small = { width: 128, height: 72, frames: 120, framesPerSecond: 30 };
 const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
@@ -88,6 +92,19 @@ describe.skipIf(!systemFfmpeg)('frames are those of a plain run of ffmpeg', () =
     }
   });
 
+  test('sound between the frames of one ffmpeg that leaps cuts nothing off', async () => {
+    const file = join(folder, "with sound, and an apostrophe's name.mp4");
+    const sound = ['-f', 'lavfi', '-i', 'sine=duration=12', '-c:a', 'aac', '-shortest'];
+    run(['-i', path, ...sound, '-c:v', 'copy', '-movflags', '+faststart', file]);
+    const video = await openVideo(file);
+    const wanted = sampleFrames(video.facts, { kind: 'count', count: 30 });
+    const plain = plainHashes(file);
+    for (const workers of [1, 3]) {
+      const decoded = await decodedHashes(video, wanted, { strategy: 'leaps', workers });
+      expect(decoded).toEqual(wanted.map((frame) => [frame, plain[frame]]));
+    }
+  });
+
   test('the numbers that are painted in are those that were asked for', async () => {
     const video = await openVideo(path);
     const wanted = [0, 47, 48, 49, 150, 287];
@@ -134,6 +151,25 @@ describe.skipIf(!systemFfmpeg)('decoding', () => {
     expect(frames).toEqual([3, 7, 200]);
   });
 
+  test.skipIf(process.platform === 'win32')('starts as few processes as it can', async () => {
+    const starts = async (name: string): Promise<number> => {
+      const log = join(folder, 'starts');
+      const ffmpeg = join(folder, 'counted-ffmpeg');
+      await writeFile(log, '');
+      await writeFile(ffmpeg, `#!/bin/sh\necho >> ${log}\nexec ffmpeg "$@"\n`);
+      await chmod(ffmpeg, 0o755);
+      const video = await openVideo(name);
+      const wanted = video.facts.keyframes.map((key) => key + 1);
+      await decodedHashes(video, wanted, { strategy: 'leaps', workers: 2, ffmpeg });
+      return (await readFile(log, 'utf8')).length;
+    };
+    expect(await starts(path)).toBe(3); // one that tells its clock, and one for each worker
+    // Whose groups look back across their keyframes: leaps in one process would mix them up.
+    const open = join(folder, 'h264-open-groups.mkv');
+    await makeNumberedClip(open, clips['h264-open-groups.mkv']!);
+    expect(await starts(open)).toBe(1 + 5);
+  });
+
   test('passes on very many frames', async () => {
     const video = await openVideo(path);
     const odd = sampleFrames(video.facts, { kind: 'all', most: 288 }).filter((frame) => frame % 4);
@@ -142,13 +178,14 @@ describe.skipIf(!systemFfmpeg)('decoding', () => {
   });
 
   test('of a video in memory leaves no file behind', async () => {
-    const before = await temporaryFolders();
     const video = await openVideo(await readFile(path));
-    for await (const { picture } of decodeFrames(video, [100, 200])) {
-      expect(numberIn(picture)).toBe(100);
-      break; // whoever stops early leaves nothing either
+    for (const strategy of ['one-pass', 'leaps'] as const) {
+      for await (const { picture } of decodeFrames(video, [100, 200], { strategy })) {
+        expect(numberIn(picture)).toBe(100);
+        break; // whoever stops early leaves nothing either
+      }
+      expect(await temporaryFolders()).toEqual([]);
     }
-    expect(await temporaryFolders()).toEqual(before);
   });
 
   test('leaves a frame alone until the next is asked for, where memory is used again', async () => {
@@ -234,6 +271,17 @@ describe('runs', () => {
     ]);
     expect(planRuns(facts, [0, 100, 250])).toEqual([{ seekTo: undefined, frames: [0, 100, 250] }]);
     expect(planRuns(large, [95, 96, 97])).toEqual([{ seekTo: 48, frames: [95, 96, 97] }]);
+  });
+
+  test('leap sooner where one ffmpeg goes on elsewhere', async () => {
+    const { facts } = await openVideo(path);
+    const large = { ...facts, width: 1920, height: 1080 };
+    const onePass = [{ seekTo: undefined, frames: [0, 60] }];
+    expect(planRuns(large, [0, 60])).toEqual(onePass);
+    const leap = { seekTo: 48, frames: [60] };
+    const joined = planRuns(large, [0, 60], 'cheapest', { framesMore: 0 });
+    expect(joined).toEqual([{ seekTo: undefined, frames: [0] }, leap]);
+    expect(planRuns(large, [0, 60], 'cheapest', { framesMore: 50 })).toEqual(onePass);
   });
 
   test('go by no index that cannot be trusted', async () => {

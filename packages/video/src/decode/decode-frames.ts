@@ -4,13 +4,20 @@ import { DamagedVideoError, DecoderFailedError } from '../errors.ts';
 import { checkFrameSize, deadlineOf } from '../reading.ts';
 import { borrowFile } from '../source/borrow-file.ts';
 import type { Video } from '../video.ts';
-import { clockOffset } from './clock-offset.ts';
 import { withEveryFrame } from './every-frame.ts';
-import { clockCommand, type DecodeSetting, decodeCommand } from './ffmpeg-arguments.ts';
-import { ffmpegOutput } from './ffmpeg-output.ts';
+import {
+  clockCommand,
+  type DecodeCommand,
+  type DecodeSetting,
+  decodeCommand,
+  joinedCommand,
+} from './ffmpeg-arguments.ts';
+import { type FfmpegRun, ffmpegOutput } from './ffmpeg-output.ts';
+import { ffmpegView } from './ffmpeg-view.ts';
 import { findFfmpeg } from './find-ffmpeg.ts';
 import { type FrameMemory, newMemory, reusedMemory } from './frame-memory.ts';
-import { type DecodeRun, planRuns, type Strategy } from './plan-runs.ts';
+import { type DecodingPlan, type Lane, onePass, planDecoding } from './plan-decoding.ts';
+import type { DecodeRun, Strategy } from './plan-runs.ts';
 import { PpmError, ppmPictures } from './ppm-pictures.ts';
 import { readAhead } from './read-ahead.ts';
 
@@ -107,109 +114,94 @@ async function* decodeAll(
   wanted: readonly number[],
   end: AbortController,
 ): AsyncGenerator<VideoFrame> {
-  const { runs, offset } = await planJob(job, wanted);
-  const started: ReadableStream<VideoFrame>[] = [];
-  const finished: Promise<void>[] = [];
-  // A lane that has finished may wait with its frames while the next ones are at work.
-  const ahead = 2 * job.workers;
-  const setting = settingOf(job, runs.length, offset);
-  const start = (at: number): void => {
-    const { promise, resolve } = resolvable();
-    finished.push(promise);
-    const lane = inTurn(finished[at - job.workers], decodeRun(runs[at]!, job, setting), resolve);
-    started.push(readAhead(lane, ({ picture }) => picture.data.length, waitingBytes / ahead));
-  };
+  const plan = await planJob(job, wanted);
+  const { runs, lanes } = plan;
+  const sizeOf = ({ picture }: VideoFrame): number => picture.data.length;
+  const readers = lanes.map((lane) =>
+    readAhead(decodeLane(lane, plan, job), sizeOf, waitingBytes / lanes.length).getReader(),
+  );
   try {
-    for (let at = 0; at < runs.length; at++) {
-      while (started.length < Math.min(at + ahead, runs.length)) start(started.length);
-      yield* started[at]!;
+    for (const [at, { frames }] of runs.entries()) {
+      yield* take(frames.length, readers[at % lanes.length]!);
     }
   } finally {
     end.abort();
-    await Promise.allSettled(started.map((lane) => lane.cancel()));
+    await Promise.allSettled(readers.map((reader) => reader.cancel()));
   }
 }
 
-/** Lets a lane begin when an earlier one has ended, so that no more run than there are workers. */
-async function* inTurn(
-  earlier: Promise<void> | undefined,
-  lane: AsyncGenerator<VideoFrame>,
-  whenDone: () => void,
-): AsyncGenerator<VideoFrame> {
-  try {
-    await earlier;
-    yield* lane;
-  } finally {
-    whenDone();
+async function* take<T>(count: number, reader: ReadableStreamDefaultReader<T>): AsyncGenerator<T> {
+  for (let taken = 0; taken < count; taken++) {
+    const next = await reader.read();
+    if (next.done) return;
+    yield next.value;
   }
 }
 
-interface PlannedJob {
-  readonly runs: readonly DecodeRun[];
-  readonly offset: number;
-}
-
-async function planJob(job: Job, wanted: readonly number[]): Promise<PlannedJob> {
-  const onePass: PlannedJob = { runs: [{ seekTo: undefined, frames: wanted }], offset: 0 };
+function planJob(job: Job, wanted: readonly number[]): Promise<DecodingPlan> | DecodingPlan {
+  const { video, options, workers, signal } = job;
   // Only by counting from the beginning can it be told which frames of a broken file are missing.
-  if (job.options.damaged === 'skip') return onePass;
-  const runs = planRuns(job.video.facts, wanted, job.options.strategy);
-  if (runs.every(({ seekTo }) => seekTo === undefined)) return { runs, offset: 0 };
-  const setting = settingOf(job, 1, 0);
-  const run = { ...outputOf(job), arguments: clockCommand(setting) };
-  const offset = await clockOffset(run, job.video.facts);
-  return offset === undefined ? onePass : { runs, offset };
+  if (options.damaged === 'skip') return onePass(wanted);
+  const look = () => {
+    const run = { ...outputOf(job), arguments: clockCommand(settingOf(job, 1, 0)) };
+    return ffmpegView(run, video.facts);
+  };
+  return planDecoding(video, wanted, { workers, strategy: options.strategy, signal, look });
 }
 
 /** Without the words of one version of ffmpeg. */
 type SharedSetting = Omit<DecodeSetting, 'everyFrame'>;
 
-function settingOf(job: Job, runs: number, offset: number): SharedSetting {
+function settingOf(job: Job, processes: number, clockOffset: number): SharedSetting {
   const { video, path, workers } = job;
-  const threads = runs > 1 ? Math.max(Math.floor(workers / runs), 1) : undefined;
-  return {
-    path,
-    facts: video.facts,
-    maxPixels: video.limits.pixels,
-    threads,
-    clockOffset: offset,
-  };
+  const threads = processes > 1 ? Math.max(Math.floor(workers / processes), 1) : undefined;
+  return { path, facts: video.facts, maxPixels: video.limits.pixels, threads, clockOffset };
 }
 
-function outputOf({ video, ffmpeg, signal }: Job): Parameters<typeof clockOffset>[0] {
+function outputOf({ video, ffmpeg, signal }: Job): Omit<FfmpegRun, 'onComplaints'> {
   return { video: video.name, ffmpeg, signal, arguments: [] };
 }
 
-function decodeRun(run: DecodeRun, job: Job, setting: SharedSetting): AsyncGenerator<VideoFrame> {
-  return withEveryFrame((everyFrame) => runFfmpeg(run, job, { ...setting, everyFrame }));
+async function* decodeLane(lane: Lane, plan: DecodingPlan, job: Job): AsyncGenerator<VideoFrame> {
+  const shared = settingOf(job, plan.lanes.length, plan.clockOffset);
+  for (const runs of lane) {
+    yield* withEveryFrame((everyFrame) => {
+      const setting = { ...shared, everyFrame };
+      const [run] = runs;
+      const command =
+        runs.length === 1
+          ? decodeCommand(run!, setting)
+          : joinedCommand(runs, setting, plan.extraSeconds);
+      return runFfmpeg(runs, command, job);
+    });
+  }
 }
 
 async function* runFfmpeg(
-  run: DecodeRun,
+  runs: readonly DecodeRun[],
+  command: DecodeCommand,
   job: Job,
-  setting: DecodeSetting,
 ): AsyncGenerator<VideoFrame> {
   const { timestamps } = job.video.facts;
-  const { arguments: args, frames } = decodeCommand(run, setting);
-  const wanted = new Set(run.frames);
+  const { frames } = command;
+  const wanted = runs.flatMap((run) => run.frames);
+  const isWanted = new Set(wanted);
   let count = 0;
-  for await (const picture of picturesOf(args, job)) {
+  for await (const picture of picturesOf(command, job)) {
     const frame = frames[count++]!;
-    if (wanted.has(frame)) yield { frame, seconds: timestamps[frame]!, picture };
+    if (isWanted.has(frame)) yield { frame, seconds: timestamps[frame]!, picture };
     if (count === frames.length) return; // ffmpeg is not waited for: it has nothing more to give
   }
-  checkMissing(
-    run.frames.filter((frame) => frames.indexOf(frame) >= count),
-    run,
-    job,
-  );
+  const missing = wanted.filter((frame) => frames.indexOf(frame) >= count);
+  checkMissing(missing, runs[0]!, job);
 }
 
-async function* picturesOf(args: readonly string[], job: Job): AsyncGenerator<Picture> {
+async function* picturesOf(command: DecodeCommand, job: Job): AsyncGenerator<Picture> {
   const { video, ffmpeg, options, memory } = job;
   const onComplaints = (text: string): void =>
     options.onWarning?.(`ffmpeg on ${video.name}: ${text}`);
-  const output = ffmpegOutput({ ...outputOf(job), arguments: args, onComplaints });
+  const { arguments: args, input } = command;
+  const output = ffmpegOutput({ ...outputOf(job), arguments: args, input, onComplaints });
   try {
     const checkSize = ({ width, height }: Size): void => checkFrameSize(video, width, height);
     yield* ppmPictures(output, checkSize, memory);
@@ -246,12 +238,4 @@ function checkedFrames({ name, facts }: Video, frames: readonly number[]): numbe
 function checkedWorkers(workers = Math.min(availableParallelism(), mostWorkers)): number {
   if (Number.isSafeInteger(workers) && workers >= 1) return workers;
   throw new RangeError(`decoding with ${workers} workers: give a whole number, at least 1`);
-}
-
-function resolvable(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

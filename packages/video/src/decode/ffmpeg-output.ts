@@ -1,5 +1,5 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { atExit } from '../at-exit.ts';
 import { DecoderFailedError } from '../errors.ts';
 
@@ -9,13 +9,15 @@ export interface FfmpegRun {
   readonly video: string;
   readonly ffmpeg: string;
   readonly arguments: readonly string[];
+  /** What it reads from its standard input; nothing by default. */
+  readonly input?: string | undefined;
   /** Ends the run at once. */
   readonly signal: AbortSignal;
   /** Called once at the end, unless ffmpeg had nothing to say. */
   readonly onComplaints?: (text: string) => void;
 }
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
+type Child = ChildProcessByStdio<Writable | null, Readable, Readable>;
 
 /** How a process ended. */
 interface Exit {
@@ -64,15 +66,16 @@ const hasGroups = process.platform !== 'win32';
  * ffmpeg tells its progress twice a second, into a pipe that ends with this process: so it ends, too,
  * when this one is killed and cannot clean up.
  */
-function start({ ffmpeg, arguments: args }: FfmpegRun): Child {
+function start({ ffmpeg, arguments: args, input }: FfmpegRun): Child {
   const progress = hasGroups ? ['-progress', 'pipe:3'] : [];
   const child: ChildProcess = spawn(ffmpeg, [...progress, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe', hasGroups ? 'pipe' : 'ignore'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', hasGroups ? 'pipe' : 'ignore'],
     detached: hasGroups,
     windowsHide: true,
   });
   const told = child.stdio[3] as Readable | null | undefined;
   told?.on('error', () => {}).resume(); // read, so that ffmpeg never waits for it
+  child.stdin?.on('error', () => {}).end(input); // one that dies before it has read all says why
   return child as Child;
 }
 

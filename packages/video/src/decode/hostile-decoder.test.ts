@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   DamagedVideoError,
   DecoderFailedError,
@@ -21,8 +21,12 @@ let folder = '';
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lingbi-test-'));
+  vi.stubEnv('TMPDIR', folder); // where other tests leave nothing
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
 
 // The decoders below are shell scripts.
 describe.skipIf(process.platform === 'win32')('a decoder that', () => {
@@ -154,13 +158,10 @@ async function failureOf(script: string, limits: Partial<VideoLimits> = {}): Pro
   const mark = `LINGBI_TEST=${folder}`;
   await writeFile(ffmpeg, `#!/bin/sh\nexport ${mark}\n${script}\n`);
   await chmod(ffmpeg, 0o755);
-  const files = await temporaryFolders();
   const video = await openVideo(await readFile(path), { limits });
   const failure = await failureWith(video, { ffmpeg });
   expect(processesWith(mark)).toEqual([]);
-  // Other tests put theirs there as well, for a moment.
-  const left = async () => (await temporaryFolders()).filter((name) => !files.includes(name));
-  await expect.poll(left, { timeout: 30_000 }).toEqual([]);
+  expect(await temporaryFolders()).toEqual([]);
   return failure;
 }
 

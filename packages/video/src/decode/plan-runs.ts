@@ -8,13 +8,19 @@ export interface DecodeRun {
 }
 
 /**
- * Starting ffmpeg and letting it look at the file takes as long as decoding so many pixels: 50 ms
+ * Starting ffmpeg and letting it look at the file takes as long as decoding so many pixels: 50 to 350 ms
  * beside some 200 frames a second of 1080p (measured by apps/bench/src/video.ts).
  */
-const startPixels = 20e6;
+const startPixels = 50e6;
+
+/** As much for an ffmpeg that runs already and goes on at another keyframe. */
+const joinPixels = 4e6;
 
 /** How runs are planned. */
 export type Strategy = 'cheapest' | 'leaps' | 'one-pass';
+
+/** What a leap takes: an ffmpeg of its own, or some more frames of one that goes on elsewhere. */
+export type LeapCost = 'own-process' | { readonly framesMore: number };
 
 /**
  * Divides the wanted frames into runs, so that together they decode the least: from a keyframe to
@@ -24,6 +30,7 @@ export function planRuns(
   facts: VideoFacts,
   wanted: readonly number[],
   strategy: Strategy = 'cheapest',
+  leap: LeapCost = 'own-process',
 ): DecodeRun[] {
   if (wanted.length === 0) return [];
   const onePass: DecodeRun = { seekTo: undefined, frames: wanted };
@@ -33,22 +40,21 @@ export function planRuns(
     case 'leaps':
       return canSeek(facts) ? leapingRuns(facts, wanted, 0) : [onePass];
     case 'cheapest':
-      return canSeek(facts) ? cheapestRuns(facts, wanted, onePass) : [onePass];
+      return canSeek(facts) ? cheapestRuns(facts, wanted, leap) : [onePass];
     default:
       return strategy satisfies never;
   }
 }
 
-function cheapestRuns(
-  facts: VideoFacts,
-  wanted: readonly number[],
-  onePass: DecodeRun,
-): DecodeRun[] {
-  const startFrames = startPixels / (facts.width * facts.height);
-  const runs = leapingRuns(facts, wanted, startFrames);
+function cheapestRuns(facts: VideoFacts, wanted: readonly number[], leap: LeapCost): DecodeRun[] {
+  const pixels = facts.width * facts.height;
+  const start = startPixels / pixels;
+  const each = leap === 'own-process' ? start : joinPixels / pixels + leap.framesMore;
+  const runs = leapingRuns(facts, wanted, each);
   // Finding out ffmpeg's clock is one start more.
-  const cost = (runs.length + 1) * startFrames + framesDecoded(runs);
-  return cost < startFrames + framesDecoded([onePass]) ? runs : [onePass];
+  const cost = start + runs.length * each + framesDecoded(runs);
+  const onePass: DecodeRun = { seekTo: undefined, frames: wanted };
+  return cost < start + framesDecoded([onePass]) ? runs : [onePass];
 }
 
 /** How many frames ffmpeg has to decode for these runs. */
@@ -59,13 +65,13 @@ function framesDecoded(runs: readonly DecodeRun[]): number {
 function leapingRuns(
   { keyframes }: VideoFacts,
   wanted: readonly number[],
-  startFrames: number,
+  leapFrames: number,
 ): DecodeRun[] {
   const runs: { seekTo: number | undefined; frames: number[] }[] = [];
   let last = -Infinity;
   for (const frame of wanted) {
     const key = lastUpTo(keyframes, frame);
-    const leap = startFrames + frame - key + 1;
+    const leap = leapFrames + frame - key + 1;
     if (frame - last <= leap) runs.at(-1)!.frames.push(frame);
     else runs.push({ seekTo: key === 0 ? undefined : key, frames: [frame] });
     last = frame;

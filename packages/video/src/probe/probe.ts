@@ -1,15 +1,11 @@
 import {
-  CustomSource,
   EncodedPacketSink,
-  Input,
-  type InputFormat,
+  type Input,
   type InputVideoTrack,
-  MATROSKA,
   MP4,
   MPEG_TS,
   QTFF,
   UnsupportedInputFormatError,
-  WEBM,
 } from 'mediabunny';
 import { DamagedVideoError, NoFramesError, NotAVideoError, VideoError } from '../errors.ts';
 import { checkFrameSize, checkLimit, orAborted, type Reading } from '../reading.ts';
@@ -19,9 +15,7 @@ import { checkSampleTables } from './check-sample-tables.ts';
 import type { Container, VideoFacts } from './facts.ts';
 import { foreignContainer, signatureLength } from './foreign-container.ts';
 import { indexByDecoding } from './index-by-decoding.ts';
-
-/** Never playlists: they name other files and addresses. */
-const formats: readonly InputFormat[] = [MP4, QTFF, WEBM, MATROSKA, MPEG_TS];
+import { mediaInput } from './media-input.ts';
 
 /** Reads the index of a video. */
 export async function probe(video: VideoBytes, reading: Reading): Promise<VideoFacts> {
@@ -37,7 +31,7 @@ async function readIndex(
   bytes: ByteAccess,
   reading: Reading,
 ): Promise<VideoFacts | 'foreign codec'> {
-  using input = new Input({ formats: [...formats], source: sourceOf(bytes) });
+  using input = mediaInput(bytes);
   try {
     return await orAborted(readFacts(input, bytes, reading), reading.signal);
   } catch (cause) {
@@ -48,15 +42,6 @@ async function readIndex(
       cause,
     });
   }
-}
-
-function sourceOf(bytes: ByteAccess): CustomSource {
-  return new CustomSource({
-    getSize: () => bytes.size,
-    read: (start, end) => bytes.read(start, end),
-    prefetchProfile: 'fileSystem',
-    handleUnhandledError: () => {}, // a prefetch that nobody waits for; reads report their own
-  });
 }
 
 async function readFacts(
