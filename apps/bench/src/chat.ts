@@ -2,7 +2,7 @@
  * A whole chat about a 4K photograph, through what a user calls, on random weights: InternLM2-1.8B in
  * 4 bits under ViT-L/14 in int8.
  *
- *     npm run bench -- chat --runs 1
+ *     npm run bench -- chat
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,8 @@ import { THREADS } from './contenders/programs.ts';
 import { synthFolder } from './contenders/weights.ts';
 import { makePhotograph, photograph } from './photograph.ts';
 
-const RUNS = 3;
+/** One: the most memory is that of the whole process, and a turn takes minutes. */
+const RUNS = 1;
 const ANSWER = 32;
 const BYTES_PER_KIBIBYTE = 1024;
 

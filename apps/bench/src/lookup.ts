@@ -4,7 +4,7 @@
  *
  *     npm run bench -- lookup
  */
-import { generate, type XComposer } from '@lingbi/core';
+import { finishPrefill, generate, likeliest, type XComposer } from '@lingbi/core';
 import { type Bench, type Row, rowOf, type Step, takeTurns } from './bench.ts';
 import { withBenchModel } from './generation/bench-model.ts';
 
@@ -12,6 +12,8 @@ const LAYERS = 24;
 const PROMPT = 512;
 const ANSWER = 64;
 const RUNS = 7;
+const AGREEMENT = 128;
+const AT_ONCE = 8;
 
 /** Answers by how they relate to the prompt. */
 const answers: Readonly<Record<string, (prompt: Int32Array) => number[]>> = {
@@ -29,7 +31,7 @@ export const lookupBench: Bench = {
     withBenchModel({ layers: LAYERS, vision: false }, async (model) => {
       const rows: Row[] = [];
       for (const kind of Object.keys(answers)) rows.push(await measureAnswer(model, kind, runs));
-      return rows;
+      return [...rows, await measureAgreement(model)];
     }),
 };
 
@@ -45,6 +47,26 @@ async function measureAnswer(model: XComposer, kind: string, runs: number): Prom
   const without = rowOf('', '', found.get('without')!);
   const peer = { name: 'without', median: without.median };
   return rowOf(`an answer that ${kind}`, 'tokens/s', found.get('with')!, peer);
+}
+
+/** How often several tokens in one run make the same token the likeliest as one by one do. */
+async function measureAgreement(model: XComposer): Promise<Row> {
+  const prompt = Int32Array.from({ length: PROMPT }, (_, i) => 3 + ((i * 31) % 1900));
+  const tokens = Array.from({ length: AGREEMENT }, (_, i) => 7 + ((i * i * 13) % 1900));
+  using sequence = model.openSequence({ capacity: PROMPT + AGREEMENT });
+  await finishPrefill(sequence.prefill([{ type: 'text', ids: prompt }]));
+  const alone: number[] = [];
+  for (const token of tokens) alone.push(likeliest(await sequence.feed(token)));
+  sequence.truncate(PROMPT);
+  const together: number[] = [];
+  for (let from = 0; from < AGREEMENT; from += AT_ONCE) {
+    const logits = await sequence.feedAll(tokens.slice(from, from + AT_ONCE));
+    together.push(...logits.map(likeliest));
+  }
+  const equal = alone.filter((token, place) => token === together[place]).length;
+  return rowOf(`likeliest tokens that are the same, ${AT_ONCE} tokens a run`, '%', [
+    (100 * equal) / AGREEMENT,
+  ]);
 }
 
 interface Written {

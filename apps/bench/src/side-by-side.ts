@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 /** Contenders that do the same work in turns, and the rows of a table that come of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Absence, medianOf, type Row, rowOf, type Step, takeTurns } from './bench.ts';
 import {
   type Absent,

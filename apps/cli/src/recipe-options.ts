@@ -45,8 +45,9 @@ export async function withWriter<Result>(
   return await work(modelWriter(model, writerOptions(flags)));
 }
 
-function writerOptions({ adapt, allowHost }: RecipeFlags): ModelWriterOptions {
+function writerOptions({ adapt, allowHost, promptLookup }: RecipeFlags): ModelWriterOptions {
   return {
+    ...(promptLookup && { promptLookup }),
     ...(adapt && { unsupported: 'adapt' }),
     ...(allowHost && { reading: { web: { allow: allowHost } } }),
   };

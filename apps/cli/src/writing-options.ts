@@ -13,6 +13,7 @@ export interface WritingFlags {
   readonly topK?: number;
   readonly repetitionPenalty?: number;
   readonly seed?: number;
+  readonly promptLookup?: boolean;
 }
 
 /** Ranges are checked where answers are written; here only that they are numbers. */
@@ -38,15 +39,16 @@ export function addWritingOptions(command: Command): Command {
       '--repetition-penalty <number>',
       'make known tokens less likely: 1.005, 3.0',
       parseNumber,
-    );
+    )
+    .option('--prompt-lookup', 'read ahead where an answer repeats its prompt; not with beams');
 }
 
 /** For a chat, which takes the likeliest token unless an option of drawing is given. */
 export function sayOptions(flags: WritingFlags): SayOptions {
-  const { maxNewTokens, beams, repetitionPenalty } = flags;
+  const { maxNewTokens, beams, repetitionPenalty, promptLookup } = flags;
   const sampling = drawing(flags);
   return {
-    ...given({ maxNewTokens, beams, repetitionPenalty }),
+    ...given({ maxNewTokens, beams, repetitionPenalty, promptLookup }),
     ...(Object.keys(sampling).length > 0 && { sampling }),
   };
 }

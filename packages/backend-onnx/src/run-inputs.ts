@@ -1,7 +1,7 @@
 /** Inputs that every run binds beside the graph's own: what attention must know of the sequences. */
 import type { CacheLayer } from '@lingbi/core';
 
-/** int64 [sequences]: where the rows stand that `lastToken` keeps. */
+/** int64 [kept rows]: where the rows stand that `lastToken` keeps. */
 export const keptRows = 'run.keptRows';
 /** int64 [groups]: how many rows each group has. */
 export const groupRows = 'run.groupRows';

@@ -84,6 +84,7 @@ export {
   type PromptProgress,
   type Sequence,
   SequenceBranchedError,
+  SequenceDisposedError,
 } from './generate/sequence.ts';
 export type { TokenConstraint } from './generate/token-constraint.ts';
 export { GraphError } from './graph/errors.ts';

@@ -18,8 +18,8 @@ export interface GenerateOptions extends PenaltyOptions {
   readonly constraint?: TokenConstraint;
   /**
    * Guesses that the answer goes on as the conversation did where the last tokens stood before, and
-   * checks several guesses in one run: the same answer, sooner where it repeats its prompt. Pauses by
-   * itself where that costs time. Needs `beams: 1`.
+   * checks several guesses in one run: the same answer, up to the rounding of that run, sooner where it
+   * repeats its prompt. Pauses by itself where that costs time. Needs `beams: 1`.
    */
   readonly promptLookup?: boolean;
   /** Tells with each token how likely it was, and this many likelier or other ones. */

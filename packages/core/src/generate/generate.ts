@@ -119,12 +119,12 @@ function extras(
 function feederOf(
   sequence: Sequence,
   prompt: Prompt,
-  { promptLookup, signal }: GenerateOptions,
+  { promptLookup, stopTokens, maxNewTokens, signal }: GenerateOptions,
 ): TokenFeeder {
   const options = signal ? { signal } : {};
   if (!promptLookup) return plainFeeder(sequence, options);
   const past = prompt.flatMap((chunk) => (chunk.type === 'text' ? [...chunk.ids] : [NO_TOKEN]));
-  return new LookupFeeder(sequence, past, options);
+  return new LookupFeeder(sequence, past, { ...options, stopTokens, maxNewTokens });
 }
 
 /** The logits of what may come; a copy, since what the model found likely is told as it is. */

@@ -127,6 +127,16 @@ interface ReadOptions {
   readonly kept?: number;
 }
 
+/** A sequence was to go on that was disposed: its memory may belong to another one. */
+export class SequenceDisposedError extends Error {
+  override readonly name = 'SequenceDisposedError';
+  constructor() {
+    super(
+      'This sequence was disposed: open another one, and dispose it when its answers have ended',
+    );
+  }
+}
+
 export class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
   #past: Prompt;
@@ -157,7 +167,7 @@ export class CachedSequence implements Sequence {
   }
 
   get length(): number {
-    return this.cache.length(this.place.slot);
+    return this.#disposed ? 0 : this.cache.length(this.place.slot);
   }
 
   get capacity(): number {
@@ -172,6 +182,7 @@ export class CachedSequence implements Sequence {
     const total = promptLength(wanted);
     if (total > this.capacity) throw new CacheFullError(total, 0, this.capacity);
     if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
+    this.#requireWhole();
     this.truncate(this.#reusable(wanted, total));
     this.#past = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
@@ -179,6 +190,7 @@ export class CachedSequence implements Sequence {
     let logits: Float32Array = new Float32Array();
     for (const span of spansFrom(wanted, this.length, this.place.chunk)) {
       signal?.throwIfAborted();
+      this.#requireWhole();
       logits = await this.#read(span, total, { pictures, signal });
       yield { type: 'prompt-progress', processed: this.length, total };
     }
@@ -208,6 +220,7 @@ export class CachedSequence implements Sequence {
   }
 
   truncate(length: number): void {
+    if (this.#disposed) return; // what it held was left to others
     this.#requireWhole();
     this.cache.truncate(length, this.place.slot);
   }
@@ -228,14 +241,15 @@ export class CachedSequence implements Sequence {
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
+    const { past } = this;
     this.#disposed = true;
-    this.onDispose(this.past);
+    this.onDispose(past);
     this.#past = [];
   }
 
   #requireWhole(): void {
-    if (!this.#branching) return;
-    throw new SequenceBranchedError();
+    if (this.#disposed) throw new SequenceDisposedError();
+    if (this.#branching) throw new SequenceBranchedError();
   }
 
   /** Notes tokens after what the cache holds now, or will hold when they are branches' own. */

@@ -1,5 +1,6 @@
 /** For tests: a model whose next token depends on everything its slot of the cache holds. */
 import type { HostTensor, KvCache } from '../backend/backend.ts';
+import { CacheFullError } from '../backend/errors.ts';
 import { rotaryPositions } from '../models/internlm2/rotary.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import type { PromptChunk } from './prompt.ts';
@@ -32,8 +33,12 @@ export function testRuntime(): TestRuntime {
       return { ...rows, read: async () => rows, [Symbol.dispose]: () => {} };
     },
     encodeImage: () => Promise.reject(new Error('this model sees no pictures')),
-    async decode({ x, segments, signal }) {
+    async decode({ x, segments, cache, signal }) {
       signal?.throwIfAborted();
+      for (const { slot, tokens } of segments) {
+        const past = held[slot]!.length;
+        if (past + tokens > cache.capacity) throw new CacheFullError(tokens, past, cache.capacity);
+      }
       const { data } = 'data' in x ? x : await x.read();
       runs.push(segments.map(({ slot }) => slot));
       let row = 0;

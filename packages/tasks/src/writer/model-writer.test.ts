@@ -74,6 +74,28 @@ test('the settings of the web recipes run: two beams that sample under a penalty
   expect((await ask(request)).text).toBe((events.at(-1) as { text: string }).text);
 });
 
+test('prompt lookup changes nothing but what is told about it; beams go without', async () => {
+  const ahead = modelWriter(model, { promptLookup: true });
+  const request = {
+    prompt: { format: 'chat', query: 'one two three four, one two three four' },
+    settings: { ...greedy, limit: { newTokens: 24 } },
+  } as const;
+  const plain = await ask(request);
+  const events: WriterEvent[] = [];
+  for await (const event of ahead.write(request)) events.push(event);
+  expect(events.at(-1)).toMatchObject({
+    text: plain.text,
+    usage: { lookup: { drafted: expect.any(Number) } },
+  });
+  const searched: WriterEvent[] = [];
+  const beams = {
+    ...request,
+    settings: { ...request.settings, beams: 2, limit: { newTokens: 2 } },
+  };
+  for await (const event of ahead.write(beams)) searched.push(event);
+  expect(searched.at(-1)).not.toHaveProperty('usage.lookup');
+});
+
 test('the answer goes on from its beginning', async () => {
   const prompt = { format: 'chat', query: 'Hello' } as const;
   const [plain, begun] = [

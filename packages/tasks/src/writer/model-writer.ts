@@ -98,9 +98,12 @@ async function* writerEvents(
         break;
       case 'generation-end': {
         yield* textEvent(writer.end());
-        const { promptTokens, cachedTokens, pictures, newTokens } = event;
+        const { promptTokens, cachedTokens, pictures, newTokens, lookup } = event;
         const imageTokens = prompt.imageSpans.reduce((sum, [, length]) => sum + length, 0);
-        const usage = { promptTokens, cachedTokens, pictures, imageTokens, newTokens };
+        const usage = {
+          ...{ promptTokens, cachedTokens, pictures, imageTokens, newTokens },
+          ...(lookup && { lookup }),
+        };
         const reason = event.reason === 'max-tokens' ? 'length' : 'stop';
         yield { type: 'end', text: writer.text, reason, usage };
         break;

@@ -3,13 +3,35 @@ import { DraftPace } from './draft-pace.ts';
 
 function pace(plainMilliseconds = 10): DraftPace {
   const started = new DraftPace();
-  started.ranPlain(plainMilliseconds);
+  for (let run = 0; run < 3; run++) started.ranPlain(plainMilliseconds);
   return started;
 }
 
-test('nothing is drafted before a run has shown what a token costs', () => {
-  expect(new DraftPace().count).toBe(0);
-  expect(pace().count).toBe(3);
+test('nothing is drafted before three runs have shown what a token costs', () => {
+  const fresh = new DraftPace();
+  for (let run = 0; run < 3; run++) {
+    expect(fresh.count).toBe(0);
+    fresh.ranPlain(10);
+  }
+  expect(fresh.count).toBe(3);
+});
+
+test('one slow run does not make drafts look cheap', () => {
+  const fresh = new DraftPace();
+  for (const milliseconds of [500, 10, 10]) fresh.ranPlain(milliseconds);
+  fresh.ran({ milliseconds: 15, drafted: 3, accepted: 0 });
+  expect(fresh.count).toBe(0);
+});
+
+test('every now and then a run goes without, to see what a token costs now', () => {
+  const good = pace();
+  for (let run = 0; run < 32; run++) {
+    expect(good.count).toBeGreaterThan(0);
+    good.ran({ milliseconds: 15, drafted: 3, accepted: 3 });
+  }
+  expect(good.count).toBe(0);
+  good.ranPlain(10);
+  expect(good.count).toBe(6);
 });
 
 test('drafts that come true get longer, up to eight; others shorter, down to one', () => {

@@ -26,26 +26,40 @@ interface ReadAhead {
   readonly logits: Float32Array;
 }
 
+export interface LookupOptions extends FeedOptions {
+  /** Nothing is read after them, so nothing is drafted from them on. */
+  readonly stopTokens?: ReadonlySet<number>;
+  /** The last of so many tokens is never read. Default: no end. */
+  readonly maxNewTokens?: number;
+  /** Milliseconds, by which drafting is judged. */
+  readonly clock?: () => number;
+}
+
 /**
  * Reads with a token those that may come next, so that they need no run of their own when they come.
- * What is picked from the logits is the same as without, because a draft only says what to read.
+ * Tokens are picked as without, because a draft only says what to read.
  */
 export class LookupFeeder implements TokenFeeder {
   readonly #past: number[];
+  readonly #promptLength: number;
   readonly #pace = new DraftPace();
+  readonly #clock: () => number;
   #ahead: readonly ReadAhead[] = [];
-  /** The run that read them. */
-  #run: { readonly milliseconds: number; readonly drafted: number } | undefined;
+  /** The run that read them, and the length at which it left the sequence. */
+  #run:
+    | { readonly milliseconds: number; readonly drafted: number; readonly end: number }
+    | undefined;
   #use: LookupUse = { drafted: 0, accepted: 0 };
 
   constructor(
     readonly sequence: Sequence,
     /** Of the prompt; NO_TOKEN for each picture. */
     past: readonly number[],
-    readonly options: FeedOptions = {},
-    readonly clock: () => number = () => performance.now(),
+    readonly options: LookupOptions = {},
   ) {
     this.#past = [...past];
+    this.#promptLength = past.length;
+    this.#clock = options.clock ?? (() => performance.now());
   }
 
   get use(): LookupUse {
@@ -61,31 +75,43 @@ export class LookupFeeder implements TokenFeeder {
     return expected.logits;
   }
 
+  /** A sequence that somebody else has used since is left as it is. */
   [Symbol.dispose](): void {
-    this.sequence.truncate(this.sequence.length - this.#ahead.length);
+    const { sequence } = this;
+    if (sequence.length === this.#run?.end) sequence.truncate(this.#run.end - this.#ahead.length);
     this.#ahead = [];
+    this.#run = undefined;
   }
 
   async #read(token: number): Promise<Float32Array> {
     this.#judge();
     this[Symbol.dispose]();
     const draft = this.#draft();
-    const start = this.clock();
-    const [logits, ...ahead] = await this.sequence.feedAll([token, ...draft], this.options);
+    const { sequence, options } = this;
+    const signal = options.signal && { signal: options.signal };
+    const start = this.#clock();
+    const [logits, ...ahead] = await sequence.feedAll([token, ...draft], signal);
+    this.#note(draft.length, this.#clock() - start);
     this.#ahead = ahead.map((logits, place) => ({ token: draft[place]!, logits }));
-    this.#note(draft.length, this.clock() - start);
     return logits!;
   }
 
+  /** What may come next, as far as it will be read. */
   #draft(): readonly number[] {
-    const draft = findDraft(this.#past, this.#pace.count);
-    return this.sequence.canFeedAtOnce(1 + draft.length) ? draft : [];
+    const { stopTokens, maxNewTokens = Infinity } = this.options;
+    const written = this.#past.length - this.#promptLength;
+    const found = findDraft(this.#past, Math.min(this.#pace.count, maxNewTokens - written - 1));
+    const stop = found.findIndex((token) => stopTokens?.has(token));
+    let draft = stop < 0 ? found : found.slice(0, stop);
+    while (draft.length > 0 && !this.sequence.canFeedAtOnce(1 + draft.length))
+      draft = draft.slice(0, -1);
+    return draft;
   }
 
   #note(drafted: number, milliseconds: number): void {
     this.#use = { ...this.#use, drafted: this.#use.drafted + drafted };
-    this.#run = drafted > 0 ? { milliseconds, drafted } : undefined;
     if (drafted === 0) this.#pace.ranPlain(milliseconds);
+    else this.#run = { milliseconds, drafted, end: this.sequence.length };
   }
 
   /** Known only now: how much of the last draft came true. */

@@ -29,7 +29,8 @@ export interface SchedulerOptions {
   readonly automatic?: boolean;
 }
 
-export interface SchedulerRequest<Adapter extends string> extends GenerateOptions {
+export interface SchedulerRequest<Adapter extends string>
+  extends Omit<GenerateOptions, 'promptLookup'> {
   readonly prompt: Prompt;
   readonly adapter: Adapter;
 }
@@ -95,6 +96,7 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     const { prompt, adapter, ...options } = request;
     this.#stop.signal.throwIfAborted();
     checkGenerateOptions(options);
+    refuseLookup(options);
     this.model.runtime(adapter);
     this.#requireRoom(prompt, options);
     const cancelling = new AbortController();
@@ -210,6 +212,14 @@ interface Task<Adapter extends string> {
 
 /** On two cores a chunk of the 1.8B shape takes about a second. */
 const DEFAULT_CHUNK = 256;
+
+/** Reading ahead would take runs of its own, in which nobody else shares. */
+function refuseLookup({ promptLookup }: GenerateOptions): void {
+  if (!promptLookup) return;
+  const detail =
+    'a scheduler decodes a token of every request in one run. Leave it out, or use a chat';
+  throw new InvalidOptionError('promptLookup', promptLookup, detail);
+}
 
 function branchesOf(beams: GenerateOptions['beams']): number {
   const count = beamCount(beams);
