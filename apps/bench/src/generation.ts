@@ -9,10 +9,12 @@ import type { Bench, Row } from './bench.ts';
 import { measureBatch } from './generation/batch.ts';
 import { withBenchModel } from './generation/bench-model.ts';
 import { measureCycles } from './generation/cycles.ts';
+import { measureInt8Cache } from './generation/int8-cache.ts';
 import { measureLongPrompt } from './generation/long-prompt.ts';
 
 export const generationBench: Bench = {
-  describe: 'second turns, beams and aborts after 10K positions, four requests together, leaks',
+  describe:
+    'second turns, beams and aborts after 10K positions, four requests together, int8 caches, leaks',
   run: benchGeneration,
 };
 
@@ -21,6 +23,7 @@ async function benchGeneration(): Promise<Row[]> {
   return [
     ...(await withBenchModel({ layers, vision: true }, measureLongPrompt)),
     ...(await withBenchModel({ layers: 24, vision: false }, measureBatch)),
+    ...(await measureInt8Cache(layers)),
     ...(await withBenchModel({ layers: 1, vision: false }, measureCycles)),
   ];
 }

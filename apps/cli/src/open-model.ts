@@ -16,5 +16,9 @@ export async function openShownModel(flags: ModelFlags, { report, signal }: Run)
     loading.update(loadedWeights, totalWeights);
   };
   const onDownload = downloading.update;
-  return await openModel(flags.model, { backend, signal, onProgress, onDownload });
+  const { kv } = flags;
+  return await openModel(flags.model, {
+    ...{ backend, signal, onProgress, onDownload },
+    ...(kv && { kv }),
+  });
 }

@@ -1,10 +1,12 @@
 /** Options that several commands share: the same name means the same everywhere. */
+import type { KvFormat } from '@lingbi/core';
 import { type Command, Option } from 'commander';
 import { type BackendChoice, backendNames, engineNames, providerNames } from './backends.ts';
 import { parseAnother, parseCount } from './parse-value.ts';
 
 export interface ModelFlags extends BackendChoice {
   readonly model: string;
+  readonly kv?: KvFormat;
 }
 
 /** Which checkpoint, and what runs it: open it with `openShownModel`. */
@@ -12,7 +14,12 @@ export function addModelOptions(command: Command): Command {
   command
     .optionsGroup('Model:')
     .addOption(modelOption('folder of the checkpoint, or its id on the hub').makeOptionMandatory());
-  return addBackendOptions(command);
+  return addBackendOptions(command).addOption(
+    new Option(
+      '--kv <format>',
+      'how keys and values are kept; int8 in a quarter of the memory',
+    ).choices(['float32', 'int8']),
+  );
 }
 
 /** `--model`, which may come from the environment. */

@@ -8,10 +8,12 @@ import {
   type RunSegment,
 } from '@lingbi/core';
 import { OnnxTensor } from './device-tensor.ts';
+import type { Int8Store, SlotPart } from './int8-store.ts';
 import type { OnnxCache } from './kv-cache.ts';
 import { bufferKey } from './kv-store.ts';
 import type { Runtime } from './library.ts';
 import type { LoweredGraph } from './lower-graph.ts';
+import { headsAtOnce } from './lowerings/chunk-attention.ts';
 import type { ElementType } from './model-writer.ts';
 import * as run from './run-inputs.ts';
 import { branchMask, type SegmentGroup } from './segment-groups.ts';
@@ -131,8 +133,9 @@ function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: 
   binder.numbers(run.groupLastPositions(index), 'int32', [sequences], lastPositions);
   binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longest));
   binder.numbers(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
-  if (group.branches) bindBranches(binder, index, group, plan);
-  else bindSlots(binder, index, group, plan);
+  if (group.kind === 'slots') bindSlots(binder, index, group, plan);
+  else if (group.kind === 'int8Chunk') bindChunk(binder, index, group, plan);
+  else bindBranches(binder, index, group, plan);
 }
 
 function bindSlots(
@@ -153,28 +156,66 @@ function bindSlots(
 function bindBranches(
   binder: RunBinder,
   index: number,
-  { branches, firstSlot, tokens, pasts: [shared] }: SegmentGroup,
+  { branches, firstSlot, tokens, pasts }: SegmentGroup,
   { graph, cache }: RunPlan,
 ): void {
-  const { logs, store } = cache!;
-  const log = logs.reserve(firstSlot, tokens);
-  const mask = branchMask(
-    branches!.map((each) => logs.rowsOf(each)),
-    shared!,
-    log.capacity,
-  );
-  const parts = BigInt64Array.of(BigInt(shared!), BigInt(log.capacity), BigInt(tokens));
+  const { logs, store, rounded } = cache!;
+  const past = pasts[0]!;
+  const log = branches && logs.reserve(firstSlot, tokens);
+  const shared = rounded ? rounded.fit(firstSlot, past + tokens) : past;
+  const alone = [{ shared: past, places: [], tokens }];
+  const rows = branches?.map((each) => logs.rowsOf(each)) ?? alone;
+  const mask = branchMask(rows, shared, log?.capacity ?? 0);
+  const lengths = [shared, ...(log ? [log.capacity] : []), tokens];
   binder.numbers(run.groupMask(index), 'float32', mask.shape, mask.data);
+  const parts = BigInt64Array.from(lengths, BigInt);
   binder.numbers(run.groupParts(index), 'int64', [parts.length], parts);
   const fresh = logs.fresh(firstSlot, tokens);
   for (const layer of graph.cache) {
     for (const part of run.kvParts) {
       const key = bufferKey(layer, part);
-      const continued = store.firstTokens(layer, part, firstSlot, shared!);
-      binder.session.bindInput(run.shared(layer, part, index), continued);
-      binder.session.bindInput(run.log(layer, part, index), log.buffers.get(key)!.value);
+      if (rounded) bindRounded(binder, index, { layer, part, slot: firstSlot }, rounded);
+      else {
+        const continued = store.firstTokens(layer, part, firstSlot, shared);
+        binder.session.bindInput(run.shared(layer, part, index), continued);
+      }
+      if (log) binder.session.bindInput(run.log(layer, part, index), log.buffers.get(key)!.value);
       binder.session.bindOutput(run.fresh(layer, part, index), fresh.get(key)!.value);
     }
+  }
+}
+
+function bindChunk(
+  binder: RunBinder,
+  index: number,
+  { firstSlot: slot, tokens, pasts }: SegmentGroup,
+  { graph, cache }: RunPlan,
+): void {
+  const rounded = cache!.rounded!;
+  rounded.fit(slot, pasts[0]! + tokens);
+  const chunk = rounded.openChunk(slot, tokens);
+  for (const layer of graph.cache) {
+    for (const part of run.kvParts) {
+      bindRounded(binder, index, { layer, part, slot }, rounded, headsAtOnce(layer));
+      const { steps, sizes } = chunk.values(layer, part);
+      binder.session.bindOutput(run.freshSteps(layer, part, index), steps);
+      binder.session.bindOutput(run.freshSizes(layer, part, index), sizes);
+    }
+  }
+}
+
+/** What a slot holds in int8, in parts of so many heads. */
+function bindRounded(
+  { session }: RunBinder,
+  index: number,
+  place: SlotPart,
+  rounded: Int8Store,
+  heads = place.layer.kvHeads,
+): void {
+  const { layer, part } = place;
+  for (let at = 0; at < layer.kvHeads / heads; at++) {
+    session.bindInput(run.steps(layer, part, index, at), rounded.steps(place, heads, at));
+    session.bindInput(run.stepSizes(layer, part, index, at), rounded.sizes(place, heads, at));
   }
 }
 

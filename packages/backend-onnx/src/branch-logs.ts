@@ -4,7 +4,7 @@
  * places in that log, so that copying one copies numbers, not keys and values.
  */
 import type { CacheLayer, RunSegment, SlotLengths } from '@lingbi/core';
-import { bufferKey, type KvStore } from './kv-store.ts';
+import { bufferKey, copyRows, type KvStore, type Span } from './kv-store.ts';
 import type { Runtime } from './library.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
@@ -95,7 +95,8 @@ export class BranchLogs implements Disposable {
     const rows = [{ from: 0, to: tokens }];
     this.#each((key, layer) => {
       const from = this.fresh(base, tokens).get(key)!.numbers;
-      copyRows(from, tokens, rows, log.buffers.get(key)!.numbers, log.capacity, log.end, layer);
+      const added = { numbers: from, capacity: tokens, spans: rows };
+      copyRows(added, log.buffers.get(key)!.numbers, log.capacity, log.end, layer);
     });
     for (const segment of segments) {
       const added = Array.from({ length: segment.tokens }, (_, i) => log.end + i);
@@ -114,9 +115,8 @@ export class BranchLogs implements Disposable {
     const log = this.log(base);
     const spans = spansOf(places);
     this.#each((key, layer, part) => {
-      const [from, to] = [log.buffers.get(key)!.numbers, store.numbers(layer, part, base)];
-      const capacity = to.length / layer.kvHeads / storedHeadDim(layer);
-      copyRows(from, log.capacity, spans, to, capacity, shared, layer);
+      const { numbers } = log.buffers.get(key)!;
+      store.write(layer, part, base, shared, { numbers, capacity: log.capacity, spans });
     });
   }
 
@@ -149,8 +149,9 @@ export class BranchLogs implements Disposable {
   #rebuild(base: number, log: BranchLog, held: readonly number[], capacity: number): BranchLog {
     const [buffers, spans] = [this.#allocate(capacity), spansOf(held)];
     this.#each((key, layer) => {
-      const [from, to] = [log.buffers.get(key)!.numbers, buffers.get(key)!.numbers];
-      copyRows(from, log.capacity, spans, to, capacity, 0, layer);
+      const { numbers } = log.buffers.get(key)!;
+      const kept = { numbers, capacity: log.capacity, spans };
+      copyRows(kept, buffers.get(key)!.numbers, capacity, 0, layer);
     });
     release(log.buffers);
     const moved = new Map(held.map((place, i) => [place, i]));
@@ -187,11 +188,6 @@ function release(buffers: ReadonlyMap<string, KvBuffer>): void {
   for (const { value } of buffers.values()) value[Symbol.dispose]();
 }
 
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
 /** Neighbouring places together. */
 function spansOf(places: readonly number[]): readonly Span[] {
   const spans: Span[] = [];
@@ -201,26 +197,4 @@ function spansOf(places: readonly number[]): readonly Span[] {
     else spans.push({ from: place, to: place + 1 });
   }
   return spans;
-}
-
-/** Rows of each head from one buffer to another, one after the other from row `start` on. */
-function copyRows(
-  from: Float32Array,
-  fromCapacity: number,
-  spans: readonly Span[],
-  to: Float32Array,
-  toCapacity: number,
-  start: number,
-  layer: CacheLayer,
-): void {
-  const width = storedHeadDim(layer);
-  for (let head = 0; head < layer.kvHeads; head++) {
-    const source = head * fromCapacity;
-    let target = (head * toCapacity + start) * width;
-    for (const span of spans) {
-      const rows = from.subarray((source + span.from) * width, (source + span.to) * width);
-      to.set(rows, target);
-      target += rows.length;
-    }
-  }
 }

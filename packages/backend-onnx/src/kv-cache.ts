@@ -2,13 +2,16 @@ import {
   type CacheLayer,
   type CacheOptions,
   type KvCache,
+  type KvFormat,
   RunError,
   type RunSegment,
   SlotLengths,
 } from '@lingbi/core';
 import { BranchLogs } from './branch-logs.ts';
-import type { KvStore } from './kv-store.ts';
+import { Int8Store } from './int8-store.ts';
+import { bufferKey, type KvStore } from './kv-store.ts';
 import type { Runtime } from './library.ts';
+import { kvParts } from './run-inputs.ts';
 import type { GroupingCache, SegmentGroup } from './segment-groups.ts';
 
 /** What a cache needs of the program it belongs to. */
@@ -24,6 +27,7 @@ export interface CacheOwner {
 export class OnnxCache implements KvCache, GroupingCache {
   readonly capacity: number;
   readonly slots: number;
+  readonly kv: KvFormat;
   readonly logs: BranchLogs;
   readonly #lengths: SlotLengths;
   #disposed = false;
@@ -31,8 +35,9 @@ export class OnnxCache implements KvCache, GroupingCache {
   constructor(
     readonly owner: CacheOwner,
     readonly store: KvStore,
-    { capacity, slots, branches }: Required<CacheOptions>,
+    { capacity, slots, branches, kv }: Required<CacheOptions>,
   ) {
+    this.kv = kv;
     this.capacity = capacity;
     this.slots = slots + branches;
     this.#lengths = new SlotLengths(slots, branches);
@@ -41,6 +46,11 @@ export class OnnxCache implements KvCache, GroupingCache {
 
   get batches(): boolean {
     return this.store.batches;
+  }
+
+  /** Its store, if it keeps keys and values in int8. */
+  get rounded(): Int8Store | undefined {
+    return this.store instanceof Int8Store ? this.store : undefined;
   }
 
   length(slot = 0): number {
@@ -87,10 +97,24 @@ export class OnnxCache implements KvCache, GroupingCache {
   /** Counts the tokens of a run that has succeeded; `groups` hold the segments in their order. */
   commit(segments: readonly RunSegment[], groups: readonly SegmentGroup[]): void {
     const left = [...segments];
-    for (const { pasts, branches, firstSlot } of groups) {
+    for (const { pasts, branches, firstSlot, kind } of groups) {
       const own = left.splice(0, branches?.length ?? pasts.length);
       if (branches) this.logs.append(firstSlot, own);
+      else if (kind === 'int8') this.#keepRows(own[0]!);
+      else if (kind === 'int8Chunk') this.rounded!.closeChunk(firstSlot, pasts[0]!);
       for (const { slot, tokens } of own) this.#lengths.append(slot, tokens);
+    }
+  }
+
+  /** Rounds the new rows of a slot, which the run has left as they are. */
+  #keepRows({ slot, past, tokens }: RunSegment): void {
+    const fresh = this.logs.fresh(slot, tokens);
+    const spans = [{ from: 0, to: tokens }];
+    for (const layer of this.owner.layers) {
+      for (const part of kvParts) {
+        const { numbers } = fresh.get(bufferKey(layer, part))!;
+        this.store.write(layer, part, slot, past, { numbers, capacity: tokens, spans });
+      }
     }
   }
 

@@ -13,10 +13,22 @@ export interface KvStore extends Disposable {
   view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue;
   /** The first `length` tokens of a slot, [kvHeads, length, headDim]. Only where it batches. */
   firstTokens(layer: CacheLayer, part: KvPart, slot: number, length: number): NativeValue;
-  /** The numbers of a slot, [kvHeads, capacity, headDim]. Only where it batches. */
-  numbers(layer: CacheLayer, part: KvPart, slot: number): Float32Array;
+  /** Writes rows of each head into a slot, from position `start` on. Only where it batches. */
+  write(layer: CacheLayer, part: KvPart, slot: number, start: number, rows: HeadRows): void;
   /** Copies at least the first `length` tokens of a slot. */
   copy(from: number, to: number, length: number): Promise<void>;
+}
+
+/** Numbers of each head, [kvHeads, capacity, headDim], of which spans of positions are meant. */
+export interface HeadRows {
+  readonly numbers: Float32Array;
+  readonly capacity: number;
+  readonly spans: readonly Span[];
+}
+
+export interface Span {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface KvStoreSize {
@@ -62,10 +74,12 @@ class HostStore implements KvStore {
     return this.#view(layer, part, slot, [layer.kvHeads, length, storedHeadDim(layer)]);
   }
 
-  numbers(layer: CacheLayer, part: KvPart, slot: number): Float32Array {
+  write(layer: CacheLayer, part: KvPart, slot: number, start: number, rows: HeadRows): void {
     this.#arrange(slot);
     const length = this.#slotLength(layer);
-    return this.#buffers.get(bufferKey(layer, part))!.subarray(slot * length, (slot + 1) * length);
+    const buffer = this.#buffers.get(bufferKey(layer, part))!;
+    const own = buffer.subarray(slot * length, (slot + 1) * length);
+    copyRows(rows, own, this.size.capacity, start, layer);
   }
 
   async copy(from: number, to: number, length: number): Promise<void> {
@@ -74,7 +88,14 @@ class HostStore implements KvStore {
     this.#each((key, layer) => {
       const buffer = this.#buffers.get(key)!;
       const rows = { from: from * this.#slotLength(layer), to: to * this.#slotLength(layer) };
-      moveHeads(buffer, layer, rows, { from: capacity, to: capacity }, length);
+      moveHeads(
+        buffer,
+        layer,
+        storedHeadDim(layer),
+        rows,
+        { from: capacity, to: capacity },
+        length,
+      );
     });
   }
 
@@ -105,7 +126,9 @@ class HostStore implements KvStore {
       const start = slot * this.#slotLength(layer);
       const strides = { from: before, to: stride };
       const length = Math.min(before, stride);
-      moveHeads(this.#buffers.get(key)!, layer, { from: start, to: start }, strides, length);
+      const starts = { from: start, to: start };
+      const width = storedHeadDim(layer);
+      moveHeads(this.#buffers.get(key)!, layer, width, starts, strides, length);
     });
   }
 
@@ -136,7 +159,7 @@ function allocate(length: number, capacity: number, slots: number): Float32Array
   }
 }
 
-interface FromTo {
+export interface FromTo {
   readonly from: number;
   readonly to: number;
 }
@@ -145,16 +168,16 @@ interface FromTo {
  * Moves the first `length` tokens of each head. Where heads come to lie further apart, the last one
  * goes first, so that none is written over before it has moved.
  */
-function moveHeads(
-  buffer: Float32Array,
-  layer: CacheLayer,
+export function moveHeads(
+  buffer: Float32Array | Int8Array | Uint8Array,
+  { kvHeads }: CacheLayer,
+  width: number,
   starts: FromTo,
   strides: FromTo,
   length: number,
 ): void {
-  const width = storedHeadDim(layer);
-  for (let i = 0; i < layer.kvHeads; i++) {
-    const head = strides.to > strides.from ? layer.kvHeads - 1 - i : i;
+  for (let i = 0; i < kvHeads; i++) {
+    const head = strides.to > strides.from ? kvHeads - 1 - i : i;
     const from = starts.from + head * strides.from * width;
     buffer.copyWithin(starts.to + head * strides.to * width, from, from + length * width);
   }
@@ -182,7 +205,7 @@ export function deviceStore(
     batches: false,
     view: bufferOf,
     firstTokens: hidden,
-    numbers: hidden,
+    write: hidden,
     async copy(from, to) {
       for (const layer of layers) {
         for (const part of kvParts) {
@@ -195,4 +218,24 @@ export function deviceStore(
       buffers.clear();
     },
   };
+}
+
+/** Rows of each head from one buffer to another, one after the other from row `start` on. */
+export function copyRows(
+  { numbers, capacity, spans }: HeadRows,
+  to: Float32Array,
+  toCapacity: number,
+  start: number,
+  layer: CacheLayer,
+): void {
+  const width = storedHeadDim(layer);
+  for (let head = 0; head < layer.kvHeads; head++) {
+    const source = head * capacity;
+    let target = (head * toCapacity + start) * width;
+    for (const span of spans) {
+      const rows = numbers.subarray((source + span.from) * width, (source + span.to) * width);
+      to.set(rows, target);
+      target += rows.length;
+    }
+  }
 }

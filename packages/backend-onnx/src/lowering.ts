@@ -2,8 +2,11 @@ import type { NodeOf, OpName, Tensor, Weight } from '@lingbi/core';
 import type { Attributes, ElementType, ModelWriter } from './model-writer.ts';
 import type { EncodedWeight } from './shared-weights.ts';
 
-/** Sequences in slots of their own, or sequences that continue one slot and share its buffer. */
-export type GroupKind = 'slots' | 'branches';
+/**
+ * Sequences in slots of their own, or sequences that continue one slot and share its buffer. In int8 a
+ * sequence with a few new rows, several that continue one, or a sequence with many new rows.
+ */
+export type GroupKind = 'slots' | 'branches' | 'int8' | 'int8Branches' | 'int8Chunk';
 
 /** What the lowering of one operation may ask for while it writes its part of the model. */
 export interface Lowering {

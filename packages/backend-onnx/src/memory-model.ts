@@ -5,9 +5,11 @@ import {
   type Node,
   type OpName,
   partsOf,
+  type RunSize,
   type WeightMemory,
   type WeightUse,
 } from '@lingbi/core';
+import { headsAtOnce } from './lowerings/chunk-attention.ts';
 import type { Settings } from './options.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 
@@ -22,10 +24,14 @@ export function memoryModel({ provider, prepack }: Settings): MemoryModel {
     place: provider === 'cpu' ? 'process' : 'device',
     runtime: RUNTIME_BYTES,
     weight: (use) => weightMemory(use, { canMap, packs: prepack }),
-    position: (layer) => 2 * layer.kvHeads * storedHeadDim(layer) * 4,
+    position: (layer, kv) =>
+      2 * layer.kvHeads * (kv === 'int8' ? storedHeadDim(layer) + 4 : storedHeadDim(layer) * 4),
     sharesPasts: provider === 'cpu',
     work: (graph, size) => {
-      const live = liveBytes(graph, size, { inPlace, workspace });
+      const live = liveBytes(graph, size, {
+        inPlace,
+        workspace: (node) => workspace(node) + widened(node, size),
+      });
       return graph.cache.length > 0 ? ARENA_SLACK * live : live; // a tile is as long as any other
     },
     keepsWork: true, // each session's arena keeps what it once had
@@ -75,6 +81,12 @@ function sumOf(parts: readonly { readonly length: number }[]): number {
 const ARENA_SLACK = 3;
 
 const inPlace: ReadonlySet<OpName> = new Set(['add', 'multiply', 'scale', 'activate', 'reshape']);
+
+/** A chunk over a past in int8 gets the numbers of a few heads, and a copy with its own behind them. */
+function widened({ op, attributes }: Node, { capacity, kv }: RunSize): number {
+  if (op !== 'attention' || kv === 'float32') return 0;
+  return 2 * 2 * headsAtOnce(attributes.cache) * storedHeadDim(attributes.cache) * capacity * 4;
+}
 
 /**
  * Attention among the patches of a tile holds the weights of all heads. Attention over a past works

@@ -86,6 +86,11 @@ export class ModelWriter {
     return this.#constant(name, 'float32', shape, data);
   }
 
+  /** One byte that the model carries. */
+  byte(value: number): string {
+    return this.#constant(`byte(${value})`, 'uint8', [], Uint8Array.of(value));
+  }
+
   /** One number that the model carries. */
   float(value: number): string {
     return this.#constant(`float(${value})`, 'float32', [], Float32Array.of(value));
@@ -130,7 +135,7 @@ export class ModelWriter {
     name: string,
     type: ElementType,
     shape: readonly number[],
-    data: BigInt64Array | Float32Array,
+    data: BigInt64Array | Float32Array | Uint8Array,
   ): string {
     if (!this.#initializers.has(name)) {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -8,12 +8,14 @@ import {
   type Graph,
   type Inputs,
   type KvCache,
+  type KvFormat,
   type Outputs,
   type Program,
   placeSegments,
   RunError,
   type RunOptions,
   type RunSegment,
+  UnsupportedError,
   type WeightSource,
   WeightSources,
   weightsOnlyOf,
@@ -22,6 +24,7 @@ import { bindRun, type RotaryTables, type RunPlan } from './bind-run.ts';
 import { mergeLayers } from './cache-layers.ts';
 import { type DeviceMemory, openDeviceMemory } from './device-memory.ts';
 import { OnnxTensor } from './device-tensor.ts';
+import { Int8Store } from './int8-store.ts';
 import { type CacheOwner, OnnxCache } from './kv-cache.ts';
 import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
 import type { Runtime } from './library.ts';
@@ -100,12 +103,12 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     }
   }
 
-  createCache({ capacity, slots = 1, branches = 0 }: CacheOptions): KvCache {
+  createCache({ capacity, slots = 1, branches = 0, kv = 'float32' }: CacheOptions): KvCache {
     this.#requireOpen();
     requireCount('capacity', capacity);
     requireCount('slots', slots);
     const layers = mergeLayers(Object.values<Graph>(this.graphs));
-    const store = this.#createStore({ layers, capacity, slots });
+    const store = this.#createStore({ layers, capacity, slots }, kv);
     const owner: CacheOwner = {
       ...{ runtime: this.runtime, layers },
       inTurn: (task) => this.#inTurn(task),
@@ -114,7 +117,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
         void this.#inTurn(() => this.#unbindAll());
       },
     };
-    const cache = new OnnxCache(owner, store, { capacity, slots, branches });
+    const cache = new OnnxCache(owner, store, { capacity, slots, branches, kv });
     this.#caches.add(cache);
     return cache;
   }
@@ -242,7 +245,13 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return { session, lowered, tables: new Map() };
   }
 
-  #createStore(size: KvStoreSize): KvStore {
+  #createStore(size: KvStoreSize, kv: KvFormat): KvStore {
+    if (kv === 'int8') {
+      if (!this.#deviceMemory) return new Int8Store(this.runtime, size);
+      throw new UnsupportedError(
+        `ONNX Runtime's ${this.provider.name} cannot keep keys and values as int8, only its cpu can: leave out kv`,
+      );
+    }
     if (this.#deviceMemory) return deviceStore(this.runtime, this.#deviceMemory, size);
     return hostStore(this.runtime, size);
   }
@@ -294,7 +303,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
 
 function kindsOf(groups: readonly SegmentGroup[]): readonly GroupKind[] {
   if (groups.length === 0) return ['slots'];
-  return groups.map(({ branches }) => (branches ? 'branches' : 'slots'));
+  return groups.map(({ kind }) => kind);
 }
 
 function requireRows(graph: Graph, segments: readonly RunSegment[]): void {

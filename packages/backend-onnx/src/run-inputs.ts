@@ -24,6 +24,19 @@ export const groupParts = (group: number): string => `group${group}.parts`;
 /** float32 [kvHeads, tokens, headDim]: what the sequences of a group continue. */
 export const shared = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
   `shared.${layer}.${part}.${group}`;
+/** uint8 or int8 [kvHeads, positions, headDim]: what a slot holds in int8, of its `at`-th few heads. */
+export const steps = ({ layer }: CacheLayer, part: KvPart, group: number, at: number): string =>
+  `steps.${layer}.${part}.${group}.${at}`;
+/** float32 [kvHeads, positions, 1]: what a step of each of its rows is worth. */
+export const stepSizes = ({ layer }: CacheLayer, part: KvPart, group: number, at: number): string =>
+  `stepSizes.${layer}.${part}.${group}.${at}`;
+/** As `steps` [kvHeads, tokens, headDim]: new rows of a chunk. */
+export const freshSteps = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `freshSteps.${layer}.${part}.${group}`;
+/** As `stepSizes` [kvHeads, tokens, 1]. */
+export const freshSizes = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `freshSizes.${layer}.${part}.${group}`;
+
 /** float32 [kvHeads, places, headDim]: what they have appended. */
 export const log = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
   `log.${layer}.${part}.${group}`;

@@ -1,5 +1,6 @@
-import type { RunSegment } from '@lingbi/core';
+import type { KvFormat, RunSegment } from '@lingbi/core';
 import type { BranchRows } from './branch-logs.ts';
+import type { GroupKind } from './lowering.ts';
 
 /** Segments that one attention node takes together. */
 export interface SegmentGroup {
@@ -10,11 +11,14 @@ export interface SegmentGroup {
   readonly pasts: readonly number[];
   /** Sequences that continue one slot, `firstSlot`. */
   readonly branches?: readonly RunSegment[];
+  /** What the attention over it is like. */
+  readonly kind: GroupKind;
 }
 
 export interface GroupingCache {
   /** Whether neighbouring slots can be seen as one batch. */
   readonly batches: boolean;
+  readonly kv: KvFormat;
   /** The slot that a slot continues and shares the memory of. */
   baseOf(slot: number): number | undefined;
   length(slot: number): number;
@@ -27,7 +31,8 @@ export function groupSegments(
 ): readonly SegmentGroup[] {
   return runsOf(segments, cache).flatMap((run) => {
     const base = cache.baseOf(run[0]!.slot);
-    return base === undefined ? groupApart(run, cache) : [groupBranches(run, base, cache)];
+    if (base !== undefined) return [groupBranches(run, base, cache)];
+    return cache.kv === 'int8' ? run.map(roundedGroup) : groupApart(run, cache);
   });
 }
 
@@ -50,7 +55,16 @@ function groupBranches(
   const tokens = run.reduce((sum, segment) => sum + segment.tokens, 0);
   // At least one, which nobody sees: tensors without rows are not for every kernel.
   const past = Math.max(1, cache.length(base));
-  return { firstSlot: base, tokens, pasts: [past], branches: run };
+  const kind = cache.kv === 'int8' ? 'int8Branches' : 'branches';
+  return { firstSlot: base, tokens, pasts: [past], branches: run, kind };
+}
+
+/** With more rows, products of whole numbers are no quicker, and their scores take too much memory. */
+const FEW_ROWS = 8;
+
+function roundedGroup({ slot, tokens, past }: RunSegment): SegmentGroup {
+  const kind = tokens <= FEW_ROWS ? 'int8' : 'int8Chunk';
+  return { firstSlot: slot, tokens, pasts: [past], kind };
 }
 
 /**
@@ -67,7 +81,7 @@ function groupApart(
     if (batches && group && continues(group, slot, tokens, past)) {
       groups[groups.length - 1] = { ...group, pasts: [...group.pasts, past] };
     } else {
-      groups.push({ firstSlot: slot, tokens, pasts: [past] });
+      groups.push({ firstSlot: slot, tokens, pasts: [past], kind: 'slots' });
     }
   }
   return groups;

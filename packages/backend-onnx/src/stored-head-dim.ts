@@ -4,6 +4,6 @@ import type { CacheLayer } from '@lingbi/core';
 const HEAD_DIM_STEP = 8;
 
 /** Width of a head in the cache. */
-export function storedHeadDim({ headDim }: CacheLayer): number {
+export function storedHeadDim({ headDim }: Pick<CacheLayer, 'headDim'>): number {
   return Math.ceil(headDim / HEAD_DIM_STEP) * HEAD_DIM_STEP;
 }

@@ -4,7 +4,7 @@ import type { Handle } from './api.ts';
 import type { Runtime } from './library.ts';
 import { type ElementType, elementTypes } from './model-writer.ts';
 
-export type ElementArray = HostArray | BigInt64Array;
+export type ElementArray = HostArray | Int8Array | BigInt64Array;
 
 /** A tensor of ONNX Runtime's (an OrtValue). */
 export interface NativeValue extends Disposable {

@@ -30,7 +30,7 @@ describe.skipIf(missing)('on WebGPU', () => {
     expectClose(await askTwice(webgpu), await askTwice(referenceBackend), tolerance, 'answers');
   });
 
-  if (runsWholeSuite) testBackend(webgpu, { default: tolerance });
+  if (runsWholeSuite) testBackend(webgpu, { default: tolerance, int8: false });
 });
 
 test.runIf(missing)('WebGPU is untested here: apt-get install chromium libvulkan1', ({ skip }) => {

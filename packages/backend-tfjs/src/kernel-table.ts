@@ -14,6 +14,8 @@ export function kernelTable(engine: Engine, weights: WeightFormat): KernelTable<
     name: 'tfjs',
     device: report.device,
     kernels: kernelsFor(engine),
+    // WebGPU gives no numbers out before it has to wait for them.
+    kvFormats: engine.name === 'webgpu' ? ['float32'] : ['float32', 'int8'],
     upload: (tensor) => onEngine(engine, () => tf.keep(uploaded(tensor))),
     download,
     inspect: (value) => {

@@ -13,6 +13,7 @@ export type {
   HostTensor,
   Inputs,
   KvCache,
+  KvFormat,
   Outputs,
   Program,
   RunOptions,
@@ -22,6 +23,7 @@ export { checkExtension, weightsOnlyOf } from './backend/check-extension.ts';
 export { checkInputs, type Lengths, placeSegments, type RunSegment } from './backend/check-run.ts';
 export { checkWeights, WeightShapeError } from './backend/check-weights.ts';
 export { CacheFullError, RunError, UnsupportedError } from './backend/errors.ts';
+export { LARGEST_STEP, roundRow } from './backend/int8-rows.ts';
 export { keptRows } from './backend/kept-rows.ts';
 export { kernelBackend } from './backend/kernel-backend.ts';
 export type {

@@ -7,6 +7,7 @@ import { onnx } from '@lingbi/backend-onnx';
 import {
   type CheckpointSizes,
   compileXComposer,
+  type KvFormat,
   openCheckpoint,
   type Prompt,
   type PromptChunk,
@@ -17,9 +18,15 @@ import { synthCheckpoint } from '@lingbi/hub';
 
 const TILE = 560;
 
+interface BenchModel {
+  readonly layers: number;
+  readonly vision: boolean;
+  readonly kv?: KvFormat;
+}
+
 /** Random 4-bit weights of InternLM2-1.8B: all of it, or some of its layers and as much of the rest. */
 export async function withBenchModel<T>(
-  { layers, vision }: { readonly layers: number; readonly vision: boolean },
+  { layers, vision, kv = 'float32' }: BenchModel,
   use: (model: XComposer) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'lingbi-bench-'));
@@ -29,7 +36,7 @@ export async function withBenchModel<T>(
     await synthCheckpoint(out, { shape, weights: 'int4', block: 128, ...(vision && f32) });
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
     const checkpoint = await openCheckpoint(out);
-    await using model = await compileXComposer({ backend: onnx(), checkpoint, config });
+    await using model = await compileXComposer({ backend: onnx(), checkpoint, config, kv });
     return await use(model);
   } finally {
     await rm(folder, { recursive: true });

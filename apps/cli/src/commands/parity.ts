@@ -59,6 +59,7 @@ async function compare(paths: string[], flags: ParityFlags, run: Run): Promise<o
     folder: flags.model,
     backend,
     ...(tokenizer && { tokenizer }),
+    ...(flags.kv && { kv: flags.kv }),
   });
   const results: CaseResult[] = [];
   for (const file of files) {

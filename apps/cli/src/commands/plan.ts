@@ -126,5 +126,6 @@ async function describeShownModel(
   const backend = await chooseBackend(flags);
   using downloading = showDownload(report);
   const onDownload = downloading.update;
-  return await describeCheckpoint(flags.model, { backend, signal, onDownload });
+  const { model, kv } = flags;
+  return await describeCheckpoint(model, { backend, signal, onDownload, ...(kv && { kv }) });
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import {
   type Backend,
   compileXComposer,
+  type KvFormat,
   openCheckpoint,
   type XComposer,
   type XComposerCompat,
@@ -15,6 +16,8 @@ export interface ParityModelOptions {
   /** Default: the folder's own tokenizer.model. */
   readonly tokenizer?: string;
   readonly backend: Backend;
+  /** How keys and values are kept. Default: as the reference keeps them. */
+  readonly kv?: KvFormat;
 }
 
 /** A checkpoint that can be compiled again under changed settings, as some cases ask for. */
@@ -26,12 +29,13 @@ export interface ParityModel extends AsyncDisposable {
 }
 
 export async function openParityModel(options: ParityModelOptions): Promise<ParityModel> {
-  const { folder, backend } = options;
+  const { folder, backend, kv } = options;
   const config = JSON.parse(String(await readModelFile(join(folder, 'config.json')))) as object;
   const bytes = await readModelFile(options.tokenizer ?? (await findTokenizer(folder)));
   const variant = async (override: object, compat: XComposerCompat = {}) => {
     const checkpoint = await openCheckpoint(folder);
-    return compileXComposer({ backend, checkpoint, config: { ...config, ...override }, compat });
+    const changed = { ...config, ...override };
+    return compileXComposer({ backend, checkpoint, config: changed, compat, ...(kv && { kv }) });
   };
   const xcomposer = await variant({});
   return {

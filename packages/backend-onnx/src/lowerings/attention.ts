@@ -3,6 +3,7 @@ import type { Lowering, LowerOp } from '../lowering.ts';
 import * as run from '../run-inputs.ts';
 import { storedHeadDim } from '../stored-head-dim.ts';
 import { attendBranches } from './branch-attention.ts';
+import { attendChunk } from './chunk-attention.ts';
 
 /** All rows belong to one picture: nothing is masked. */
 export const selfAttention: LowerOp<'selfAttention'> = (
@@ -28,12 +29,19 @@ export const attention: LowerOp<'attention'> = (node, lowering) => {
   const prepared = prepareRows(node, lowering);
   const rows = splitGroups(prepared.rows, lowering);
   const attended = rows.map((each, group) => {
-    const attend = groups[group] === 'branches' ? attendBranches : attendGroup;
-    return attend(each, group, prepared.tables, node, lowering);
+    return attends[groups[group]!](each, group, prepared.tables, node, lowering);
   });
   const joined = groups.length === 1 ? attended[0]! : add('Concat', attended, { axis: 0 });
   const unpadded = unpadHeads(joined, node, lowering);
   model.node('Identity', [unpadded], [name(node.outputs[0]!)]);
+};
+
+const attends = {
+  slots: attendGroup,
+  branches: attendBranches,
+  int8: attendBranches,
+  int8Branches: attendBranches,
+  int8Chunk: attendChunk,
 };
 
 interface PreparedRows {

@@ -7,6 +7,7 @@ import { attendCausally } from './attend-causally.ts';
 import { headRows } from './head-rows.ts';
 import { appendPositions, type Past } from './past.ts';
 import { rotate } from './rotate.ts';
+import { appendRounded, type RoundedPast, widen } from './rounded-past.ts';
 
 type RunSegment = KernelContext<Value>['segments'][number];
 
@@ -47,6 +48,13 @@ function attendSegment(
   const { kvHeads } = layer;
   const heads = turned.shape[1] - kvHeads;
   const entry = context.cache(layer, slot);
+  const queries = headRows(tf, turned, 0, heads);
+  if (context.kv === 'int8') {
+    const keys = headRows(tf, turned, heads, kvHeads);
+    const rounded = appendRounded(entry.keys as RoundedPast | undefined, past, keys, values);
+    entry.keys = rounded;
+    return attendCausally(engine, queries, [widen(engine, rounded, layer)], kvHeads);
+  }
   const longer = appendPositions(engine, entry.keys as Past | undefined, past, {
     keys: [tf.transpose(headRows(tf, turned, heads, kvHeads), [1, 2, 0])],
     values: [tf.transpose(values, [1, 0, 2])],
@@ -54,7 +62,7 @@ function attendSegment(
   });
   entry.keys?.dispose();
   entry.keys = longer;
-  return attendCausally(engine, headRows(tf, turned, 0, heads), longer.blocks, kvHeads);
+  return attendCausally(engine, queries, longer.blocks, kvHeads);
 }
 
 export function selfAttention(engine: Engine): Kernel<'selfAttention', Value> {

@@ -32,11 +32,22 @@ export function memoryModel(engine: EngineName, onGpu: boolean, format: WeightFo
         compiling: 0,
       };
     },
-    position: ({ kvHeads, headDim }) => copies * 2 * kvHeads * headDim * 4,
+    position: ({ kvHeads, headDim }, kv) =>
+      2 * kvHeads * (kv === 'int8' ? headDim + 4 : copies * headDim * 4),
     sharesPasts: true,
-    work: (graph, size) => liveBytes(graph, size, { workspace: (node) => scoreBytes(node, size) }),
+    work: (graph, size) =>
+      liveBytes(graph, size, {
+        workspace: (node) => scoreBytes(node, size) + wideBytes(node, size),
+      }),
     keepsWork: false,
   };
+}
+
+/** A past in int8 becomes numbers for one layer at a time, in an array and in a tensor. */
+function wideBytes({ op, attributes }: Node, { capacity, kv }: RunSize): number {
+  if (op !== 'attention' || kv !== 'int8') return 0;
+  const { kvHeads, headDim } = attributes.cache;
+  return 2 * 2 * kvHeads * headDim * capacity * 4;
 }
 
 function scoreBytes({ op, inputs, attributes }: Node, { tokens, capacity }: RunSize): number {

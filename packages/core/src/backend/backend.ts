@@ -45,6 +45,12 @@ export interface KvCache extends Disposable {
   extend(from: number, to: number): Promise<void>;
 }
 
+/**
+ * How a cache keeps keys and values: as they are, or each head of each position as whole numbers up to
+ * ±127 and what one is worth, in little more than a quarter of the memory.
+ */
+export type KvFormat = 'float32' | 'int8';
+
 export interface CacheOptions {
   /** How many tokens a slot can hold. */
   readonly capacity: number;
@@ -55,6 +61,8 @@ export interface CacheOptions {
    * memory for what they append alone. Default: 0.
    */
   readonly branches?: number;
+  /** Default: `'float32'`. Not every backend has others. */
+  readonly kv?: KvFormat;
 }
 
 /** Consecutive rows of a run's input that continue one sequence. */
@@ -84,6 +92,7 @@ export type Outputs = Readonly<Record<string, DeviceTensor>>;
 export interface Program<Name extends string = string> extends AsyncDisposable {
   /** What it really runs on, for people: `'CPU, 2 threads'`. */
   readonly device: string;
+  /** @throws UnsupportedError when it cannot keep keys and values as asked. */
   createCache(options: CacheOptions): KvCache;
   /**
    * Runs one graph. Appends to the cache only when the whole run succeeds: after an error or an

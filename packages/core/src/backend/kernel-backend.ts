@@ -92,13 +92,13 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     }
   }
 
-  createCache({ capacity, slots = 1, branches = 0 }: CacheOptions): KvCache {
+  createCache(options: CacheOptions): KvCache {
     this.#requireOpen();
     const layers = new Map<number, CacheLayer>();
     for (const graph of Object.values<Graph>(this.graphs)) {
       for (const layer of graph.cache) layers.set(layer.layer, layer);
     }
-    const cache = new KernelCache(this.table, [...layers.values()], capacity, slots, branches);
+    const cache = new KernelCache(this.table, [...layers.values()], options);
     this.#caches.add(cache);
     return cache;
   }
@@ -194,6 +194,7 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
       context: {
         segments,
         capacity: cache?.capacity ?? 0,
+        kv: cache?.kv ?? 'float32',
         weight: ({ name }) => this.#weights.get(name)!,
         cache: ({ layer }, slot) => cache!.entry(layer, slot),
       },

@@ -1,25 +1,28 @@
 import type { CacheLayer } from '../graph/graph.ts';
-import type { KvCache } from './backend.ts';
+import type { CacheOptions, KvCache, KvFormat } from './backend.ts';
 import type { RunSegment } from './check-run.ts';
-import { RunError } from './errors.ts';
+import { RunError, UnsupportedError } from './errors.ts';
 import type { CacheEntry, KernelTable } from './kernel-table.ts';
 import { SlotLengths } from './slot-lengths.ts';
 
 /** The cache of a kernel backend: an entry for each slot and layer, filled by its attention kernel. */
 export class KernelCache<T> implements KvCache {
   readonly #entries = new Map<string, CacheEntry<T>>();
+  readonly capacity: number;
   readonly slots: number;
+  readonly kv: KvFormat;
   readonly #lengths: SlotLengths;
 
   constructor(
     readonly table: KernelTable<T>,
     readonly layers: readonly CacheLayer[],
-    readonly capacity: number,
-    slots: number,
-    branches: number,
+    { capacity, slots = 1, branches = 0, kv = 'float32' }: CacheOptions,
   ) {
     requireCount('capacity', capacity);
     requireCount('slots', slots);
+    requireFormat(table, kv);
+    this.capacity = capacity;
+    this.kv = kv;
     this.slots = slots + branches;
     this.#lengths = new SlotLengths(slots, branches);
   }
@@ -84,6 +87,16 @@ export class KernelCache<T> implements KvCache {
     delete entry.keys;
     delete entry.values;
   }
+}
+
+function requireFormat(
+  { name, kvFormats = ['float32'] }: Pick<KernelTable<unknown>, 'name' | 'kvFormats'>,
+  kv: KvFormat,
+): void {
+  if (kvFormats.includes(kv)) return;
+  throw new UnsupportedError(
+    `The ${name} backend cannot keep keys and values as ${kv}, only as ${kvFormats.join(' or ')}`,
+  );
 }
 
 function requireCount(what: string, count: number): void {

@@ -1,6 +1,6 @@
 import type { CacheLayer, OpAttributes, OpName, Weight } from '../graph/graph.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
-import type { HostTensor } from './backend.ts';
+import type { HostTensor, KvFormat } from './backend.ts';
 import type { RunSegment } from './check-run.ts';
 import type { MemoryModel } from './memory-model.ts';
 
@@ -19,6 +19,8 @@ export interface KernelContext<T> {
   readonly segments: readonly RunSegment[];
   /** How many tokens a slot of the cache may hold. */
   readonly capacity: number;
+  /** How keys and values are to be kept. */
+  readonly kv: KvFormat;
   /** An attention kernel appends by replacing what is in the entry, and disposes what it replaces. */
   cache(layer: CacheLayer, slot: number): CacheEntry<T>;
 }
@@ -40,6 +42,8 @@ export interface KernelTable<T> {
   /** What it runs on, for people. */
   readonly device: string;
   readonly kernels: Kernels<T>;
+  /** How its attention can keep keys and values. Default: only as float32. */
+  readonly kvFormats?: readonly KvFormat[];
   upload(tensor: HostTensor): T;
   download(value: T): Promise<HostTensor>;
   /** Shape and dtype of a value, without reading it. */

@@ -1,5 +1,6 @@
 import type { CacheLayer, Graph, OpName, Weight } from '../graph/graph.ts';
 import type { WeightDescription } from '../weights/weight-source.ts';
+import type { KvFormat } from './backend.ts';
 
 /** A parameter, how it is stored, and which operations use it. */
 export interface WeightUse {
@@ -28,6 +29,8 @@ export interface RunSize {
   readonly sequences: number;
   /** How many positions a slot of the cache can hold. */
   readonly capacity: number;
+  /** How keys and values are kept. */
+  readonly kv: KvFormat;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface MemoryModel {
   readonly runtime: number;
   weight(use: WeightUse): WeightMemory;
   /** Keys and values of one position in one layer. */
-  position(layer: CacheLayer): number;
+  position(layer: CacheLayer, kv: KvFormat): number;
   /** Whether a slot that continues another holds only what it adds (`KvCache.extend`). */
   readonly sharesPasts: boolean;
   /** What one run of a graph takes beside weights and cache. */

@@ -9,6 +9,7 @@ export const plainMemory: MemoryModel = {
     const kept = weight.shape.reduce((product, length) => product * length, 4);
     return { kept, mapped: 0, passing: kept, compiling: 0 };
   },
+  // In int8 as well: there they are rounded, but stay as wide.
   position: ({ kvHeads, headDim }) => 2 * kvHeads * headDim * 4,
   sharesPasts: false,
   work: liveBytes,

@@ -1,4 +1,4 @@
-import type { Backend } from '../backend/backend.ts';
+import type { Backend, KvFormat } from '../backend/backend.ts';
 import { UnsupportedError } from '../backend/errors.ts';
 import type { MemoryModel } from '../backend/memory-model.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -20,6 +20,8 @@ export interface PlannedModel {
   readonly memory: MemoryModel;
   /** How many bytes of encoded pictures it keeps at most. */
   readonly imageCacheBytes: number;
+  /** How it keeps keys and values. */
+  readonly kv: KvFormat;
 }
 
 export interface DescribeModelOptions {
@@ -30,6 +32,8 @@ export interface DescribeModelOptions {
   readonly config: unknown;
   /** As for `compileXComposer`. */
   readonly imageCacheBytes?: number;
+  /** As for `compileXComposer`. */
+  readonly kv?: KvFormat;
 }
 
 /**
@@ -39,11 +43,17 @@ export interface DescribeModelOptions {
  * does not say how it uses memory.
  */
 export async function describeModel(options: DescribeModelOptions): Promise<PlannedModel> {
-  const { backend, checkpoint, imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES } = options;
+  const {
+    backend,
+    checkpoint,
+    imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES,
+    kv = 'float32',
+  } = options;
   const { config, weights } = bindCheckpoint(checkpoint, options.config);
   const graphs = xcomposerGraphs(config, weights);
   const { adapters } = config;
-  return { config, adapters, graphs, weights, memory: await memoryOf(backend), imageCacheBytes };
+  const memory = await memoryOf(backend);
+  return { config, adapters, graphs, weights, memory, imageCacheBytes, kv };
 }
 
 async function memoryOf(backend: Backend): Promise<MemoryModel> {

@@ -130,7 +130,7 @@ describe('planMemory()', () => {
 
 describe('liveBytes()', () => {
   const w = { name: 'w', shape: [4, 4] };
-  const size = { tokens: 3, sequences: 1, capacity: 0 };
+  const size = { tokens: 3, sequences: 1, capacity: 0, kv: 'float32' } as const;
   const row = 3 * 4 * 4; // bytes of [3, 4] in float32
 
   test('values die after their last use', () => {

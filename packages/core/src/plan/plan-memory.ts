@@ -1,3 +1,4 @@
+import type { KvFormat } from '../backend/backend.ts';
 import { UnsupportedError } from '../backend/errors.ts';
 import type { MemoryModel, RunSize, WeightMemory } from '../backend/memory-model.ts';
 import { weightReaders } from '../backend/weight-readers.ts';
@@ -84,14 +85,14 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   requireAdapter(model.adapters, request.adapter ?? 'base');
   const segments = (request.prompt ?? []).map((part) => measured(part, model));
   const promptTokens = sumOf(segments.map(({ tokens }) => tokens));
-  const positions = positionsOf(promptTokens, request, model.memory);
+  const held = positionsOf(promptTokens, request, model.memory);
   const runs = runsOf(model, segments, request);
-  const bytes = { ...weightShares(model, runs), ...runShares(model, segments, runs, positions) };
+  const bytes = { ...weightShares(model, runs), ...runShares(model, segments, runs, held) };
   const { loading, cache, pictures, imageRows, vision, decoder } = bytes;
   const work = model.memory.keepsWork ? vision + decoder : Math.max(vision, decoder);
   const running = cache + pictures + imageRows + work;
   const peak = bytes.process + bytes.weights + bytes.mappedWeights + Math.max(loading, running);
-  return { segments, promptTokens, positions, bytes, peak };
+  return { segments, promptTokens, positions: held.own + held.branches, bytes, peak };
 }
 
 /** The shares, in their order, as people call them. */
@@ -124,12 +125,26 @@ function measured(part: PromptPart, { config }: PlannedModel) {
   return { ...part, tokens: imageTokens(part.grid, cellsPerSide(config)) };
 }
 
+interface HeldPositions {
+  /** Of sequences themselves. */
+  readonly own: number;
+  /** What beams add, which stays in float32 until they are over. */
+  readonly branches: number;
+}
+
 /** The sequence itself and its beams, which hold a past of their own only where they must. */
-function positionsOf(prompt: number, request: MemoryRequest, { sharesPasts }: MemoryModel): number {
+function positionsOf(
+  prompt: number,
+  request: MemoryRequest,
+  { sharesPasts }: MemoryModel,
+): HeldPositions {
   const { maxNewTokens = 0, beams = 1, slots = 1, heldPositions = 0 } = request;
   const branches = beams > 1 ? beams : 0;
   const branch = sharesPasts ? maxNewTokens : prompt + maxNewTokens;
-  return heldPositions + slots * (prompt + maxNewTokens + branches * branch);
+  return {
+    own: heldPositions + slots * (prompt + maxNewTokens),
+    branches: slots * branches * branch,
+  };
 }
 
 /** What opening the model takes, and those weights in files that the request touches. */
@@ -148,21 +163,23 @@ function weightShares(model: PlannedModel, runs: readonly PlannedRun[]) {
 }
 
 function runShares(
-  { memory, config, graphs, imageCacheBytes }: PlannedModel,
+  { memory, config, graphs, imageCacheBytes, kv }: PlannedModel,
   segments: MemoryPlan['segments'],
   runs: readonly PlannedRun[],
-  positions: number,
+  { own, branches }: HeldPositions,
 ) {
-  const position = sumOf(graphs['decodeText.base'].cache.map((layer) => memory.position(layer)));
+  const { cache } = graphs['decodeText.base'];
+  const positionIn = (format: KvFormat) =>
+    sumOf(cache.map((layer) => memory.position(layer, format)));
   const pictures = segments.filter((part) => part.type === 'image');
   const rows = pictures.map(({ tokens }) => tokens * config.decoder.hiddenSize * 4);
   const work = (decodes: boolean) => {
-    const own = runs.filter(({ graph }) => graph.cache.length > 0 === decodes);
-    const bytes = own.map(({ graph, size }) => memory.work(graph, size));
+    const some = runs.filter(({ graph }) => graph.cache.length > 0 === decodes);
+    const bytes = some.map(({ graph, size }) => memory.work(graph, size));
     return memory.keepsWork ? sumOf(bytes) : Math.max(0, ...bytes);
   };
   return {
-    cache: positions * position,
+    cache: own * positionIn(kv) + branches * positionIn('float32'),
     pictures: sumOf(pictures.map(({ grid }) => canvasBytes(grid, config))),
     // The picture being read is held whether the cache keeps it or not.
     imageRows: Math.max(Math.min(sumOf(rows), imageCacheBytes), ...rows, 0),
@@ -176,34 +193,35 @@ function canvasBytes({ rows, columns }: Grid, { vision }: XComposerConfig): numb
   return 2 * rows * columns * 3 * (vision?.tower.tileSize ?? 0) ** 2;
 }
 
-const ONE_TILE: RunSize = { tokens: 0, sequences: 1, capacity: 0 };
+const ONE_TILE: RunSize = { tokens: 0, sequences: 1, capacity: 0, kv: 'float32' };
 
 /** The longest run of the graph for one kind of part: a chunk of it, or a step of all beams. */
 function runSize(
   segments: MemoryPlan['segments'],
   kind: PromptPart['type'],
   request: MemoryRequest,
+  kv: KvFormat,
 ): RunSize {
   const { maxNewTokens = 0, beams = 1, slots = 1, capacityStep = 1 } = request;
   const prompt = sumOf(segments.map(({ tokens }) => tokens));
   const parts = segments.filter(({ type }) => type === kind).map(({ tokens }) => tokens);
   const capacity = Math.ceil((prompt + maxNewTokens) / capacityStep) * capacityStep;
   const tokens = Math.max(beams * slots, Math.min(Math.max(0, ...parts), PREFILL_CHUNK));
-  return { tokens, sequences: beams * slots, capacity };
+  return { tokens, sequences: beams * slots, capacity, kv };
 }
 
 /** The graphs that a request runs, with the longest run of each. */
 function runsOf(
-  { graphs }: PlannedModel,
+  { graphs, kv }: PlannedModel,
   segments: MemoryPlan['segments'],
   request: MemoryRequest,
 ): readonly PlannedRun[] {
   if (segments.length === 0) return [];
   const { adapter = 'base' } = request;
   const run = (name: string, size: RunSize) => ({ graph: graphs[name]!, size });
-  const text = run(`decodeText.${adapter}`, runSize(segments, 'text', request));
+  const text = run(`decodeText.${adapter}`, runSize(segments, 'text', request, kv));
   if (!segments.some(({ type }) => type === 'image')) return [text];
-  const image = run(`decodeImage.${adapter}`, runSize(segments, 'image', request));
+  const image = run(`decodeImage.${adapter}`, runSize(segments, 'image', request, kv));
   return [text, image, run('vision', ONE_TILE)];
 }
 

@@ -38,6 +38,7 @@ export const referenceBackend: Backend = kernelBackend<HostTensor>({
   name: 'reference',
   device: 'CPU, plain loops',
   kernels,
+  kvFormats: ['float32', 'int8'],
   upload: (tensor) => tensor,
   download: async ({ dtype, shape, data }) => ({ dtype, shape, data: data.slice() }),
   inspect: ({ dtype, shape }) => ({ dtype, shape }),

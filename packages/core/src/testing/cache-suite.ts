@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Backend, HostTensor, KvCache, Program } from '../backend/backend.ts';
+import type { Backend, HostTensor, KvCache, KvFormat, Program } from '../backend/backend.ts';
 import { referenceBackend } from '../reference/reference-backend.ts';
 import { expectClose } from './compare.ts';
 import { noiseWeights } from './noise-weights.ts';
+import { relativeError } from './relative-error.ts';
 import {
   decode,
   decoderInputs,
@@ -16,7 +17,7 @@ const graphs = { decode: smallDecoder('decode'), other: smallDecoder('other', 'o
 const weights = noiseWeights([...graphs.decode.weights, ...graphs.other.weights]);
 
 /** Attention over a cache with slots: what was read before, how and in which company does not matter. */
-export function cacheSuite(backend: Backend, tolerance: number): void {
+export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = 'float32'): void {
   /** What the reference says follows the first `length` rows of a prompt. */
   async function expected(seed: string, length: number, graph = 'decode'): Promise<HostTensor> {
     await using program = await referenceBackend.compile(graphs, weights);
@@ -48,10 +49,10 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
     return decode(program, graph, inputs, { cache, segments, ...(signal && { signal }) });
   }
 
-  describe(`${backend.name}: cache`, () => {
+  describe(`${backend.name}: cache in ${kv}`, () => {
     test('a prompt at once equals the reference', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16 });
+      using cache = program.createCache({ kv, capacity: 16 });
       const found = await feed(program, cache, promptRows('a', 11));
       expectClose(found, await expected('a', 11), tolerance, 'after 11 tokens');
       expect(cache.length()).toBe(11);
@@ -59,7 +60,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('a prompt in chunks and single tokens equals the prompt at once', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16 });
+      using cache = program.createCache({ kv, capacity: 16 });
       const x = promptRows('b', 12);
       let found: HostTensor | undefined;
       for (const [from, to] of [
@@ -74,9 +75,30 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
       expectClose(found!, await expected('b', 12), tolerance, 'after chunks');
     });
 
+    test('a long past in parts of any length, copied, cut and gone on, equals the reference', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 320, slots: 2 });
+      const x = promptRows('long', 300);
+      for (const end of [70, 71, 150, 159, 290]) {
+        await feed(program, cache, rowsOf(x, cache.length(), end));
+      }
+      await cache.copy(0, 1);
+      cache.truncate(80, 0);
+      for (const [slot, end] of [
+        [1, 291],
+        [0, 81],
+        [0, 95],
+        [1, 300],
+        [0, 300],
+      ] as const) {
+        const found = await feed(program, cache, rowsOf(x, cache.length(slot), end), { slot });
+        expectClose(found, await expected('long', end), tolerance, `slot ${slot}, ${end} tokens`);
+      }
+    });
+
     test('graphs of one program share the cache', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16 });
+      using cache = program.createCache({ kv, capacity: 16 });
       const x = promptRows('c', 9);
       await feed(program, cache, rowsOf(x, 0, 4), { graph: 'other' });
       await feed(program, cache, rowsOf(x, 4, 6), { graph: 'decode' });
@@ -86,7 +108,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('what is truncated leaves no trace', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16 });
+      using cache = program.createCache({ kv, capacity: 16 });
       await feed(program, cache, rowsOf(promptRows('d', 10), 0, 6));
       await feed(program, cache, promptRows('wrong turn', 5));
       cache.truncate(6);
@@ -96,7 +118,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('slots do not see each other', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16, slots: 3 });
+      using cache = program.createCache({ kv, capacity: 16, slots: 3 });
       await feed(program, cache, promptRows('left', 7), { slot: 0 });
       const right = await feed(program, cache, promptRows('right', 4), { slot: 2 });
       expectClose(right, await expected('right', 4), tolerance, 'slot 2');
@@ -105,7 +127,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('sequences of equal steps run as one batch', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16, slots: 3 });
+      using cache = program.createCache({ kv, capacity: 16, slots: 3 });
       const lengths = [7, 3, 5];
       const seeds = ['x', 'y', 'z'];
       for (const [slot, seed] of seeds.entries()) {
@@ -125,7 +147,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('sequences of unequal steps, slots in any order, run together', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16, slots: 4 });
+      using cache = program.createCache({ kv, capacity: 16, slots: 4 });
       await feed(program, cache, rowsOf(promptRows('p', 8), 0, 3), { slot: 3 });
       const inputs = decoderInputs(join([rowsOf(promptRows('p', 8), 3, 8), promptRows('q', 2)]), [
         ...upFrom(3, 5),
@@ -161,7 +183,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('a copied slot continues on its own', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16, slots: 2 });
+      using cache = program.createCache({ kv, capacity: 16, slots: 2 });
       await feed(program, cache, rowsOf(promptRows('e', 9), 0, 5));
       await cache.copy(0, 1);
       await feed(program, cache, promptRows('elsewhere', 3), { slot: 0 });
@@ -171,7 +193,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('slots that continue another go on side by side, by any number of tokens', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 24, slots: 4 });
+      using cache = program.createCache({ kv, capacity: 24, slots: 4 });
       const prompt = promptRows('h', 6);
       await feed(program, cache, prompt, { slot: 1 });
       const segments = [1, 1, 3].map((tokens, i) => ({ slot: [0, 2, 3][i]!, tokens }));
@@ -189,7 +211,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('continuations of two slots go on in one run', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 24, slots: 2, branches: 4 });
+      using cache = program.createCache({ kv, capacity: 24, slots: 2, branches: 4 });
       const prompts = ['q', 'r'].map((seed, slot) => promptRows(seed, 3 + slot));
       for (const [slot, rows] of prompts.entries()) await feed(program, cache, rows, { slot });
       const segments = [2, 3, 4, 5].map((slot) => ({ slot, tokens: 1 }));
@@ -206,7 +228,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('a continuation can be copied, cut, and taken over by what it continues', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 24, slots: 3 });
+      using cache = program.createCache({ kv, capacity: 24, slots: 3 });
       const prompt = promptRows('i', 5);
       const [one, two, three] = ['one', 'two', 'three'].map((seed) => promptRows(seed, 2));
       await feed(program, cache, prompt);
@@ -234,7 +256,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('slots that only continue others take their turns for long, and change places', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 80, slots: 1, branches: 3 });
+      using cache = program.createCache({ kv, capacity: 80, slots: 1, branches: 3 });
       const prompt = promptRows('n', 4);
       await feed(program, cache, prompt);
       for (const slot of [1, 2, 3]) await cache.extend(0, slot);
@@ -265,7 +287,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('a continuation ends when what it continues changes, or when it is emptied', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 16, slots: 3 });
+      using cache = program.createCache({ kv, capacity: 16, slots: 3 });
       const prompt = promptRows('j', 4);
       await feed(program, cache, prompt);
       await cache.extend(0, 1);
@@ -285,7 +307,7 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
 
     test('a full cache is an error that says what to do, and changes nothing', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 8 });
+      using cache = program.createCache({ kv, capacity: 8 });
       await feed(program, cache, rowsOf(promptRows('f', 8), 0, 6));
       await expect(feed(program, cache, promptRows('too many', 3))).rejects.toThrow(
         '3 new tokens do not fit: the cache holds 6 of 8',
@@ -294,9 +316,19 @@ export function cacheSuite(backend: Backend, tolerance: number): void {
       expectClose(found, await expected('f', 8), tolerance, 'after the refusal');
     });
 
+    test.runIf(kv === 'int8')('what is kept is rounded', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 64 });
+      const x = promptRows('kept', 61);
+      await feed(program, cache, rowsOf(x, 0, 60));
+      const found = await feed(program, cache, rowsOf(x, 60, 61));
+      const wide = await expected('kept', 61);
+      expect(relativeError(floatsOf(found), floatsOf(wide))).toBeGreaterThan(1e-5);
+    });
+
     test('an aborted run rejects with its reason and leaves the cache as it was', async () => {
       await using program = await backend.compile(graphs, weights);
-      using cache = program.createCache({ capacity: 8 });
+      using cache = program.createCache({ kv, capacity: 8 });
       await feed(program, cache, rowsOf(promptRows('g', 6), 0, 4));
       const reason = new Error('enough');
       const signal = AbortSignal.abort(reason);
@@ -312,4 +344,8 @@ function join(parts: readonly HostTensor[]): HostTensor {
   const width = parts[0]!.shape[1]!;
   const data = Float32Array.from(parts.flatMap((part) => [...part.data]));
   return { dtype: 'float32', shape: [data.length / width, width], data };
+}
+
+function floatsOf({ data }: HostTensor): Float32Array {
+  return data as Float32Array;
 }

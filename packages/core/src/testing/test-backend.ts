@@ -13,7 +13,12 @@ export interface BackendTolerances {
   readonly default?: number;
   /** Relative to the largest expected number. */
   readonly tolerance?: Partial<Record<OpName, number>>;
+  /** Whether caches can keep keys and values in int8. Default: true. */
+  readonly int8?: boolean;
 }
+
+/** Rounding to 8 bits moves what follows by up to a hundredth; a wrong row or slot by tenths. */
+const INT8_TOLERANCE = 2e-2;
 
 /**
  * The whole contract of a backend as a vitest suite, against the reference backend: every
@@ -31,6 +36,7 @@ export function testBackend(backend: Backend, tolerances: BackendTolerances = {}
     }
   });
   cacheSuite(backend, of('attention'));
+  if (tolerances.int8 !== false) cacheSuite(backend, INT8_TOLERANCE, 'int8');
   programSuite(backend, of('linear'));
 }
 

@@ -1,9 +1,17 @@
-import { type Backend, describeModel, openCheckpoint, type PlannedModel } from '@lingbi/core';
+import {
+  type Backend,
+  describeModel,
+  type KvFormat,
+  openCheckpoint,
+  type PlannedModel,
+} from '@lingbi/core';
 import { type DownloadOptions, findFolder } from '../model/find-folder.ts';
 import { readConfigFile } from '../model/model-files.ts';
 
 export interface DescribeCheckpointOptions extends DownloadOptions {
   readonly backend: Backend;
+  /** As for `openModel`. */
+  readonly kv?: KvFormat;
 }
 
 /**
@@ -13,11 +21,11 @@ export interface DescribeCheckpointOptions extends DownloadOptions {
  */
 export async function describeCheckpoint(
   model: string,
-  { backend, ...download }: DescribeCheckpointOptions,
+  { backend, kv, ...download }: DescribeCheckpointOptions,
 ): Promise<PlannedModel> {
   const { signal } = download;
   const folder = await findFolder(model, download);
   const config = await readConfigFile(folder, signal);
   await using checkpoint = await openCheckpoint(folder, signal && { signal });
-  return await describeModel({ backend, checkpoint, config });
+  return await describeModel({ backend, checkpoint, config, ...(kv && { kv }) });
 }

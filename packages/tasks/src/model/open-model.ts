@@ -3,6 +3,7 @@ import {
   type Checkpoint,
   type CompileProgress,
   compileXComposer,
+  type KvFormat,
   openAdapter,
   openCheckpoint,
   type TokenConstraint,
@@ -36,12 +37,17 @@ export interface OpenModelOptions extends DownloadOptions {
    * with the same texts and pictures, under the same adapter. Default: 0, none.
    */
   readonly prefixCacheBytes?: number;
+  /**
+   * How keys and values are kept: `'int8'` takes little more than a quarter of the memory of
+   * `'float32'`, for likelihoods that differ by about a hundredth. Default: `'float32'`.
+   */
+  readonly kv?: KvFormat;
   /** Called for each weight that has been loaded. */
   readonly onProgress?: (progress: CompileProgress) => void;
 }
 
 const openModelOptions = [
-  ...['backend', 'compat', 'memoryBudget', 'prefixCacheBytes', 'onProgress', 'signal'],
+  ...['backend', 'compat', 'memoryBudget', 'prefixCacheBytes', 'kv', 'onProgress', 'signal'],
   ...['download', 'onDownload'],
 ];
 
@@ -90,7 +96,7 @@ async function compile(
   options: OpenModelOptions,
   memoryBudget: number,
 ): Promise<XComposer> {
-  const { backend, compat, prefixCacheBytes, onProgress, signal } = options;
+  const { backend, compat, prefixCacheBytes, kv, onProgress, signal } = options;
   return compileXComposer({
     backend,
     checkpoint: await openUnpacked(files.folder, signal),
@@ -98,6 +104,7 @@ async function compile(
     memoryBudget,
     ...(compat && { compat }),
     ...(prefixCacheBytes !== undefined && { prefixCacheBytes }),
+    ...(kv && { kv }),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });

@@ -1,3 +1,4 @@
+import { roundRow } from '../../backend/int8-rows.ts';
 import type { CacheEntry, Kernel, KernelContext } from '../../backend/kernel-table.ts';
 import type { CacheLayer } from '../../graph/graph.ts';
 import { type Floats, floats, rowCount, width } from '../host.ts';
@@ -15,8 +16,8 @@ export const attention: Kernel<'attention', Floats> = (operands, { heads, cache 
       const rotated = (head: number) => rotate(part(head), angles(cos, row), angles(sin, row));
       for (let h = 0; h < kvHeads; h++) {
         const at = (h * context.capacity + position) * headDim;
-        keys.data.set(rotated(heads + h), at);
-        values.data.set(part(heads + kvHeads + h), at);
+        keys.data.set(kept(rotated(heads + h), context), at);
+        values.data.set(kept(part(heads + kvHeads + h), context), at);
       }
       for (let h = 0; h < heads; h++) {
         const shared = Math.floor(h / (heads / kvHeads)) * context.capacity * headDim;
@@ -79,6 +80,14 @@ function rotate(head: Float32Array, cos: Float32Array, sin: Float32Array): Float
     out[i + half] = head[i + half]! * cos[i]! + head[i]! * sin[i]!;
   }
   return out;
+}
+
+/** A head as the cache keeps it: in int8, as far as that can tell it. */
+function kept(head: Float32Array, { kv }: KernelContext<Floats>): Float32Array {
+  if (kv === 'float32') return head;
+  const steps = new Int8Array(head.length);
+  const step = roundRow(head, 0, head.length, steps, 0);
+  return Float32Array.from(steps, (each) => each * step);
 }
 
 function room(

@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  compileXComposer,
+  finishPrefill,
+  generate,
+  type KvFormat,
+  logSoftmax,
+  openCheckpoint,
+  type XComposer,
+} from '@lingbi/core';
+import { createTokenizer } from '@lingbi/tokenizer';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chooseBackend } from './backends.ts';
+import { writeStoriesCheckpoint } from './test-support/stories-checkpoint.ts';
+
+const story = new URL('../../../fixtures/stories260k/expected.txt', import.meta.url);
+
+/** The trained model of 260,000 parameters, along a story that it tells. */
+describe('keys and values in int8', () => {
+  let folder: string;
+  let ids: Int32Array;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lingbi-int8-'));
+    await writeStoriesCheckpoint(folder);
+    const tokenizer = createTokenizer(await readFile(join(folder, 'tokenizer.model')));
+    ids = Int32Array.of(1, ...tokenizer.encode(await readFile(story, 'utf8'))).subarray(0, 160);
+  });
+
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function open(name: 'onnx' | 'tfjs', kv: KvFormat): Promise<XComposer> {
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    const checkpoint = await openCheckpoint(folder);
+    return compileXComposer({
+      backend: await chooseBackend({ backend: name }),
+      checkpoint,
+      config,
+      kv,
+    });
+  }
+
+  /** Log-probabilities of what follows each of the last ids; those before are read at once. */
+  async function follow(model: XComposer): Promise<Float64Array[]> {
+    using sequence = model.openSequence({ capacity: ids.length });
+    const answers: Float64Array[] = [];
+    for (let end = 60; end <= ids.length; end++) {
+      const prompt = [{ type: 'text', ids: ids.subarray(0, end) }] as const;
+      answers.push(Float64Array.from(logSoftmax(await finishPrefill(sequence.prefill(prompt)))));
+    }
+    return answers;
+  }
+
+  test.each(['onnx', 'tfjs'] as const)('change little of what %s says', async (name) => {
+    await using wide = await open(name, 'float32');
+    await using narrow = await open(name, 'int8');
+    const [wanted, found] = [await follow(wide), await follow(narrow)];
+    const divergences = wanted.map((p, at) =>
+      p.reduce((sum, log, token) => sum + Math.exp(log) * (log - found[at]![token]!), 0),
+    );
+    const mean = divergences.reduce((sum, each) => sum + each) / divergences.length;
+    const same = wanted.filter((p, at) => likeliest(p) === likeliest(found[at]!)).length;
+    expect(mean).toBeGreaterThan(1e-9);
+    expect(mean).toBeLessThan(2e-3);
+    expect(same / wanted.length).toBeGreaterThan(0.97);
+  });
+
+  test.each(['onnx', 'tfjs'] as const)('beams of %s go on from them', async (name) => {
+    await using model = await open(name, 'int8');
+    const answer = async (beams: number) => {
+      using sequence = model.openSequence({ capacity: 100, slots: 3 });
+      const prompt = [{ type: 'text', ids: ids.subarray(0, 40) }] as const;
+      const options = { stopTokens: new Set([1]), maxNewTokens: 24, beams };
+      const tokens: number[] = [];
+      for await (const event of generate(sequence, prompt, options)) {
+        if (event.type === 'token') tokens.push(event.token);
+      }
+      return { tokens, length: sequence.length };
+    };
+    const greedy = await answer(1);
+    expect(greedy.tokens).toEqual([...ids.subarray(40, 64)]);
+    const three = await answer(3);
+    expect(three.tokens).toHaveLength(24);
+    expect(await answer(3)).toEqual(three);
+  });
+});
+
+function likeliest(logprobs: Float64Array): number {
+  return logprobs.reduce((best, each, token) => (each > logprobs[best]! ? token : best), 0);
+}
