@@ -120,7 +120,7 @@ async function measureAbort(model: XComposer, prompt: Prompt): Promise<Row[]> {
   sequence[Symbol.dispose]();
   const after = await settledMemory();
   return [
-    rowOf('reading 10K positions: a chunk of 512', 'ms', chunks.slice(2)),
+    rowOf('reading 10K positions: a chunk of 256', 'ms', chunks.slice(2)),
     rowOf('aborted in a chunk: returns after', 'ms', [returned]),
     rowOf('aborted and disposed: memory ÷ before', '%', [(100 * after) / before]),
   ];
