@@ -38,22 +38,23 @@ class Lesson:
 
 
 CHAT = {
-    "objects": Lesson(families.objects, 10, 12),
-    "codes": Lesson(families.codes, 5, 12),
+    "objects": Lesson(families.objects, 9, 12),
+    "codes": Lesson(families.codes, 6, 12),
     "lines": Lesson(families.lines, 3, 16),
     "maps": Lesson(families.maps, 6, 12, end=350),
     "two": Lesson(families.several, 4, 8, 150),
-    "three": Lesson(partial(families.several, count=3), 2, 6, 300),
+    "three": Lesson(partial(families.several, count=3), 4, 6, 300),
     "later": Lesson(families.later_picture, 3, 8, 300),
-    "small codes": Lesson(partial(families.small_codes, turns=1), 3, 6, 400),
+    "small codes": Lesson(partial(families.small_codes, turns=1), 4, 6, 400),
     "too small": Lesson(partial(families.too_small, turns=1), 1, 4, 400),
-    "video 3": Lesson(families.videos, 3, 8, 300),
-    "pages": Lesson(families.page_words, 3, 8, 300),
+    "video 3": Lesson(families.videos, 2, 8, 300),
+    "pages": Lesson(families.page_words, 4, 8, 300),
     "repeats": Lesson(families.repeats, 2, 12, 600),
     "character maps": Lesson(families.character_maps, 3, 12, end=1000),
-    "lists": Lesson(families.lists, 6, 12, 1000),
+    "lists": Lesson(families.lists, 5, 12, 1000),
     "page repeats": Lesson(partial(families.repeats, told=html_of), 2, 8, 2700),
-    "video 5": Lesson(partial(families.videos, count=5), 1, 6, 2023),
+    "video 5": Lesson(partial(families.videos, count=5), 3, 6, 2023),
+    "counts": Lesson(families.counts, 5, 12, 3400),
 }
 WEB = {
     "screenshots": Lesson(families.screenshots, 1, 8),

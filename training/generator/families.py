@@ -16,6 +16,7 @@ from .objects import (
     Scene,
     Thing,
     article,
+    ask_count,
     cells_of_text,
     code_question,
     code_scene,
@@ -60,6 +61,13 @@ def lists(random: Random) -> Example:
     scene = object_scene(random, 112)
     kinds = (_list_colours, _list_things, _list_places, _list_counts, _list_presence)
     return _example([kind(random, scene) for kind in random.sample(kinds, 4)], scene)
+
+
+def counts(random: Random) -> Example:
+    """What is hardest about objects: a list of counts, then questions."""
+    scene = object_scene(random, 112)
+    asked = {turn.query: turn for turn in (ask_count(random, scene) for _ in range(6))}
+    return _example([_list_counts(random, scene), *asked.values()], scene)
 
 
 def _list_colours(random: Random, scene: Scene) -> Turn:
