@@ -58,13 +58,13 @@ CHAT = {
 }
 WEB = {
     "screenshots": Lesson(families.screenshots, 1, 8),
-    "instructions": Lesson(families.instructions, 1, 8),
+    "instructions": Lesson(families.instructions, 1, 16),
 }
 WRITE = {"articles": Lesson(families.articles, 1, 8)}
 STAGES = {"chat": CHAT, "web": WEB, "write": WRITE}
 #: Where each stage begins, and the steps and the rate it takes.
 BEFORE = {"chat": ("tower",), "web": ("chat",), "write": ("web",)}
-STEPS = {"chat": 2130, "web": 130, "write": 50}
+STEPS = {"chat": 5700, "web": 850, "write": 400}
 #: Of matrices, and of all else.
 RATES = {"chat": (0.012, 1.5e-3), "web": (0.02, 3e-3), "write": (0.02, 2e-3)}
 SCHOOL_STREAM, SCHOOL_BATCH = 2, 32

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from .draw import COLOUR_IDS, COLOURS, WHITE, Picture, draw_text, text_width
 from .examples import Span, copied
 from .font import CHARACTERS
-from .objects import cell_of, cells_of_text, read
+from .objects import CELL, cell_of, cells_of_text, read
 from .rng import Random
 from .words import WORDS
 
@@ -127,8 +127,12 @@ def wish_of(element: Element) -> str:
 
 
 def spans_of_page(page: Page, document: str, part_of: Callable[[Element], str]) -> list[Span]:
-    """Each element's part of the document is read from where the element stands, its text character by character."""
-    spans, start = [], 0
+    """
+    The paper is read from anywhere, each element's part of the document from where the element stands, its
+    text character by character.
+    """
+    everywhere = tuple(range((SIDE // CELL) ** 2))
+    spans, start = [Span(0, document.index(part_of(page.elements[0])), (everywhere,))], 0
     for line, element in enumerate(page.elements):
         part = part_of(element)
         start = document.index(part, start)

@@ -27,8 +27,8 @@ await using model = await openModel(join(fixtures, 'tiny'), { backend: onnx() })
 console.log(`model    tiny, made for lingbi, on ${model.device}; open in ${secondsSince(start)}\n`);
 for (const each of questions) await show(model, each);
 console.log(
-  `All that in ${secondsSince(start)}. The checkpoint has 3 million parameters and knows flat shapes\n` +
-    'and short texts; its web adapter is not trained yet. How often it is right, README.md says.\n' +
+  `All that in ${secondsSince(start)}. The checkpoint has 3 million parameters and knows flat shapes,\n` +
+    'short texts and simple pages. How often it is right, README.md says.\n' +
     'With a real one: lingbi chat --model FOLDER --image FILE "What is written here?"',
 );
 
