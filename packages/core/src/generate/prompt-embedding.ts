@@ -23,21 +23,17 @@ export async function embedPrompt(
   options: FeedOptions = {},
 ): Promise<PromptEmbedding> {
   const positions = promptLength(prompt);
-  const parts: Float32Array[] = [];
+  let [all, read] = [new Float32Array(), 0];
   const keeping = async (step: DecodeStep) => {
-    const { data } = await decodeRows(step);
-    parts.push(data as Float32Array);
+    const { data, shape } = await decodeRows(step);
+    if (read === 0) all = new Float32Array(positions * shape[1]!);
+    all.set(data as Float32Array, read);
+    read += data.length;
     return data as Float32Array;
   };
   using sequence = openSequence({ ...runtime, decode: keeping }, Math.max(1, positions));
   await finishPrefill(sequence.prefill(prompt, options));
-  const data = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
-  const width = data.length / positions;
+  const [data, width] = [all, all.length / positions];
   const rows = { dtype: 'float32', shape: [positions, width], data } as const;
   return { rows, last: data.slice(-width) };
 }

@@ -174,9 +174,10 @@ export class Chat implements AsyncDisposable {
       const reading = this.#shownWith(question, given);
       let step = await reading.next();
       while (!step.done) step = await reading.next();
-      const { chunks } = this.#prepare(question, step.value);
+      const prompt = this.#prepare(question, step.value);
+      this.#requireMemory(prompt, step.value, { maxNewTokens: 1 });
       const { adapter = 'base' } = this.#options;
-      return await this.#model.xcomposer.embedPrompt(chunks, {
+      return await this.#model.xcomposer.embedPrompt(prompt.chunks, {
         adapter,
         ...(signal && { signal }),
       });
@@ -285,8 +286,8 @@ export class Chat implements AsyncDisposable {
   #requireMemory(
     { chunks }: PreparedPrompt,
     shown: readonly Shown[],
-    { maxNewTokens, beams }: RespondOptions,
-    memoryBudget: number | string | undefined,
+    { maxNewTokens, beams }: Pick<RespondOptions, 'maxNewTokens' | 'beams'>,
+    memoryBudget?: number | string,
   ): void {
     const { xcomposer, heldPositions } = this.#model;
     const budget = memoryBudget === undefined ? this.#model.memoryBudget : parseBytes(memoryBudget);

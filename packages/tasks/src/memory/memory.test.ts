@@ -100,6 +100,15 @@ describe('a memory budget', () => {
     expect(chat.history).toEqual([]);
   });
 
+  test('that has no room to embed a long text is refused before it is read', async () => {
+    const described = await describeCheckpoint(micro, { backend });
+    const memoryBudget = planMemory(described, { textTokens: 2000, maxNewTokens: 1 }).peak + MiB;
+    await using model = await openModel(micro, { backend, memoryBudget });
+    await using chat = model.chat({ maxLength: 100_000 });
+    expect((await chat.embed('Hello')).last).toHaveLength(64);
+    await expect(chat.embed('one two three '.repeat(15_000))).rejects.toThrow(MemoryBudgetError);
+  });
+
   test('that was kept by following the advice answers', async () => {
     await using model = await openModel(micro, { backend });
     await using chat = model.chat();
