@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Check } from '../doctor/check-installation.ts';
+import type { Check } from '../doctor/check.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { addOutputOptions, modelOption } from '../options.ts';
 import type { OutputFlags } from '../report/report.ts';

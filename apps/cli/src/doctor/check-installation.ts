@@ -2,22 +2,16 @@ import { openCheckpoint, readConfig, referenceBackend } from '@lingbi/core';
 import { readModelFiles } from '@lingbi/tasks';
 import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
+import { type Check, failed } from './check.ts';
+import { checkVideos } from './check-videos.ts';
 import { tinyProgram } from './tiny-program.ts';
-
-export interface Check {
-  readonly name: string;
-  /** `missing` things are optional; `bad` ones are needed by every use. */
-  readonly state: 'good' | 'missing' | 'bad';
-  readonly detail: string;
-  /** The command or setting that mends it. */
-  readonly fix?: string;
-}
 
 /** Each check really does the smallest piece of what it is about. */
 export async function checkInstallation(model?: string): Promise<Check[]> {
   return [
     checkNode(),
     await checkPictures(),
+    await checkVideos(),
     await checkBackend('backend onnx', { backend: 'onnx' }, 'bad'),
     await checkBackend('backend onnx, cuda', { backend: 'onnx', provider: 'cuda' }, 'missing'),
     await checkBackend('backend onnx, webgpu', { backend: 'onnx', provider: 'webgpu' }, 'missing'),
@@ -72,10 +66,4 @@ async function checkModel(model: string): Promise<Check> {
   } catch (error) {
     return failed('checkpoint', 'bad', error);
   }
-}
-
-/** Our errors end in what mends them. */
-function failed(name: string, state: 'missing' | 'bad', error: unknown, fix?: string): Check {
-  const detail = error instanceof Error ? error.message : String(error);
-  return { name, state, detail, ...(fix && { fix }) };
 }
