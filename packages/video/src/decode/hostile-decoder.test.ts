@@ -160,7 +160,8 @@ async function failureOf(script: string, limits: Partial<VideoLimits> = {}): Pro
   await chmod(ffmpeg, 0o755);
   const video = await openVideo(await readFile(path), { limits });
   const failure = await failureWith(video, { ffmpeg });
-  expect(processesWith(mark)).toEqual([]);
+  // The kernel takes a moment to clear away what was killed.
+  await vi.waitFor(() => expect(processesWith(mark)).toEqual([]), { timeout: 5000 });
   expect(await temporaryFolders()).toEqual([]);
   return failure;
 }
