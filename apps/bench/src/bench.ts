@@ -3,6 +3,8 @@
 export interface Bench {
   /** What it measures, in one line for people. */
   readonly describe: string;
+  /** Which options it heeds. Default: none. */
+  readonly takes?: readonly (keyof BenchOptions)[];
   run(options: BenchOptions): Promise<readonly (Row | Absence)[]>;
   /** What the axes of its plot are; a bench without has none. */
   readonly plot?: Plot;
@@ -63,11 +65,11 @@ export function medianOf(runs: readonly number[]): number {
 export type Step = () => number | Promise<number>;
 
 /** Each step in turn, again and again, so that a slow moment of the machine meets all of them. */
-export async function takeTurns(
-  steps: ReadonlyMap<string, Step>,
+export async function takeTurns<Name>(
+  steps: ReadonlyMap<Name, Step>,
   { runs, warmUp }: { readonly runs: number; readonly warmUp: number },
-): Promise<Map<string, number[]>> {
-  const figures = new Map([...steps.keys()].map((name): [string, number[]] => [name, []]));
+): Promise<Map<Name, number[]>> {
+  const figures = new Map([...steps.keys()].map((name): [Name, number[]] => [name, []]));
   for (let run = -warmUp; run < runs; run++) {
     for (const [name, step] of steps) {
       const figure = await step();

@@ -21,6 +21,7 @@ const BYTES_PER_KIBIBYTE = 1024;
 
 export const chatBench: Bench = {
   describe: `A chat about a JPEG of ${photograph.width} × ${photograph.height}: 25 tiles, answers of ${ANSWER} tokens`,
+  takes: ['runs'],
   run: async ({ runs = RUNS }) => {
     const folder = await mkdtemp(join(tmpdir(), 'lingbi-bench-'));
     try {

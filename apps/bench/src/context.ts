@@ -14,6 +14,7 @@ const RUNS = 8;
 export const contextBench: Bench = {
   describe: `Decode after ${CONTEXTS.join(', ')} tokens, int4-128 beside llama.cpp Q4_0; takes long`,
   plot: { x: 'tokens before', y: 'ms a token' },
+  takes: ['shape', 'only', 'runs'],
   run: async ({ shape, only = CONTEXTS, runs = RUNS }) => {
     const rows: (Row | Absence)[] = [];
     for (const context of only.map(Number)) {

@@ -32,6 +32,7 @@ const RUNS = 20;
 
 export const decodeBench: Bench = {
   describe: `Tokens a second after ${CONTEXT}, greedy, beside llama.cpp and transformers.js`,
+  takes: ['shape', 'only', 'runs'],
   run: async ({ shape, only, runs = RUNS }) => {
     const chosen = rivals.filter(({ own }) => !only || only.includes(own));
     const rows: (Row | Absence)[] = [];

@@ -22,7 +22,7 @@ async function benchGeneration(): Promise<Row[]> {
   const layers = Number(process.env['LINGBI_BENCH_LAYERS'] ?? 4);
   return [
     ...(await withBenchModel({ layers, vision: true }, measureLongPrompt)),
-    ...(await withBenchModel({ layers: 24, vision: false }, measureBatch)),
+    ...(await withBenchModel({ layers: 24, vision: false }, (model) => measureBatch(model, [4]))),
     ...(await measureInt8Cache(layers)),
     ...(await withBenchModel({ layers: 1, vision: false }, measureCycles)),
   ];

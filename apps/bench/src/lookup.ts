@@ -27,6 +27,7 @@ const answers: Readonly<Record<string, (prompt: Int32Array) => number[]>> = {
 
 export const lookupBench: Bench = {
   describe: `Decode with prompt lookup beside decode without, ${ANSWER} tokens after ${PROMPT}`,
+  takes: ['runs'],
   run: ({ runs = RUNS }) =>
     withBenchModel({ layers: LAYERS, vision: false }, async (model) => {
       const rows: Row[] = [];

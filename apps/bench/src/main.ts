@@ -22,6 +22,8 @@ const benches = {
   picture: async () => (await import('./picture.ts')).pictureBench,
   chat: async () => (await import('./chat.ts')).chatBench,
   load: async () => (await import('./load.ts')).loadBench,
+  tiles: async () => (await import('./tiles.ts')).tilesBench,
+  batch: async () => (await import('./batch.ts')).batchBench,
   lookup: async () => (await import('./lookup.ts')).lookupBench,
   generation: async () => (await import('./generation.ts')).generationBench,
 } satisfies Record<string, () => Promise<Bench>>;
@@ -36,10 +38,12 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const unknown = positionals.filter((name) => !(name in benches));
-if (positionals.length === 0 || unknown.length > 0) {
-  await printUsage(unknown);
-  process.exitCode = unknown.length > 0 ? 1 : 0;
+const options = optionsOf();
+const complaints = await complaintsOf(positionals);
+if (positionals.length === 0 || complaints.length > 0) {
+  for (const complaint of complaints) console.error(complaint);
+  await printUsage();
+  process.exitCode = complaints.length > 0 ? 1 : 0;
 } else {
   const machine = describeMachine();
   console.log(`${machineLine(machine)}\n`);
@@ -49,7 +53,7 @@ if (positionals.length === 0 || unknown.length > 0) {
 async function measure(name: BenchName, machine: Machine): Promise<void> {
   const bench = await benches[name]();
   console.log(`## ${name}\n\n${bench.describe}\n`);
-  const rows = await bench.run(optionsOf());
+  const rows = await bench.run(options);
   console.log(`${markdownTable(rows)}\n`);
   if (values.json) console.log(`Written to ${writeResult(name, bench, machine, rows)}\n`);
 }
@@ -77,8 +81,28 @@ function writeResult(
   return file;
 }
 
-async function printUsage(unknown: readonly string[]): Promise<void> {
-  if (unknown.length > 0) console.error(`There is no bench ${unknown.join(', ')}.\n`);
+/** What stands in the way, before anything is measured. */
+async function complaintsOf(names: readonly string[]): Promise<string[]> {
+  const complaints: string[] = [];
+  if (options.runs !== undefined && !(options.runs >= 1)) {
+    complaints.push(`--runs is a whole number from 1 on, not ${values.runs}.`);
+  }
+  for (const name of names) {
+    if (!Object.hasOwn(benches, name)) complaints.push(`There is no bench ${name}.`);
+    else complaints.push(...(await ignoredBy(name as BenchName)));
+  }
+  return complaints;
+}
+
+async function ignoredBy(name: BenchName): Promise<string[]> {
+  const { takes = [] } = await benches[name]();
+  const ignored = (Object.keys(options) as (keyof BenchOptions)[]).filter(
+    (option) => !takes.includes(option),
+  );
+  return ignored.map((option) => `The bench ${name} has no --${option}.`);
+}
+
+async function printUsage(): Promise<void> {
   console.log('npm run bench -- NAME… [--json] [--shape 7b] [--only int4-128,4096] [--runs 20]\n');
   for (const [name, load] of Object.entries(benches)) {
     console.log(`  ${name.padEnd(12)} ${(await load()).describe}`);

@@ -19,6 +19,7 @@ const OPERATIONS = 24 * 1601 * (2 * 12 * 1024 ** 2 + 4 * 1601 * 1024);
 
 export const pictureBench: Bench = {
   describe: 'Seconds for one tile of 560 pixels through the vision tower, beside PyTorch',
+  takes: ['only', 'runs'],
   run: async ({ runs = RUNS, only = ['int8', 'f32'] }) => {
     const encodings = (['int8', 'f32'] as const).filter((each) => only.includes(each));
     const contenders = await startAll([

@@ -57,13 +57,15 @@ export interface ContenderProgram {
   /** A module of this folder, or a command of another language. */
   readonly program: string | readonly [command: string, ...options: string[]];
   readonly opening: Opening;
+  /** Variables of its environment beside those of the bench. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Starts it and waits until it has written its first token. */
 export async function startContender(program: ContenderProgram): Promise<Contender | Absent> {
   const { name } = program;
   try {
-    const line = new Conversation(spawnProgram(program.program));
+    const line = new Conversation(spawnProgram(program));
     const opened = (await line.ask({ task: 'open', ...program.opening })) as Opened;
     return {
       name,
@@ -77,10 +79,11 @@ export async function startContender(program: ContenderProgram): Promise<Contend
   }
 }
 
-function spawnProgram(program: ContenderProgram['program']): ChildProcessWithoutNullStreams {
-  if (typeof program !== 'string') return spawn(program[0], program.slice(1));
+function spawnProgram({ program, environment }: ContenderProgram): ChildProcessWithoutNullStreams {
+  const options = { env: { ...process.env, ...environment } };
+  if (typeof program !== 'string') return spawn(program[0], program.slice(1), options);
   const file = fileURLToPath(new URL(program, import.meta.url));
-  return spawn(process.execPath, [...process.execArgv, file]);
+  return spawn(process.execPath, [...process.execArgv, file], options);
 }
 
 class Conversation {

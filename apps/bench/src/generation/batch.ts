@@ -1,25 +1,28 @@
 /** Requests side by side against one alone. */
 import type { XComposer } from '@lingbi/core';
-import { medianOf, type Row, rowOf } from '../bench.ts';
+import { type Row, rowOf, takeTurns } from '../bench.ts';
 import { benchText } from './bench-model.ts';
 
 const TOKENS = 32;
 const ROUNDS = 5;
 
-export async function measureBatch(model: XComposer): Promise<Row[]> {
-  await using scheduler = model.openScheduler({ slots: 4, capacity: 512 });
-  const rates = { one: [] as number[], four: [] as number[] };
-  for (let round = -1; round < ROUNDS; round++) {
-    const [one, four] = [await tokensPerSecond(scheduler, 1), await tokensPerSecond(scheduler, 4)];
-    if (round < 0) continue;
-    rates.one.push(one);
-    rates.four.push(four);
-  }
-  return [
-    rowOf('one request', 'tokens/s', rates.one),
-    rowOf('four requests together', 'tokens/s', rates.four),
-    rowOf('four ÷ one', '×', [medianOf(rates.four) / medianOf(rates.one)]),
-  ];
+/** A row for each number of requests, beside one request in the same turns. */
+export async function measureBatch(
+  model: XComposer,
+  counts: readonly number[],
+  runs: number = ROUNDS,
+): Promise<Row[]> {
+  await using scheduler = model.openScheduler({ slots: Math.max(...counts), capacity: 512 });
+  const steps = counts.map((count) => [count, () => tokensPerSecond(scheduler, count)] as const);
+  const found = await takeTurns(new Map([[1, () => tokensPerSecond(scheduler, 1)], ...steps]), {
+    ...{ runs, warmUp: 1 },
+  });
+  const alone = rowOf('', '', found.get(1)!);
+  const peer = { name: 'one request', median: alone.median };
+  return [...found].map(([count, rates]) => {
+    const row = rowOf(`requests together: ${count}`, 'tokens/s', rates, peer);
+    return { ...row, point: { series: 'lingbi int4-128', x: count, y: row.median } };
+  });
 }
 
 /** From the moment when all of them write to the first end. */
