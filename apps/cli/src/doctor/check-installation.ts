@@ -3,11 +3,13 @@ import { readModelFiles } from '@lingbi/tasks';
 import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
 import { type Check, failed } from './check.ts';
+import { checkHugePages } from './check-huge-pages.ts';
 import { checkVideos } from './check-videos.ts';
 import { tinyProgram } from './tiny-program.ts';
 
 /** Each check really does the smallest piece of what it is about. */
 export async function checkInstallation(model?: string): Promise<Check[]> {
+  const hugePages = await checkHugePages();
   return [
     checkNode(),
     await checkPictures(),
@@ -16,6 +18,7 @@ export async function checkInstallation(model?: string): Promise<Check[]> {
     await checkBackend('backend onnx, cuda', { backend: 'onnx', provider: 'cuda' }, 'missing'),
     await checkBackend('backend onnx, webgpu', { backend: 'onnx', provider: 'webgpu' }, 'missing'),
     await checkBackend('backend tfjs', { backend: 'tfjs' }, 'missing'),
+    ...(hugePages ? [hugePages] : []),
     ...(model === undefined ? [] : [await checkModel(model)]),
   ];
 }
