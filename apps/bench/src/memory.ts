@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { Backend } from '@lingbi/core';
+import type { Backend, KvFormat } from '@lingbi/core';
 import { type SynthOptions, synthCheckpoint, synthShapes } from '@lingbi/hub';
 import { describeCheckpoint, openModel, type PlanRequest, planMemory } from '@lingbi/tasks';
 import { type Bench, type Row, rowOf } from './bench.ts';
@@ -43,6 +43,8 @@ interface MemoryCase {
   readonly request: Required<Pick<PlanRequest, 'textTokens' | 'maxNewTokens' | 'beams'>>;
   /** Width and height of the picture that is shown. */
   readonly picture?: readonly [width: number, height: number];
+  /** How keys and values are kept. Default: `'float32'`. */
+  readonly kv?: KvFormat;
 }
 
 const short = { textTokens: 512, maxNewTokens: 8, beams: 1 };
@@ -53,10 +55,14 @@ const cases: readonly MemoryCase[] = [
   { checkpoint: 'small float32', backend: 'onnx', request: short, picture: [1680, 1120] },
   { checkpoint: 'small bfloat16', backend: 'onnx', request: short },
   { checkpoint: 'small bfloat16', backend: 'onnx', request: { ...long, beams: 3 } },
+  { checkpoint: 'small bfloat16', backend: 'onnx', request: long, kv: 'int8' },
   { checkpoint: 'small int4', backend: 'onnx', request: long, picture: [560, 560] },
   { checkpoint: '1.8B int4', backend: 'onnx', request: short },
   { checkpoint: '1.8B int4', backend: 'onnx', request: long, picture: [1120, 560] },
+  { checkpoint: '1.8B int4', backend: 'onnx', request: { ...long, beams: 3 } },
+  { checkpoint: '1.8B int4', backend: 'onnx', request: long, kv: 'int8' },
   { checkpoint: 'small bfloat16', backend: 'wasm', request: short },
+  { checkpoint: 'small bfloat16', backend: 'wasm', request: short, picture: [560, 560] },
 ];
 
 export const memoryBench: Bench = {
@@ -98,21 +104,27 @@ interface Measured {
   readonly planned: number;
 }
 
-function nameOf({ checkpoint, backend, request, picture }: MemoryCase): string {
+function nameOf({ checkpoint, backend, request, picture, kv }: MemoryCase): string {
   const { textTokens, beams } = request;
   const parts = [`${textTokens} tokens of text`, picture && `a picture of ${picture.join(' × ')}`];
-  const shown = [...parts, beams > 1 && `${beams} beams`].filter((part) => part);
+  const others = [beams > 1 && `${beams} beams`, kv && `${kv} cache`];
+  const shown = [...parts, ...others].filter((part) => part);
   return `${backend}, ${checkpoint}: ${shown.join(', ')}`;
 }
 
+/** What a process has that imported the built packages; one that compiles TypeScript has 50 to 60 MiB more. */
+const BUILT_BYTES = 70 * 2 ** 20;
+
 async function measure(checkpoint: string, measured: MemoryCase): Promise<Measured> {
+  const compiler = process.memoryUsage.rss() - BUILT_BYTES;
   const { request, picture, backend: name } = measured;
+  const format = measured.kv && { kv: measured.kv };
   const backend = await backends[name]();
   const images = picture ? [{ width: picture[0], height: picture[1] }] : [];
-  const described = await describeCheckpoint(checkpoint, { backend });
+  const described = await describeCheckpoint(checkpoint, { backend, ...format });
   const planned = planMemory(described, { ...request, images, capacityStep: 1024 }).peak;
   await using model = await openModel(checkpoint, {
-    backend,
+    ...{ backend, ...format },
     memoryBudget: Number.POSITIVE_INFINITY,
   });
   await using chat = model.chat({ hdNum: 24 });
@@ -127,7 +139,7 @@ async function measure(checkpoint: string, measured: MemoryCase): Promise<Measur
   });
   const options = { images: shown, maxNewTokens, minNewTokens: maxNewTokens, beams };
   await chat.ask('a'.repeat(request.textTokens - 20), options);
-  return { peak: process.resourceUsage().maxRSS * 1024, planned };
+  return { peak: process.resourceUsage().maxRSS * 1024 - compiler, planned };
 }
 
 // The process of one case, started by measureApart.

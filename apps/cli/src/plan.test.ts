@@ -1,7 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type KvFormat, referenceBackend } from '@lingbi/core';
+import { describeCheckpoint } from '@lingbi/tasks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { planResult } from './plan/plan-result.ts';
+import { printPlan } from './plan/print-plan.ts';
 import { eventsOf, fixture, lingbi, microModel } from './test-support/run-lingbi.ts';
 
 const plan = ['plan', ...microModel];
@@ -54,19 +58,29 @@ describe('lingbi plan', () => {
     const [{ fits, peak, advice } = {} as never] = eventsOf(refused);
     expect(fits).toBe(false);
     expect(peak).toBeGreaterThan(250 * 2 ** 20);
-    const [{ setting, largest }, ...more] = advice;
+    const [{ setting, value }, ...more] = advice;
     expect({ setting, more }).toEqual({ setting: 'maxNewTokens', more: [] });
-    expect((await lingbi([...words, ...much, `${largest}`])).code).toBe(0);
-    expect((await lingbi([...words, ...much, `${largest + 1}`])).code).toBe(4);
+    expect((await lingbi([...words, ...much, `${value}`])).code).toBe(0);
+    expect((await lingbi([...words, ...much, `${value + 1}`])).code).toBe(4);
   });
 
   test('tells people which option to lower', async () => {
-    const words = ['--memory-budget', '400 MiB', '--max-new-tokens', '1000000'];
+    const words = ['--memory-budget', '400 MiB', '--max-new-tokens', '2000000'];
     const { code, stdout } = await lingbi([...plan, ...words]);
     expect(code).toBe(4);
     expect(stdout).toMatch(
       /It does not fit: it needs .+ Set --max-new-tokens to \d+, or --memory-/,
     );
+  });
+
+  test('tells people that keys and values in int8 would fit', async () => {
+    const described = await describeCheckpoint(microModel[1]!, { backend: referenceBackend });
+    const position = (_: unknown, kv: KvFormat) => (kv === 'int8' ? 1 : 4096);
+    const model = { ...described, memory: { ...described.memory, position } };
+    const asked = { media: [], textTokens: 7, maxNewTokens: 2 ** 18, beams: 1 };
+    const result = planResult(model, { ...asked, adapter: 'base' }, 400 * 2 ** 20);
+    expect(result.advice).toContainEqual({ setting: 'kv', value: 'int8' });
+    expect(printPlan(result)).toMatch(/Set .+, or --kv to int8, or --memory-budget to /);
   });
 
   test.each([

@@ -10,7 +10,7 @@ import {
   type WeightUse,
 } from '@lingbi/core';
 import { headsAtOnce } from './lowerings/chunk-attention.ts';
-import type { Settings } from './options.ts';
+import { roundsActivations, type Settings } from './options.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 
 const MiB = 2 ** 20;
@@ -18,12 +18,14 @@ const MiB = 2 ** 20;
 /** The library, its environment, and some ten sessions with their threads and models. */
 const RUNTIME_BYTES = 65 * MiB;
 
-export function memoryModel({ provider, prepack }: Settings): MemoryModel {
+export function memoryModel(settings: Settings): MemoryModel {
+  const { provider, prepack } = settings;
   const canMap = process.platform !== 'win32';
+  const rounds = roundsActivations(settings);
   return {
     place: provider === 'cpu' ? 'process' : 'device',
     runtime: RUNTIME_BYTES,
-    weight: (use) => weightMemory(use, { canMap, packs: prepack }),
+    weight: (use) => weightMemory(use, { canMap, packs: prepack, rounds }),
     position: (layer, kv) =>
       2 * layer.kvHeads * (kv === 'int8' ? storedHeadDim(layer) + 4 : storedHeadDim(layer) * 4),
     sharesPasts: provider === 'cpu',
@@ -34,6 +36,7 @@ export function memoryModel({ provider, prepack }: Settings): MemoryModel {
       });
       return graph.cache.length > 0 ? ARENA_SLACK * live : live; // a tile is as long as any other
     },
+    compilesLate: ({ kv, branches }) => kv === 'int8' || branches > 0,
     keepsWork: true, // each session's arena keeps what it once had
   };
 }
@@ -43,31 +46,50 @@ export function memoryModel({ provider, prepack }: Settings): MemoryModel {
  * holds them so. Encoded ones are packed when their graph is compiled, and their files then let go
  * (docs/decisions/016).
  */
-function weightMemory(use: WeightUse, { canMap, packs }: Kept): WeightMemory {
-  const {
-    weight,
-    readers,
-    description: { encoding, at },
-  } = use;
+function weightMemory(use: WeightUse, kept: Kept): WeightMemory {
+  const { kind } = use.description.encoding;
+  const isPacked = kind === 'blocks' || (kind === 'channels' && kept.rounds);
+  return isPacked ? encodedMemory(use, kept) : denseMemory(use, kept);
+}
+
+function encodedMemory({ weight, description }: WeightUse, { canMap, rounds }: Kept): WeightMemory {
+  const { encoding, at } = description;
+  const parts = partsOf(weight.shape, encoding);
+  const stored = sumOf([...parts.values()]);
+  const scales = parts.get('scales')!.length;
+  // Kernels that round activations pack a sum of each block beside its scale, and need no zero points.
+  const packed = rounds && encoding.kind === 'blocks';
+  const own = parts.get('values')!.length + (packed ? 2 * scales : 0);
+  const used = packed ? 0 : stored - own;
+  if (!canMap || !at) return { ...nothing, kept: stored + own };
+  return { ...nothing, kept: own, mapped: used, compiling: stored - used };
+}
+
+function denseMemory(use: WeightUse, { canMap, packs, rounds }: Kept): WeightMemory {
+  const { weight, readers, description, company } = use;
+  const { encoding, at } = description;
   const stored = sumOf([...partsOf(weight.shape, encoding).values()]);
   const isMapped = canMap && at !== undefined;
-  const nothing = { kept: 0, mapped: 0, passing: 0, compiling: 0 };
-  if (encoding.kind !== 'dense') {
-    return { ...nothing, kept: isMapped ? stored : 2 * stored, compiling: isMapped ? stored : 0 };
-  }
   if (readers.size === 1 && readers.has('embed'))
     return isMapped ? nothing : { ...nothing, kept: stored };
   const wide = weight.shape.reduce((product, length) => product * length, 4);
-  const packed = packs && weight.shape.length === 2 ? wide : 0;
-  if (isMapped && encoding.dtype === 'float32') return { ...nothing, kept: packed, mapped: wide };
+  // A graph packs all of its matrices or none.
+  const isPacked = packs || company.has('blocks') || (rounds && company.has('channels'));
+  const packed = isPacked && weight.shape.length === 2 && readers.has('linear') ? wide : 0;
+  const isFloat32 = encoding.kind === 'dense' && encoding.dtype === 'float32';
+  if (isMapped && isFloat32) return { ...nothing, kept: packed, mapped: wide };
   return { ...nothing, kept: wide + packed, passing: stored };
 }
+
+const nothing: WeightMemory = { kept: 0, mapped: 0, onUse: 0, passing: 0, compiling: 0 };
 
 interface Kept {
   /** Whether files can be mapped here. */
   readonly canMap: boolean;
-  /** Whether dense matrices get a packed copy. */
+  /** Whether dense matrices get a packed copy even where nothing encoded is beside them. */
   readonly packs: boolean;
+  /** Whether activations are rounded to int8 for encoded weights. */
+  readonly rounds: boolean;
 }
 
 function sumOf(parts: readonly { readonly length: number }[]): number {

@@ -31,6 +31,11 @@ export interface Settings {
   readonly library: string | undefined;
 }
 
+/** Whether kernels of encoded weights may round activations to int8. */
+export function roundsActivations({ provider, accuracyLevel }: Settings): boolean {
+  return provider === 'cpu' && accuracyLevel === 4;
+}
+
 /** Fills in what was not said. @throws RangeError for what cannot be. */
 export function settle(options: OnnxOptions): Settings {
   const {

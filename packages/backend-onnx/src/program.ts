@@ -29,16 +29,13 @@ import { type CacheOwner, OnnxCache } from './kv-cache.ts';
 import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
 import type { Runtime } from './library.ts';
 import { type GroupKind, type LoweredGraph, lowerGraph } from './lower-graph.ts';
-import type { Settings } from './options.ts';
+import { roundsActivations, type Settings } from './options.ts';
 import type { Provider } from './providers.ts';
 import { graphOutput } from './run-inputs.ts';
 import { groupSegments, type SegmentGroup } from './segment-groups.ts';
 import { OnnxSession, type SessionSettings } from './session.ts';
 import { SharedWeights } from './shared-weights.ts';
 import { findTables } from './tables.ts';
-
-/** The accuracy level that allows activations in int8. */
-const MOST_ROUNDED = 4;
 
 /** A session and the model it was made of. */
 interface Compiled {
@@ -77,7 +74,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     this.device = `${provider.label}, ${counted} (ONNX Runtime ${api.version})`;
     this.#weights = new SharedWeights(runtime, this.#source, {
       tables: findTables(Object.values<Graph>(graphs)),
-      roundsActivations: provider.name === 'cpu' && options.accuracyLevel === MOST_ROUNDED,
+      roundsActivations: roundsActivations(options),
     });
     const prepackedWeights = api.create('preparing weights', 'CreatePrepackedWeightsContainer');
     this.#settings = { provider, threads, prepack, prepackedWeights };

@@ -1,9 +1,21 @@
-import { activate, conv2d, embed, resizeGrid, topK, trace } from '@lingbi/core';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  activate,
+  conv2d,
+  embed,
+  linear,
+  resizeGrid,
+  topK,
+  trace,
+  type WeightSource,
+} from '@lingbi/core';
 import { int32, noiseWeights, randomFloats } from '@lingbi/core/testing';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
 import { testedEngines } from './test-files/engines.ts';
 import { decode, longDecoder, textRows } from './test-files/small-model.ts';
+import { tfjs } from './tfjs.ts';
 
 const graphs = {
   decode: longDecoder(),
@@ -87,3 +99,35 @@ describe.each(testedEngines())('$name: lifetimes', (backend) => {
     for (const output of [rows, again]) output![Symbol.dispose]();
   });
 });
+
+test('JavaScript keeps no copy of weights that an engine holds in memory of its own', async () => {
+  const shape = [4096, 1024];
+  const big = trace('big', { x: { shape: ['rows', 1024], dtype: 'float32' } }, ({ x }) => ({
+    y: linear(x, { name: 'big', shape }),
+  }));
+  const wasm = tfjs({ engine: 'wasm' });
+  await wasm.engine();
+  const before = await settledArrays();
+  await using _ = await wasm.compile({ big }, noiseWeightsOnce(shape));
+  expect((await settledArrays()) - before).toBeLessThan(4096 * 1024);
+});
+
+/** Numbers that are made when they are read, and kept by nobody. */
+function noiseWeightsOnce(shape: readonly number[]): WeightSource {
+  return {
+    has: () => true,
+    describe: () => ({ shape, encoding: { kind: 'dense', dtype: 'float32' } }),
+    read: async () => new Uint8Array(4 * shape[0]! * shape[1]!),
+  };
+}
+
+/** Bytes of arrays that are still reachable. */
+async function settledArrays(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return process.memoryUsage().arrayBuffers;
+}

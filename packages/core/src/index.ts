@@ -160,6 +160,7 @@ export {
   MemoryBudgetError,
 } from './plan/memory-budget-error.ts';
 export {
+  int8Advice,
   largestShares,
   type MemoryPlan,
   type MemoryRequest,

@@ -1,4 +1,4 @@
-import type { BudgetAdvice, MemoryPlan, PlannedModel } from '@lingbi/core';
+import { type BudgetAdvice, int8Advice, type MemoryPlan, type PlannedModel } from '@lingbi/core';
 import { type FittingSettings, fittingSettings, type PlanRequest, planMemory } from '@lingbi/tasks';
 import type { NamedMedia } from './planned-media.ts';
 
@@ -40,7 +40,8 @@ export function planResult(model: PlannedModel, asked: Asked, memoryBudget: numb
     ? { hdNum: tiles, ...others }
     : others;
   const fits = plan.peak <= memoryBudget;
-  const advice = fits ? [] : adviceOf(largest);
+  const narrow = int8Advice(model, (each) => planMemory(each, request).peak <= memoryBudget);
+  const advice = fits ? [] : [...adviceOf(largest), ...narrow];
   const named = segments.map(({ tokens }, at) => namedSegment(tokens, media[at]));
   return { segments: named, ...plan, memoryBudget, fits, largest, advice };
 }
@@ -53,7 +54,5 @@ function namedSegment(tokens: number, media: NamedMedia | undefined): PlannedSeg
 /** When a request does not fit, each value with which it does is lower than the one it has. */
 function adviceOf(largest: Partial<FittingSettings>): BudgetAdvice[] {
   const settings = Object.entries(largest) as [keyof FittingSettings, number][];
-  return settings
-    .filter(([, value]) => value > 0)
-    .map(([setting, value]) => ({ setting, largest: value }));
+  return settings.filter(([, value]) => value > 0).map(([setting, value]) => ({ setting, value }));
 }

@@ -39,7 +39,7 @@ function settingRows({ largest, memoryBudget }: PlanResult): Row[] {
 
 function verdict({ fits, peak, memoryBudget, advice }: PlanResult): string {
   if (fits) return 'It fits.';
-  const lower = advice.map(({ setting, largest }) => `${optionOf(setting)} to ${largest}`);
+  const lower = advice.map(({ setting, value }) => `${optionOf(setting)} to ${value}`);
   const raise = `--memory-budget to ${formatBytes(peak)} or more if there is that much`;
   const needs = `It does not fit: it needs ${formatBytes(peak)}, but may take ${formatBytes(memoryBudget)}.`;
   return `${needs} Set ${[...lower, raise].join(', or ')}.`;

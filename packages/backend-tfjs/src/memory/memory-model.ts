@@ -24,13 +24,11 @@ export function memoryModel(engine: EngineName, onGpu: boolean, format: WeightFo
     runtime: RUNTIME_BYTES[engine],
     weight({ weight, readers }) {
       const numbers = weight.shape.reduce((product, length) => product * length, 1);
+      const kept = weightUseBytes(weight, readers, format);
+      const isPacked = engine === 'wasm' && weight.shape.length === 2 && readers.has('linear');
       // It is read, widened to float32 and turned, and JavaScript forgets none of it at once.
-      return {
-        kept: copies * weightUseBytes(weight, readers, format),
-        mapped: 0,
-        passing: 8 * numbers,
-        compiling: 0,
-      };
+      const passing = 8 * numbers;
+      return { kept, mapped: 0, onUse: isPacked ? kept : 0, passing, compiling: 0 };
     },
     position: ({ kvHeads, headDim }, kv) =>
       2 * kvHeads * (kv === 'int8' ? headDim + 4 : copies * headDim * 4),
@@ -39,6 +37,7 @@ export function memoryModel(engine: EngineName, onGpu: boolean, format: WeightFo
       liveBytes(graph, size, {
         workspace: (node) => scoreBytes(node, size) + wideBytes(node, size),
       }),
+    compilesLate: () => false,
     keepsWork: false,
   };
 }

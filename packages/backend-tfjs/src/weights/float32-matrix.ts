@@ -10,12 +10,16 @@ import { transposed } from './transposed.ts';
  */
 export function float32Matrix(engine: Engine, data: Float32Array, shape: Matrix['shape']): Matrix {
   const { tf } = engine;
-  const [out, width] = shape;
-  const turned = transposed(data, out, width);
-  const matrix: Tensor2D = onEngine(engine, () => tf.keep(tf.tensor2d(turned, [width, out])));
+  const matrix = keepTurned(engine, data, shape);
   return {
     shape,
     multiply: (x) => tf.matMul(x, matrix),
     dispose: () => matrix.dispose(),
   };
+}
+
+/** By itself: what a closure of the matrix can see, JavaScript would hold as long as the matrix. */
+function keepTurned(engine: Engine, data: Float32Array, [out, width]: Matrix['shape']): Tensor2D {
+  const turned = transposed(data, out, width);
+  return onEngine(engine, () => engine.tf.keep(engine.tf.tensor2d(turned, [width, out])));
 }

@@ -1,5 +1,5 @@
 import type { CacheLayer, Graph, OpName, Weight } from '../graph/graph.ts';
-import type { WeightDescription } from '../weights/weight-source.ts';
+import type { Encoding, WeightDescription } from '../weights/weight-source.ts';
 import type { KvFormat } from './backend.ts';
 
 /** A parameter, how it is stored, and which operations use it. */
@@ -7,6 +7,8 @@ export interface WeightUse {
   readonly weight: Weight;
   readonly description: WeightDescription;
   readonly readers: ReadonlySet<OpName>;
+  /** How the weights of all graphs that use it are stored, its own encoding included. */
+  readonly company: ReadonlySet<Encoding['kind']>;
 }
 
 /** In bytes. */
@@ -15,6 +17,8 @@ export interface WeightMemory {
   readonly kept: number;
   /** Pages of a file that are used where they stand: the system can drop them and read them again. */
   readonly mapped: number;
+  /** A copy that the first run which uses it makes, and keeps. */
+  readonly onUse: number;
   /** What is needed on top for the moment in which it is loaded. */
   readonly passing: number;
   /** What is needed on top until the graphs that use it are compiled. */
@@ -27,6 +31,8 @@ export interface RunSize {
   readonly tokens: number;
   /** Sequences that they continue. */
   readonly sequences: number;
+  /** How many of them share the past of one they continue (`KvCache.extend`). */
+  readonly branches: number;
   /** How many positions a slot of the cache can hold. */
   readonly capacity: number;
   /** How keys and values are kept. */
@@ -49,6 +55,8 @@ export interface MemoryModel {
   readonly sharesPasts: boolean;
   /** What one run of a graph takes beside weights and cache. */
   work(graph: Graph, size: RunSize): number;
+  /** Whether the first run of its kind compiles a graph anew, while all else is in memory. */
+  compilesLate(size: RunSize): boolean;
   /** Whether that stays taken after the run: then what several graphs take adds up. */
   readonly keepsWork: boolean;
 }

@@ -7,11 +7,12 @@ export const plainMemory: MemoryModel = {
   runtime: 0,
   weight: ({ weight }) => {
     const kept = weight.shape.reduce((product, length) => product * length, 4);
-    return { kept, mapped: 0, passing: kept, compiling: 0 };
+    return { kept, mapped: 0, onUse: 0, passing: kept, compiling: 0 };
   },
   // In int8 as well: there they are rounded, but stay as wide.
   position: ({ kvHeads, headDim }) => 2 * kvHeads * headDim * 4,
   sharesPasts: false,
   work: liveBytes,
+  compilesLate: () => false,
   keepsWork: false,
 };

@@ -1,12 +1,13 @@
+import type { KvFormat } from '../backend/backend.ts';
 import { formatBytes } from './format-bytes.ts';
 
-/** What can be lowered, or raised, until a request fits. */
-export type BudgetSetting = 'memoryBudget' | 'maxNewTokens' | 'beams' | 'hdNum' | 'slots';
+/** What can be lowered, raised or chosen so that a request fits. */
+export type BudgetSetting = 'memoryBudget' | 'maxNewTokens' | 'beams' | 'hdNum' | 'slots' | 'kv';
 
-/** A setting, and the largest value with which the request fits; none when no value does. */
+/** A setting, and the value with which the request fits: of those that are numbers the largest. */
 export interface BudgetAdvice {
   readonly setting: BudgetSetting;
-  readonly largest: number;
+  readonly value: number | KvFormat;
 }
 
 /** A model or a request would take more memory than it may. Nothing was loaded or run. */
@@ -31,7 +32,7 @@ export class MemoryBudgetError extends Error {
 }
 
 function mend(needed: number, advice: readonly BudgetAdvice[]): string {
-  const lower = advice.map(({ setting, largest }) => `${setting} to ${largest}`);
+  const lower = advice.map(({ setting, value }) => `${setting} to ${value}`);
   const raise = `memoryBudget to at least ${formatBytes(needed)} if there is that much`;
   return `Set ${[...lower, raise].join(', or ')}`;
 }

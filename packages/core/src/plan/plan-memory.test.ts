@@ -11,7 +11,7 @@ import { referenceBackend } from '../reference/reference-backend.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { describeModel, type PlannedModel } from './describe-model.ts';
 import { largestThatFits } from './largest-that-fits.ts';
-import { type PromptPart, planMemory } from './plan-memory.ts';
+import { int8Advice, type PromptPart, planMemory } from './plan-memory.ts';
 
 const folder = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
 const config = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));
@@ -86,6 +86,62 @@ describe('planMemory()', () => {
     );
   });
 
+  test('a copy that the first use of a weight makes counts when a request uses it', () => {
+    const weight: MemoryModel['weight'] = (use) => ({ ...onlyKept(use), onUse: 1000 });
+    const lazy = { ...model, memory: { ...model.memory, weight } };
+    const added = (prompt: PromptPart[]) =>
+      planMemory(lazy, { prompt }).bytes.weights - planMemory(model, { prompt }).bytes.weights;
+    const { 'decodeText.base': decoder, vision } = model.graphs;
+    expect(added([])).toBe(0);
+    expect(added([text])).toBe(1000 * decoder.weights.length);
+    expect(added([text, oneTile])).toBeGreaterThan(1000 * vision.weights.length);
+  });
+
+  test('what a graph is compiled with counts again where a request compiles it anew', () => {
+    const weight: MemoryModel['weight'] = (use) => ({ ...onlyKept(use), compiling: 10 });
+    const compilesLate: MemoryModel['compilesLate'] = ({ branches }) => branches > 0;
+    const plan = (beams: number, late = compilesLate) => {
+      const memory = { ...model.memory, weight, compilesLate: late };
+      return planMemory({ ...model, memory }, { prompt: [text], maxNewTokens: 1, beams });
+    };
+    const compiled = 10 * model.graphs['decodeText.base'].weights.length;
+    expect(plan(1).bytes.compiling).toBe(0);
+    expect(plan(3).bytes.compiling).toBe(compiled);
+    expect(plan(3).peak - plan(3, () => false).peak).toBe(compiled);
+  });
+
+  test('a backend learns how what stands beside a weight is stored', () => {
+    const seen = new Set<string>();
+    const weight: MemoryModel['weight'] = (use) => {
+      seen.add(`${use.weight.name === 'tower.patches'}: ${[...use.company].sort()}`);
+      return onlyKept(use);
+    };
+    const weights: PlannedModel['weights'] = {
+      describe(name) {
+        const described = model.weights.describe(name);
+        const isHead = name === 'head';
+        return isHead ? { ...described, encoding: { kind: 'channels' } } : described;
+      },
+    };
+    planMemory({ ...model, weights, memory: { ...model.memory, weight } });
+    expect([...seen]).toContain('true: dense');
+    expect([...seen]).toContain('false: channels,dense');
+  });
+
+  test('int8 is advised where it is enough, not chosen yet, and can be', () => {
+    const prompt: PromptPart[] = [{ type: 'text', tokens: 10_000 }];
+    const position: MemoryModel['position'] = (_, kv) => (kv === 'int8' ? 1 : 4000);
+    const wide = { ...model, memory: { ...model.memory, position } };
+    const advice = (planned: PlannedModel, budget: number) =>
+      int8Advice(planned, (each) => planMemory(each, { prompt }).peak <= budget);
+    const budget = planMemory({ ...wide, kv: 'int8' }, { prompt }).peak;
+    expect(advice(wide, budget)).toEqual([{ setting: 'kv', value: 'int8' }]);
+    expect(advice(wide, budget - 1)).toEqual([]);
+    expect(advice({ ...wide, kv: 'int8' }, budget)).toEqual([]);
+    const device = { ...wide, memory: { ...wide.memory, place: 'device' } as const };
+    expect(advice(device, budget)).toEqual([]);
+  });
+
   test('more of anything takes more', () => {
     const least = planMemory(model, { prompt: [text], maxNewTokens: 1 }).peak;
     for (const more of [
@@ -130,7 +186,7 @@ describe('planMemory()', () => {
 
 describe('liveBytes()', () => {
   const w = { name: 'w', shape: [4, 4] };
-  const size = { tokens: 3, sequences: 1, capacity: 0, kv: 'float32' } as const;
+  const size = { tokens: 3, sequences: 1, branches: 0, capacity: 0, kv: 'float32' } as const;
   const row = 3 * 4 * 4; // bytes of [3, 4] in float32
 
   test('values die after their last use', () => {

@@ -1,6 +1,6 @@
 import type { KvFormat } from '../backend/backend.ts';
 import { UnsupportedError } from '../backend/errors.ts';
-import type { MemoryModel, RunSize, WeightMemory } from '../backend/memory-model.ts';
+import type { MemoryModel, RunSize, WeightMemory, WeightUse } from '../backend/memory-model.ts';
 import { weightReaders } from '../backend/weight-readers.ts';
 import { PREFILL_CHUNK } from '../generate/sequence.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -10,6 +10,7 @@ import { type Grid, imageTokens } from '../models/xcomposer/image-rows.ts';
 import { requireAdapter } from '../models/xcomposer/require-adapter.ts';
 import type { PlannedModel } from './describe-model.ts';
 import { formatBytes } from './format-bytes.ts';
+import type { BudgetAdvice } from './memory-budget-error.ts';
 
 /** A part of a prompt: text, or a picture or video that was cut into a grid of tiles. */
 export type PromptPart =
@@ -65,6 +66,8 @@ export interface MemoryShares {
   readonly vision: number;
   /** Running the decoder on a chunk of the prompt. */
   readonly decoder: number;
+  /** Compiling the decoder once more, for runs that opening the model did not prepare. */
+  readonly compiling: number;
 }
 
 /** Node with what lingbi loads into it, before a model is opened. Measured: 75 to 95 MiB. */
@@ -90,9 +93,19 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   const bytes = { ...weightShares(model, runs), ...runShares(model, segments, runs, held) };
   const { loading, cache, pictures, imageRows, vision, decoder } = bytes;
   const work = model.memory.keepsWork ? vision + decoder : Math.max(vision, decoder);
-  const running = cache + pictures + imageRows + work;
+  const running = cache + pictures + imageRows + work + bytes.compiling;
   const peak = bytes.process + bytes.weights + bytes.mappedWeights + Math.max(loading, running);
   return { segments, promptTokens, positions: held.own + held.branches, bytes, peak };
+}
+
+/** That keys and values in int8 would make a request fit, if they are not yet and that is so. */
+export function int8Advice(
+  model: PlannedModel,
+  fits: (model: PlannedModel) => boolean,
+): BudgetAdvice[] {
+  // No backend keeps them so on a device.
+  if (model.kv === 'int8' || model.memory.place === 'device') return [];
+  return fits({ ...model, kv: 'int8' }) ? [{ setting: 'kv', value: 'int8' }] : [];
 }
 
 /** The shares, in their order, as people call them. */
@@ -106,6 +119,7 @@ export const memoryShareNames: Readonly<Record<keyof MemoryShares, string>> = {
   imageRows: 'encoded pictures',
   vision: 'the vision tower at work',
   decoder: 'the decoder at work',
+  compiling: 'compiling for the answer',
 };
 
 /** What takes the most, for messages: `'weights 6.1 GiB'`. */
@@ -152,14 +166,24 @@ function weightShares(model: PlannedModel, runs: readonly PlannedRun[]) {
   const used = runs.map(({ graph }) => graph);
   const opened = [...eagerGraphs(model.graphs), ...used];
   const loaded = weightsOf(opened, model);
-  const compiling = opened.map((graph) => sumOf(weightsOf([graph], model).map((w) => w.compiling)));
   const touched = weightsOf(used, model);
+  const late = runs.filter(({ size }) => model.memory.compilesLate(size));
   return {
     process: NODE_BYTES + model.memory.runtime,
-    weights: sumOf(loaded.map(({ kept }) => kept)),
+    weights: sumOf([...loaded.map(({ kept }) => kept), ...touched.map(({ onUse }) => onUse)]),
     mappedWeights: sumOf(touched.map(({ mapped }) => mapped)),
-    loading: Math.max(0, ...loaded.map(({ passing }) => passing), ...compiling),
+    loading: Math.max(...loaded.map(({ passing }) => passing), mostCompiling(opened, model)),
+    compiling: mostCompiling(
+      late.map(({ graph }) => graph),
+      model,
+    ),
   };
+}
+
+/** Graphs are compiled one after the other. */
+function mostCompiling(graphs: readonly Graph[], model: PlannedModel): number {
+  const each = graphs.map((graph) => weightsOf([graph], model).map(({ compiling }) => compiling));
+  return Math.max(0, ...each.map(sumOf));
 }
 
 function runShares(
@@ -193,7 +217,10 @@ function canvasBytes({ rows, columns }: Grid, { vision }: XComposerConfig): numb
   return 2 * rows * columns * 3 * (vision?.tower.tileSize ?? 0) ** 2;
 }
 
-const ONE_TILE: RunSize = { tokens: 0, sequences: 1, capacity: 0, kv: 'float32' };
+const ONE_TILE: RunSize = {
+  ...{ tokens: 0, sequences: 1, branches: 0, capacity: 0 },
+  kv: 'float32',
+};
 
 /** The longest run of the graph for one kind of part: a chunk of it, or a step of all beams. */
 function runSize(
@@ -207,7 +234,8 @@ function runSize(
   const parts = segments.filter(({ type }) => type === kind).map(({ tokens }) => tokens);
   const capacity = Math.ceil((prompt + maxNewTokens) / capacityStep) * capacityStep;
   const tokens = Math.max(beams * slots, Math.min(Math.max(0, ...parts), PREFILL_CHUNK));
-  return { tokens, sequences: beams * slots, capacity, kv };
+  const branches = beams > 1 ? beams * slots : 0;
+  return { tokens, sequences: beams * slots, branches, capacity, kv };
 }
 
 /** The graphs that a request runs, with the longest run of each. */
@@ -228,14 +256,29 @@ function runsOf(
 /** Each weight of the graphs once. */
 function weightsOf(graphs: readonly Graph[], { weights, memory }: PlannedModel): WeightMemory[] {
   const readers = weightReaders(graphs);
+  const company = companyOf(graphs, weights);
   const all = new Map(graphs.flatMap((graph) => graph.weights).map((each) => [each.name, each]));
   return [...all.values()].map((weight) =>
     memory.weight({
       weight,
       description: weights.describe(weight.name),
       readers: readers.get(weight.name)!,
+      company: company.get(weight.name)!,
     }),
   );
+}
+
+/** How what stands beside each weight in its graphs is stored, by its name. */
+function companyOf(graphs: readonly Graph[], weights: PlannedModel['weights']) {
+  const company = new Map<string, WeightUse['company']>();
+  for (const graph of graphs) {
+    const kinds = graph.weights.map(({ name }) => weights.describe(name).encoding.kind);
+    const own = new Set(kinds);
+    for (const { name } of graph.weights) {
+      company.set(name, new Set([...own, ...(company.get(name) ?? [])]));
+    }
+  }
+  return company;
 }
 
 function cellsPerSide({ vision }: XComposerConfig): number {

@@ -1,5 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import { referenceBackend as backend, MemoryBudgetError, type PlannedModel } from '@lingbi/core';
+import {
+  referenceBackend as backend,
+  type KvFormat,
+  MemoryBudgetError,
+  type PlannedModel,
+  planMemory as planCore,
+} from '@lingbi/core';
 import { planVideo } from '@lingbi/video';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../model/open-model.ts';
@@ -7,6 +13,7 @@ import { describeCheckpoint } from './describe-checkpoint.ts';
 import { defaultBudget } from './free-memory.ts';
 import { parseBytes } from './parse-bytes.ts';
 import { fittingSettings, planMemory } from './plan-request.ts';
+import { requireMemory } from './require-memory.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
 const cars = fileURLToPath(new URL('../../../../fixtures/pictures/cars1.jpg', import.meta.url));
@@ -100,6 +107,16 @@ describe('a memory budget', () => {
     expect(chat.history).toEqual([]);
   });
 
+  test('that int8 keys and values would keep advises them', async () => {
+    const described = await describeCheckpoint(micro, { backend });
+    const position = (_: unknown, kv: KvFormat) => (kv === 'int8' ? 1 : 4096);
+    const planned = { ...described, memory: { ...described.memory, position } };
+    const request = { prompt: [{ type: 'text', tokens: 10_000 }] } as const;
+    const asked = { request, hdNum: undefined, withHdNum: () => request };
+    const { peak } = planCore({ ...planned, kv: 'int8' }, request);
+    expect(() => requireMemory(planned, peak, asked)).toThrow(/Set kv to int8, or memoryBudget/);
+  });
+
   test('that has no room to embed a long text is refused before it is read', async () => {
     const described = await describeCheckpoint(micro, { backend });
     const memoryBudget = planMemory(described, { textTokens: 2000, maxNewTokens: 1 }).peak + MiB;
@@ -119,7 +136,8 @@ describe('a memory budget', () => {
       () => undefined as never,
       (each) => each,
     );
-    const { largest } = error.advice.find(({ setting }) => setting === 'maxNewTokens')!;
+    const { value } = error.advice.find(({ setting }) => setting === 'maxNewTokens')!;
+    const largest = Number(value);
     await expect(ask(largest + 1024, [])).rejects.toThrow(MemoryBudgetError);
     await using patient = model.chat();
     const short = AbortSignal.timeout(1);

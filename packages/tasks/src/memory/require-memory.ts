@@ -1,6 +1,7 @@
 import {
   type BudgetAdvice,
   type Grid,
+  int8Advice,
   largestShares,
   largestThatFits,
   MemoryBudgetError,
@@ -38,12 +39,13 @@ export function requireMemory(
     change: (to: number) => MemoryRequest,
   ) => {
     const largest = largestThatFits(now - 1, (to) => peakOf(change(to)) <= budget);
-    return largest > 0 ? [{ setting, largest }] : [];
+    return largest > 0 ? [{ setting, value: largest }] : [];
   };
   const advice = [
     ...lower('maxNewTokens', maxNewTokens, (to) => ({ ...request, maxNewTokens: to })),
     ...lower('beams', beams, (to) => ({ ...request, beams: to })),
     ...(hdNum ? lower('hdNum', hdNum, withHdNum) : []),
+    ...int8Advice(model, (changed) => planMemory(changed, request).peak <= budget),
   ];
   throw new MemoryBudgetError('This answer', peak, budget, advice, largestShares(bytes));
 }

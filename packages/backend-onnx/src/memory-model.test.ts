@@ -1,0 +1,67 @@
+import { type Encoding, type OpName, partsOf, type WeightUse } from '@lingbi/core';
+import { describe, expect, test } from 'vitest';
+import { memoryModel } from './memory-model.ts';
+import { type OnnxOptions, settle } from './options.ts';
+
+const shape = [1024, 512];
+const wide = 4 * 1024 * 512;
+const blocks: Encoding = { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: true };
+const float16: Encoding = { kind: 'dense', dtype: 'float16' };
+const range = { file: 'weights', offset: 0, length: 0 };
+
+function memoryOf(
+  encoding: Encoding,
+  company: readonly Encoding['kind'][],
+  options: OnnxOptions = {},
+  op: OpName = 'linear',
+) {
+  const use: WeightUse = {
+    weight: { name: 'w', shape },
+    description: { shape, encoding, at: { values: range } },
+    readers: new Set([op]),
+    company: new Set(company),
+  };
+  return memoryModel(settle(options)).weight(use);
+}
+
+describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => {
+  const lengths = [...partsOf(shape, blocks).values()].map(({ length }) => length);
+  const [values, scales, zeros] = lengths as [number, number, number];
+
+  test('in blocks is packed with a sum beside each scale, while its file is read', () => {
+    const memory = memoryOf(blocks, ['blocks']);
+    expect(memory).toMatchObject({ kept: values + 2 * scales, mapped: 0 });
+    expect(memory.compiling).toBe(values + scales + zeros);
+  });
+
+  test('in blocks that are multiplied in float32 is packed without its scales', () => {
+    const memory = memoryOf(blocks, ['blocks'], { accuracyLevel: 1 });
+    expect(memory).toMatchObject({ kept: values, mapped: scales + zeros, compiling: values });
+  });
+
+  test('that is dense becomes float32, and is packed as well where others are encoded', () => {
+    expect(memoryOf(float16, ['dense']).kept).toBe(wide);
+    expect(memoryOf(float16, ['dense', 'blocks']).kept).toBe(2 * wide);
+    expect(memoryOf(float16, ['dense'], { prepack: true }).kept).toBe(2 * wide);
+    expect(memoryOf(float16, ['dense', 'channels']).kept).toBe(2 * wide);
+    expect(memoryOf(float16, ['dense', 'channels'], { accuracyLevel: 1 }).kept).toBe(wide);
+  });
+
+  test('that is dense float32 stays in its file, but for the packed copy', () => {
+    const float32: Encoding = { kind: 'dense', dtype: 'float32' };
+    expect(memoryOf(float32, ['dense'])).toMatchObject({ kept: 0, mapped: wide });
+    expect(memoryOf(float32, ['dense', 'blocks'])).toMatchObject({ kept: wide, mapped: wide });
+  });
+
+  test('that only rows are looked up in takes nothing', () => {
+    expect(memoryOf(float16, ['dense'], {}, 'embed')).toMatchObject({ kept: 0, mapped: 0 });
+  });
+});
+
+test('beams, and keys and values in int8, compile graphs that opening did not', () => {
+  const { compilesLate } = memoryModel(settle({}));
+  const size = { tokens: 1, sequences: 3, branches: 0, capacity: 8, kv: 'float32' } as const;
+  expect(compilesLate(size)).toBe(false);
+  expect(compilesLate({ ...size, branches: 3 })).toBe(true);
+  expect(compilesLate({ ...size, kv: 'int8' })).toBe(true);
+});
