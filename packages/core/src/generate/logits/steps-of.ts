@@ -25,7 +25,10 @@ export interface PenaltyOptions {
    * `image = null` and the continuation of articles. Default `answer`.
    */
   readonly penaltyScope?: 'answer' | 'prompt-and-answer';
-  /** The answer does not end before this many ids. Default 0. */
+  /**
+   * No stop token comes before this many ids. Stop strings and `stopWhen` still end the answer, as in the
+   * reference. Default 0.
+   */
   readonly minNewTokens?: number;
   /** Added to the logits of single ids; −Infinity bans one. */
   readonly logitBias?: ReadonlyMap<number, number>;

@@ -25,6 +25,8 @@ export class Batcher<Adapter extends string> {
   #tokens: Job<Adapter>[] = [];
   /** Chunks of prompts, the one that has waited longest first. */
   #chunks: Job<Adapter>[] = [];
+  /** Settles when every picture that was asked for has been encoded. */
+  #encoded: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly model: BatchModel<Adapter>,
@@ -38,6 +40,8 @@ export class Batcher<Adapter extends string> {
     return {
       ...runtime,
       embed: async (ids) => new PendingRows(ids, runtime.embed),
+      encodeImage: (image, signal) =>
+        this.#encodeInTurn(() => runtime.encodeImage(image, signal), signal),
       decode: (step) => this.#enqueue(adapter, step),
     };
   }
@@ -51,6 +55,14 @@ export class Batcher<Adapter extends string> {
     if (tokens.length > 0) await this.#runTogether(tokens);
     if (chunk) await this.#runAlone(chunk);
     return tokens.length > 0 || chunk !== undefined;
+  }
+
+  /** One picture after the other: runs of the tower stand in line with those that decode. */
+  #encodeInTurn<T>(encode: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const before = this.#encoded;
+    const turn = settledOrAborted(before, signal).then(encode);
+    this.#encoded = Promise.allSettled([before, turn]);
+    return turn;
   }
 
   #enqueue(adapter: Adapter, step: DecodeStep): Promise<Float32Array> {
@@ -107,6 +119,21 @@ export class Batcher<Adapter extends string> {
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();
     }
+  }
+}
+
+/** @throws the signal's reason as soon as it is aborted. */
+async function settledOrAborted(before: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal!.reason);
+  });
+  signal?.addEventListener('abort', abort);
+  try {
+    await Promise.race([before, aborted]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -1,11 +1,23 @@
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { TiledImage } from '../../models/tiled-image.ts';
 import { type GenerationEvent, generate } from '../generate.ts';
 import type { GenerateOptions } from '../generate-options.ts';
 import { openSequence } from '../sequence.ts';
 import { testPrompt, testRuntime } from '../test-runtime.ts';
 import type { BatchModel } from './batcher.ts';
 import { Scheduler, type SchedulerOptions } from './scheduler.ts';
+
+const looks = vi.hoisted(() => ({ count: 0 }));
+vi.mock('node:timers/promises', async (original) => {
+  const real = await original<typeof import('node:timers/promises')>();
+  const setImmediate = () => {
+    looks.count++;
+    return real.setImmediate();
+  };
+  return { ...real, setImmediate };
+});
 
 type Adapter = 'base' | 'web';
 const stopTokens = new Set([11]);
@@ -225,5 +237,109 @@ describe('what goes wrong', () => {
     await scheduler[Symbol.asyncDispose]();
     await failed;
     expect(() => scheduler.admit(request(asked))).toThrow('disposed');
+  });
+});
+
+describe('who has a signal of its own', () => {
+  const asked: Asked = { ids: [1], adapter: 'base', options: plain };
+
+  test('is not listened to any more when its request has ended', async () => {
+    const { scheduler } = open();
+    await using _ = scheduler;
+    const { signal } = new AbortController();
+    for (let i = 0; i < 3; i++) {
+      await tokensOf(scheduler.admit({ ...request(asked), signal }).events);
+    }
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('that was aborted before ends at once, though no slot is free', async () => {
+    const { scheduler } = open({ slots: 1, automatic: false });
+    await using _ = scheduler;
+    scheduler.admit(request(asked));
+    const signal = AbortSignal.abort(new Error('too late'));
+    const { events } = scheduler.admit({ ...request(asked), signal });
+    await expect(tokensOf(events)).rejects.toThrow('too late');
+    expect(scheduler.load.waiting).toBe(1);
+  });
+});
+
+describe('pictures', () => {
+  /** A model whose pictures are encoded when they are told to. */
+  function seeing(slots: number) {
+    const { model, ...seen } = testModel();
+    const started: string[] = [];
+    const finish: (() => void)[] = [];
+    const encodeImage = async ({ key }: TiledImage) => {
+      started.push(key);
+      await new Promise<void>((resolve) => finish.push(resolve));
+      const data = Float32Array.of(3, 4);
+      return { rows: { dtype: 'float32' as const, shape: [2, 1], data }, known: false };
+    };
+    const runtime = (adapter: Adapter) => ({ ...model.runtime(adapter), encodeImage });
+    const options = { slots, capacity: 60, prefillChunk: 4 };
+    return {
+      scheduler: new Scheduler<Adapter>({ runtime }, options, 'base'),
+      started,
+      finish,
+      ...seen,
+    };
+  }
+
+  const showing = (key: string) => {
+    const image = { grid: { rows: 1, columns: 1 }, tileSize: 1, key } as TiledImage;
+    const [text] = testPrompt(1);
+    return {
+      ...plain,
+      prompt: [text!, { type: 'image', image, tokens: 2 } as const],
+      adapter: 'base' as const,
+    };
+  };
+  const moment = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+  test('are encoded one at a time, while the others write', async () => {
+    const { scheduler, started, finish } = seeing(3);
+    await using _ = scheduler;
+    const shown = ['a', 'b'].map((key) => tokensOf(scheduler.admit(showing(key)).events));
+    const written = await tokensOf(
+      scheduler.admit(request({ ids: [1], adapter: 'base', options: plain })).events,
+    );
+    expect(written.length).toBeGreaterThan(0);
+    expect(started).toEqual(['a']);
+    finish[0]!();
+    await moment();
+    expect(started).toEqual(['a', 'b']);
+    finish[1]!();
+    const [first, second] = await Promise.all(shown);
+    expect(first).toEqual(second);
+  });
+
+  test('of a request that is cancelled while it waits are never encoded', async () => {
+    const { scheduler, started, finish } = seeing(2);
+    await using _ = scheduler;
+    const first = tokensOf(scheduler.admit(showing('a')).events);
+    const { events, cancel } = scheduler.admit(showing('b'));
+    const second = tokensOf(events);
+    await moment();
+    cancel(new Error('no more'));
+    await expect(second).rejects.toThrow('no more');
+    finish[0]!();
+    await first;
+    expect(started).toEqual(['a']);
+  });
+
+  test('that are being encoded keep nobody busy who waits for the slot', async () => {
+    const { scheduler, finish } = seeing(1);
+    await using _ = scheduler;
+    const first = tokensOf(scheduler.admit(showing('a')).events);
+    const second = tokensOf(
+      scheduler.admit(request({ ids: [1], adapter: 'base', options: plain })).events,
+    );
+    await moment();
+    const before = looks.count;
+    await moment();
+    expect(looks.count).toBe(before);
+    finish[0]!();
+    await Promise.all([first, second]);
   });
 });

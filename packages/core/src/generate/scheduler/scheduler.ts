@@ -54,7 +54,8 @@ export interface SchedulerLoad {
 /**
  * Answers many requests at once on one model: their tokens are decoded as one batch, each with
  * options, adapter and end of its own; they come and go between steps. Prompts are read in chunks in
- * between, so that a long one does not stall the others. What fails or is cancelled harms nobody else.
+ * between, so that a long one does not stall the others; of pictures one is encoded at a time, and a
+ * step waits for one tile of it at most. What fails or is cancelled harms nobody else.
  *
  * @example
  * await using scheduler = model.openScheduler({ slots: 8, capacity: 4096 });
@@ -66,9 +67,12 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
   readonly #batcher: Batcher<Adapter>;
   readonly #pool: SlotPool;
   readonly #waiting: Task<Adapter>[] = [];
-  readonly #running = new Set<Promise<void>>();
-  readonly #stop = new AbortController();
+  readonly #running = new Map<Task<Adapter>, Promise<void>>();
+  /** Why nothing is admitted any more. */
+  #disposed: Error | undefined;
   #driving: Promise<void> | undefined;
+  /** Whether something to do has come since the last look. */
+  #woken = false;
 
   constructor(
     readonly model: BatchModel<Adapter>,
@@ -94,20 +98,14 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
    */
   admit(request: SchedulerRequest<Adapter>): Admitted {
     const { prompt, adapter, ...options } = request;
-    this.#stop.signal.throwIfAborted();
+    if (this.#disposed) throw this.#disposed;
     checkGenerateOptions(options);
     refuseLookup(options);
     this.model.runtime(adapter);
     this.#requireRoom(prompt, options);
-    const cancelling = new AbortController();
-    const signals = [cancelling.signal, this.#stop.signal, options.signal ?? []].flat();
-    const signal = AbortSignal.any(signals);
-    const events = new EventQueue<GenerationEvent>(() => cancelling.abort());
-    const task = { prompt: joinTexts(prompt), adapter, options: { ...options, signal }, events };
-    this.#waiting.push(task);
-    signal.addEventListener('abort', () => this.#forget(task, signal.reason), { once: true });
+    const task = this.#enqueue(joinTexts(prompt), adapter, options);
     this.#drive();
-    return { events, cancel: (reason) => cancelling.abort(reason) };
+    return { events: task.events, cancel: (reason) => this.#cancel(task, reason) };
   }
 
   /**
@@ -115,14 +113,15 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
    * Whether there was anything to do. Only needed when it is not automatic.
    */
   async step(): Promise<boolean> {
-    await this.#letIn();
-    await setImmediate(); // Everybody who has got logits asks for the next ones.
-    return (await this.#batcher.step()) || this.#waiting.length > 0;
+    return (await this.#advance()) || this.#waiting.length > 0;
   }
 
   /** Cancels every request and gives back the memory. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error('The scheduler has been disposed'));
+    this.#disposed ??= new Error('The scheduler has been disposed');
+    for (const task of [...this.#waiting, ...this.#running.keys()]) {
+      this.#cancel(task, this.#disposed);
+    }
     while (this.#running.size > 0) {
       await this.#batcher.step();
       await setImmediate();
@@ -141,15 +140,55 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     if (branchesOf(beams) > limit) throw new TooManyBranchesError(beamCount(beams), limit);
   }
 
-  #drive(): void {
-    if (this.options.automatic === false || this.#driving) return;
-    this.#driving = this.#stepUntilIdle().finally(() => {
-      this.#driving = undefined;
-    });
+  /** The request's own signal cancels it as well; nothing listens to it when the request has ended. */
+  #enqueue(prompt: Prompt, adapter: Adapter, options: GenerateOptions): Task<Adapter> {
+    const { signal } = options;
+    const controller = new AbortController();
+    const cancel = (reason?: unknown) => this.#cancel(task, reason);
+    const abort = () => cancel(signal!.reason);
+    const task: Task<Adapter> = {
+      ...{ prompt, adapter, controller, options: { ...options, signal: controller.signal } },
+      events: new EventQueue(cancel),
+      stopListening: () => signal?.removeEventListener('abort', abort),
+    };
+    this.#waiting.push(task);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    return task;
   }
 
+  #cancel(task: Task<Adapter>, reason: unknown): void {
+    task.controller.abort(reason);
+    const place = this.#waiting.indexOf(task);
+    if (place < 0) return;
+    this.#waiting.splice(place, 1);
+    this.#end(task, { error: task.controller.signal.reason });
+  }
+
+  #end({ events, stopListening }: Task<Adapter>, failure?: { readonly error: unknown }): void {
+    stopListening();
+    events.end(failure);
+  }
+
+  #drive(): void {
+    this.#woken = true;
+    if (this.options.automatic !== false) this.#driving ??= this.#stepUntilIdle();
+  }
+
+  /** Those who wait for a slot, or for a picture to be encoded, wake it when they can go on. */
   async #stepUntilIdle(): Promise<void> {
-    while (await this.step());
+    while (this.#woken) {
+      this.#woken = false;
+      while (await this.#advance());
+    }
+    this.#driving = undefined;
+  }
+
+  /** Whether anything was decoded. */
+  async #advance(): Promise<boolean> {
+    await this.#letIn();
+    await setImmediate(); // Everybody who has got logits asks for the next ones.
+    return this.#batcher.step();
   }
 
   /** In the order in which they came: none is passed by because another needs less. */
@@ -158,9 +197,14 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
       const beams = branchesOf(task.options.beams);
       if (!this.#pool.canLease(beams)) return;
       this.#waiting.shift();
-      const lease = await this.#pool.lease(task.prompt, task.adapter, beams);
-      const answering = this.#answer(task, lease).finally(() => this.#running.delete(answering));
-      this.#running.add(answering);
+      try {
+        const lease = await this.#pool.lease(task.prompt, task.adapter, beams);
+        if (this.#disposed) task.controller.abort(this.#disposed);
+        const answering = this.#answer(task, lease).finally(() => this.#running.delete(task));
+        this.#running.set(task, answering);
+      } catch (error) {
+        this.#end(task, { error });
+      }
     }
   }
 
@@ -174,9 +218,9 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     this.#pool.occupy(lease, sequence);
     try {
       await this.#pass(generate(sequence, prompt, options), events);
-      events.end();
+      this.#end(task);
     } catch (error) {
-      events.end({ error });
+      this.#end(task, { error });
     } finally {
       this.#pool.release(lease);
       this.#drive();
@@ -194,13 +238,6 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
       events.push(event);
     }
   }
-
-  #forget(task: Task<Adapter>, reason: unknown): void {
-    const place = this.#waiting.indexOf(task);
-    if (place < 0) return;
-    this.#waiting.splice(place, 1);
-    task.events.end({ error: reason });
-  }
 }
 
 interface Task<Adapter extends string> {
@@ -208,6 +245,8 @@ interface Task<Adapter extends string> {
   readonly adapter: Adapter;
   readonly options: GenerateOptions & { readonly signal: AbortSignal };
   readonly events: EventQueue<GenerationEvent>;
+  readonly controller: AbortController;
+  stopListening(): void;
 }
 
 /** On two cores a chunk of the 1.8B shape takes about a second. */

@@ -70,8 +70,14 @@ export class SlotPool {
     const chosen = this.#choose(idle, best);
     chosen.busy = true;
     const branchSlots = this.#freeBranches.splice(0, beams);
-    if (best.shared < WORTH_COPYING && best.from !== chosen) this.#empty(chosen);
-    else if (best.from && best.from !== chosen) await this.#copy(best.from, chosen);
+    try {
+      if (best.shared < WORTH_COPYING && best.from !== chosen) this.#empty(chosen);
+      else if (best.from && best.from !== chosen) await this.#copy(best.from, chosen);
+    } catch (error) {
+      this.#empty(chosen);
+      this.release({ slot: chosen.slot, branchSlots });
+      throw error;
+    }
     if (chosen.adapter !== adapter) this.#empty(chosen);
     chosen.adapter = adapter;
     return { slot: chosen.slot, branchSlots, past: chosen.held.past };
@@ -89,7 +95,7 @@ export class SlotPool {
     this.#slots[slot]!.held = sequence;
   }
 
-  release({ slot, branchSlots }: Lease): void {
+  release({ slot, branchSlots }: Omit<Lease, 'past'>): void {
     const left = this.#slots[slot]!;
     const { past } = left.held;
     Object.assign(left, { held: { past }, busy: false, usedAt: ++this.#clock });
