@@ -158,3 +158,11 @@ describe('what cannot be read says why', () => {
     expect(await next({ type: 'regex', pattern: 'no' })).toEqual(['<0x6E>', 'no']); // still works
   });
 });
+
+test('more formats at once than are kept are all held to', async () => {
+  const formats = Array.from({ length: 20 }, (_, i): ResponseFormat => {
+    return { type: 'regex', pattern: `no${'!'.repeat(i)}` };
+  });
+  const begins = await Promise.all(formats.map((format) => next(format)));
+  for (const begin of begins) expect(begin).toContain('no');
+});

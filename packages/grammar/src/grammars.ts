@@ -48,13 +48,20 @@ export async function createGrammars(vocabulary: GrammarVocabulary): Promise<Gra
   const compiler = await module.GrammarCompiler.createGrammarCompiler(info, false);
   const parser = createFormatParser();
   const known = new Map<string, CompiledGrammar>();
+  let last: Promise<unknown> = Promise.resolve();
+  const constrain = async (format: ResponseFormat): Promise<TokenConstraint> => {
+    const key = JSON.stringify(format);
+    const compiled = known.get(key) ?? (await compile(compiler, await parser.parse(format)));
+    keep(known, key, compiled);
+    const matcher = await module.GrammarMatcher.createGrammarMatcher(compiled);
+    return new GrammarConstraint(matcher, vocabulary.losesFirstSpace ? spacesOf(pieces) : []);
+  };
   return {
-    async constrain(format) {
-      const key = JSON.stringify(format);
-      const compiled = known.get(key) ?? (await compile(compiler, await parser.parse(format)));
-      keep(known, key, compiled);
-      const matcher = await module.GrammarMatcher.createGrammarMatcher(compiled);
-      return new GrammarConstraint(matcher, vocabulary.losesFirstSpace ? spacesOf(pieces) : []);
+    // One after the other: what one of them forgets, another may be about to use.
+    constrain(format) {
+      const made = last.then(() => constrain(format));
+      last = made.catch(() => {});
+      return made;
     },
     [Symbol.dispose]() {
       for (const each of [...known.values(), compiler, info]) each.dispose();

@@ -10,12 +10,15 @@ export interface ContinuationScore {
   readonly total: number;
 }
 
+/** Logits of more tokens than these are not held at once. */
+const TOKENS_A_RUN = 32;
+
 /**
  * How likely each continuation of a prompt is, to rank options or to judge an answer. The prompt is
- * read once; as many continuations as the sequence has slots are read together. The sequence holds
+ * read once, and the tokens of a continuation are read together, up to 32 in a run. The sequence holds
  * the prompt afterwards.
  *
- * @throws RangeError when a continuation is empty.
+ * @throws RangeError when a continuation is empty or holds an id that is none.
  */
 export async function scoreContinuations(
   sequence: Sequence,
@@ -26,42 +29,34 @@ export async function scoreContinuations(
   const empty = continuations.findIndex(({ length }) => length === 0);
   if (empty >= 0) throw new RangeError(`Continuation ${empty} to score is empty`);
   const first = await finishPrefill(sequence.prefill(prompt, options));
-  const scores: number[][] = [];
-  for (let from = 0; from < continuations.length; from += sequence.slots) {
-    const group = continuations.slice(from, from + sequence.slots);
-    scores.push(...(await scoreGroup(sequence, first, group, options)));
+  const read = sequence.length;
+  const scores: ContinuationScore[] = [];
+  for (const tokens of continuations) {
+    const logprobs = [logprob(first, tokens[0]!)];
+    try {
+      for await (const logits of feedInRuns(sequence, tokens.slice(0, -1), options)) {
+        logprobs.push(logprob(logits, tokens[logprobs.length]!));
+      }
+    } finally {
+      sequence.truncate(read);
+    }
+    scores.push({ logprobs, total: logprobs.reduce((sum, each) => sum + each) });
   }
-  return scores.map((logprobs) => ({
-    logprobs,
-    total: logprobs.reduce((sum, each) => sum + each),
-  }));
+  return scores;
 }
 
-/** One token further in each run, with those that are not at their end. */
-async function scoreGroup(
+/** The logits after each token. Past the trained length each token has angles of its own. */
+async function* feedInRuns(
   sequence: Sequence,
-  first: Float32Array,
-  group: readonly (readonly number[])[],
+  tokens: readonly number[],
   options: FeedOptions,
-): Promise<number[][]> {
-  using branches = sequence.branch();
-  const scores = group.map((tokens) => [logprob(first, tokens[0]!)]);
-  let parents = new Array<number>(group.length).fill(0);
-  let alive = [...group.keys()];
-  for (let place = 1; ; place++) {
-    const going = alive.filter((member) => group[member]!.length > place);
-    if (going.length === 0) return scores;
+): AsyncGenerator<Float32Array> {
+  for (let from = 0; from < tokens.length; ) {
     options.signal?.throwIfAborted();
-    const steps = going.map((member) => ({
-      parent: parents[member]!,
-      token: group[member]![place - 1]!,
-    }));
-    const logits = await branches.grow(steps, options);
-    for (const [i, member] of going.entries()) {
-      scores[member]!.push(logprob(logits[i]!, group[member]![place]!));
-    }
-    parents = group.map((_, member) => going.indexOf(member));
-    alive = going;
+    const wanted = Math.min(TOKENS_A_RUN, tokens.length - from);
+    const count = sequence.canFeedAtOnce(wanted) ? wanted : 1;
+    yield* await sequence.feedAll(tokens.slice(from, from + count), options);
+    from += count;
   }
 }
 
