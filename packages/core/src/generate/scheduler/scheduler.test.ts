@@ -270,9 +270,12 @@ describe('pictures', () => {
     const { model, ...seen } = testModel();
     const started: string[] = [];
     const finish: (() => void)[] = [];
-    const encodeImage = async ({ key }: TiledImage) => {
+    const encodeImage = async ({ key }: TiledImage, signal?: AbortSignal) => {
       started.push(key);
-      await new Promise<void>((resolve) => finish.push(resolve));
+      await new Promise<void>((resolve, reject) => {
+        finish.push(resolve);
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      });
       const data = Float32Array.of(3, 4);
       return { rows: { dtype: 'float32' as const, shape: [2, 1], data }, known: false };
     };
@@ -295,7 +298,14 @@ describe('pictures', () => {
       adapter: 'base' as const,
     };
   };
-  const moment = () => new Promise((resolve) => setTimeout(resolve, 20));
+  /** Until nothing happens any more by itself. */
+  const settled = async () => {
+    for (let seen = -1, tries = 0; seen !== looks.count; tries++) {
+      if (tries === 100) throw new Error('the scheduler never rests');
+      seen = looks.count;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
 
   test('are encoded one at a time, while the others write', async () => {
     const { scheduler, started, finish } = seeing(3);
@@ -307,8 +317,7 @@ describe('pictures', () => {
     expect(written.length).toBeGreaterThan(0);
     expect(started).toEqual(['a']);
     finish[0]!();
-    await moment();
-    expect(started).toEqual(['a', 'b']);
+    await vi.waitFor(() => expect(started).toEqual(['a', 'b']));
     finish[1]!();
     const [first, second] = await Promise.all(shown);
     expect(first).toEqual(second);
@@ -320,7 +329,7 @@ describe('pictures', () => {
     const first = tokensOf(scheduler.admit(showing('a')).events);
     const { events, cancel } = scheduler.admit(showing('b'));
     const second = tokensOf(events);
-    await moment();
+    await vi.waitFor(() => expect(started).toEqual(['a']));
     cancel(new Error('no more'));
     await expect(second).rejects.toThrow('no more');
     finish[0]!();
@@ -335,10 +344,8 @@ describe('pictures', () => {
     const second = tokensOf(
       scheduler.admit(request({ ids: [1], adapter: 'base', options: plain })).events,
     );
-    await moment();
-    const before = looks.count;
-    await moment();
-    expect(looks.count).toBe(before);
+    await vi.waitFor(() => expect(finish).toHaveLength(1));
+    await settled();
     finish[0]!();
     await Promise.all([first, second]);
   });
