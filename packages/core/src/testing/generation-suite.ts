@@ -1,0 +1,263 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mergedCheckpoint } from '../adapters/merged-checkpoint.ts';
+import { openAdapter } from '../adapters/open-adapter.ts';
+import { writeAdapter } from '../adapters/test-files/made-up-adapter.ts';
+import type { Backend } from '../backend/backend.ts';
+import { type GenerationEvent, generate, type TokenEvent } from '../generate/generate.ts';
+import type { GenerateOptions } from '../generate/generate-options.ts';
+import type { Prompt } from '../generate/prompt.ts';
+import { finishPrefill } from '../generate/sequence.ts';
+import type { AnyAdapterName } from '../models/xcomposer/config.ts';
+import { compileXComposer, type XComposer } from '../models/xcomposer/model.ts';
+import type { Checkpoint } from '../weights/checkpoint.ts';
+import { openCheckpoint } from '../weights/open-checkpoint.ts';
+import { toFloat32 } from '../weights/to-float32.ts';
+import { relativeError } from './relative-error.ts';
+
+/** Relative to the largest number: what the order in which a runtime adds may change. */
+const TOLERANCE = 1e-4;
+const CAPACITY = 80;
+
+const ids = fc.array(fc.integer({ min: 3, max: 500 }), { minLength: 2, maxLength: 40 });
+const promptOf = (ids: readonly number[]): Prompt => [{ type: 'text', ids: Int32Array.from(ids) }];
+const stopTokens = new Set([2]);
+
+export interface GenerationSuite {
+  /** Where `fixtures/ixc25-micro` of the sources is: made-up adapters fit its shapes. */
+  readonly folder: string;
+  /** How many random cases each property is tried on. Default: 12. */
+  readonly runs?: number;
+}
+
+/**
+ * However a sequence comes to be, a real model on this backend continues it the same way: read at once,
+ * in chunks, from a cache, cut and gone on, in a batch, by one beam, under an adapter that changes
+ * nothing or that was merged.
+ */
+export function testGeneration(backend: Backend, { folder, runs = 12 }: GenerationSuite): void {
+  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+  const cases = { numRuns: runs };
+  const minutes = 60_000 * 5;
+  let model: XComposer;
+  let adapters: string;
+  beforeAll(async () => {
+    model = await open(await openCheckpoint(folder));
+    adapters = await mkdtemp(join(tmpdir(), 'lingbi-generation-'));
+  }, minutes);
+  afterAll(async () => {
+    await model[Symbol.asyncDispose]();
+    await rm(adapters, { recursive: true });
+  });
+
+  function open(checkpoint: Checkpoint): Promise<XComposer> {
+    return compileXComposer({ backend, checkpoint, config });
+  }
+
+  async function alone(
+    asked: readonly number[],
+    options: GenerateOptions,
+    adapter: AnyAdapterName = 'base',
+  ): Promise<number[]> {
+    using sequence = model.openSequence({ capacity: CAPACITY, slots: 3, adapter });
+    return await tokensOf(generate(sequence, promptOf(asked), options));
+  }
+
+  describe(`${backend.name}: the same logits`, () => {
+    test(
+      'whether a prompt is read at once or grows',
+      async () => {
+        const cuts = fc.array(fc.integer({ min: 1, max: 39 }), { maxLength: 3 });
+        const property = fc.asyncProperty(ids, cuts, async (asked, lengths) => {
+          using sequence = model.openSequence({ capacity: CAPACITY });
+          const ends = lengths.filter((length) => length < asked.length).sort((a, b) => a - b);
+          for (const end of ends) {
+            await finishPrefill(sequence.prefill(promptOf(asked.slice(0, end))));
+          }
+          const found = await finishPrefill(sequence.prefill(promptOf(asked)));
+          expectNear(found, await logitsOf(model, asked));
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    test(
+      'whether the past was cut or never there',
+      async () => {
+        const property = fc.asyncProperty(ids, ids, async (asked, other) => {
+          using sequence = model.openSequence({ capacity: CAPACITY });
+          await finishPrefill(sequence.prefill(promptOf(asked)));
+          const kept = asked.length >> 1;
+          sequence.truncate(kept);
+          const added = other.slice(0, 5);
+          let found: Float32Array | undefined;
+          for (const token of added) found = await sequence.feed(token);
+          expectNear(found!, await logitsOf(model, [...asked.slice(0, kept), ...added]));
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    test(
+      'in chunks of any length as at once',
+      async () => {
+        const property = fc.asyncProperty(
+          ids,
+          fc.integer({ min: 1, max: 12 }),
+          async (asked, chunk) => {
+            const [found, wanted] = [await chunked(asked, chunk), await chunked(asked, CAPACITY)];
+            expect(found.map(({ token }) => token)).toEqual(wanted.map(({ token }) => token));
+            expectNear(found.flatMap(likely), wanted.flatMap(likely));
+          },
+        );
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    /** The first tokens after a prompt that a scheduler reads in such chunks. */
+    async function chunked(asked: readonly number[], prefillChunk: number): Promise<TokenEvent[]> {
+      const options = { slots: 1, capacity: CAPACITY, prefillChunk };
+      await using scheduler = model.openScheduler(options);
+      const { events } = scheduler.admit({
+        ...{ prompt: promptOf(asked), adapter: 'base' },
+        ...{ stopTokens, maxNewTokens: 3, topLogprobs: 5 },
+      });
+      return await tokenEventsOf(events);
+    }
+
+    test(
+      'under an adapter whose B is zero as under none',
+      async () => {
+        const made = fc.record({ seed: fc.string(), rank: fc.integer({ min: 1, max: 8 }) });
+        let count = 0;
+        const property = fc.asyncProperty(ids, made, async (asked, { seed, rank }) => {
+          const where = join(adapters, `zero-${count++}`);
+          await load(model, 'zero', await writeAdapter(where, { seed, rank, size: 0 }));
+          const found = await logitsOf(model, asked, 'zero');
+          await model.unloadAdapter('zero');
+          expectNear(found, await logitsOf(model, asked));
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    test(
+      'under an adapter as after it was merged',
+      async () => {
+        const where = await writeAdapter(join(adapters, 'mine'), { seed: 'mine' });
+        await load(model, 'mine', where);
+        const wide = widened(await openCheckpoint(folder));
+        await using merged = await open(mergedCheckpoint(wide, await openAdapter(where)));
+        const property = fc.asyncProperty(ids, async (asked) => {
+          const found = await logitsOf(model, asked, 'mine');
+          expectNear(found, await logitsOf(merged, asked));
+          expect(relativeError(found, await logitsOf(model, asked))).toBeGreaterThan(1e-3);
+        });
+        await fc.assert(property, cases);
+        await model.unloadAdapter('mine');
+      },
+      minutes,
+    );
+  });
+
+  describe(`${backend.name}: the same tokens`, () => {
+    const asked = fc.record({
+      ids,
+      adapter: fc.constantFrom<AnyAdapterName>('base', 'web', 'write'),
+      options: fc.record({
+        stopTokens: fc.constant(stopTokens),
+        maxNewTokens: fc.integer({ min: 1, max: 10 }),
+        beams: fc.constantFrom(1, 1, 3),
+        repetitionPenalty: fc.constantFrom(1, 1.3),
+      }),
+    });
+
+    test(
+      'from a batch as one by one',
+      async () => {
+        const requests = fc.array(asked, { minLength: 2, maxLength: 5 });
+        const property = fc.asyncProperty(requests, async (all) => {
+          const size = { slots: 3, capacity: CAPACITY, beams: 6, prefillChunk: 7 };
+          await using scheduler = model.openScheduler(size);
+          const answers = all.map(({ ids, adapter, options }) =>
+            tokensOf(scheduler.admit({ prompt: promptOf(ids), adapter, ...options }).events),
+          );
+          for (const [i, { ids, adapter, options }] of all.entries()) {
+            expect(await answers[i]).toEqual(await alone(ids, options, adapter));
+          }
+        });
+        await fc.assert(property, cases);
+      },
+      2 * minutes,
+    );
+
+    test(
+      'from one beam as without',
+      async () => {
+        const property = fc.asyncProperty(ids, async (asked) => {
+          const options = { stopTokens, maxNewTokens: 8 };
+          const beams = { ...options, beams: { count: 1 } };
+          expect(await alone(asked, beams)).toEqual(await alone(asked, options));
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+  });
+}
+
+async function load(model: XComposer, name: string, where: string): Promise<void> {
+  await using adapter = await openAdapter(where);
+  await model.loadAdapter(name, adapter);
+}
+
+/** What follows a prompt that was never read before. */
+async function logitsOf(
+  model: XComposer,
+  ids: readonly number[],
+  adapter: AnyAdapterName = 'base',
+): Promise<Float32Array> {
+  using sequence = model.openSequence({ capacity: CAPACITY, adapter });
+  return await finishPrefill(sequence.prefill(promptOf(ids)));
+}
+
+/** The checkpoint in float32, so that merging rounds nothing. */
+function widened(narrow: Checkpoint): Checkpoint {
+  return {
+    names: narrow.names,
+    files: narrow.files,
+    has: (name) => narrow.has(name),
+    describe: (name) => ({ dtype: 'float32', shape: narrow.describe(name).shape }),
+    async read(name, signal) {
+      const { buffer } = toFloat32(await narrow.read(name, signal), narrow.describe(name).dtype);
+      return new Uint8Array(buffer as ArrayBuffer);
+    },
+    [Symbol.asyncDispose]: () => narrow[Symbol.asyncDispose](),
+  };
+}
+
+async function tokenEventsOf(events: AsyncIterable<GenerationEvent>): Promise<TokenEvent[]> {
+  const tokens: TokenEvent[] = [];
+  for await (const event of events) if (event.type === 'token') tokens.push(event);
+  return tokens;
+}
+
+async function tokensOf(events: AsyncIterable<GenerationEvent>): Promise<number[]> {
+  return (await tokenEventsOf(events)).map(({ token }) => token);
+}
+
+function likely({ logprobs }: TokenEvent): number[] {
+  return logprobs!.top.map(({ logprob }) => logprob);
+}
+
+function expectNear(found: ArrayLike<number>, wanted: ArrayLike<number>): void {
+  expect(relativeError(found, wanted)).toBeLessThan(TOLERANCE);
+}
