@@ -1,6 +1,6 @@
 import type { Handle } from './api.ts';
 import type { Runtime } from './library.ts';
-import { ModelWriter } from './model-writer.ts';
+import { type Attributes, ModelWriter } from './model-writer.ts';
 import { OnnxSession, type SessionSettings } from './session.ts';
 import type { NativeValue } from './values.ts';
 
@@ -8,6 +8,8 @@ import type { NativeValue } from './values.ts';
 export interface DeviceMemory extends Disposable {
   readonly allocator: Handle;
   copy(from: NativeValue, to: NativeValue): Promise<void>;
+  /** Writes the positions of one buffer behind those of another, [slots, kvHeads, positions, headDim] each. */
+  join(first: NativeValue, second: NativeValue, to: NativeValue): Promise<void>;
 }
 
 /** OrtAllocatorType, OrtMemType and the number of the device. */
@@ -16,8 +18,8 @@ const MEMORY_DEFAULT = 0;
 const FIRST_DEVICE = 0;
 
 /**
- * An allocator belongs to a session, and copying on a device is an operator like any other: both
- * come from a session of the one operator that copies.
+ * An allocator belongs to a session, and copying on a device is an operator like any other: all
+ * come from sessions of the one operator that copies or joins.
  */
 export async function openDeviceMemory(
   runtime: Runtime,
@@ -25,7 +27,22 @@ export async function openDeviceMemory(
   settings: SessionSettings,
 ): Promise<DeviceMemory> {
   const { api } = runtime;
-  const session = await OnnxSession.open(runtime, 'copy', copyGraph(), [], settings);
+  const session = await OnnxSession.open(
+    runtime,
+    'copy',
+    bufferGraph('Identity', ['from']),
+    [],
+    settings,
+  );
+  let joining: OnnxSession | undefined;
+  const openJoining = () =>
+    OnnxSession.open(
+      runtime,
+      'join',
+      bufferGraph('Concat', ['first', 'second'], { axis: 2 }),
+      [],
+      settings,
+    );
   const doing = `reaching the memory "${memoryName}"`;
   const device = [DEVICE_ALLOCATOR, FIRST_DEVICE, MEMORY_DEFAULT];
   const memory = api.create(doing, 'CreateMemoryInfo', memoryName, ...device);
@@ -38,22 +55,33 @@ export async function openDeviceMemory(
       await session.run();
       session.unbind();
     },
+    async join(first, second, to) {
+      joining ??= await openJoining();
+      joining.bindInput('first', first);
+      joining.bindInput('second', second);
+      joining.bindOutput('to', to);
+      await joining.run();
+      joining.unbind();
+    },
     [Symbol.dispose]() {
+      joining?.[Symbol.dispose]();
       api.release('ReleaseAllocator', allocator);
       session[Symbol.dispose]();
     },
   };
 }
 
-function copyGraph() {
+/** A graph of one operator over buffers of a cache. */
+function bufferGraph(operator: string, inputs: readonly string[], attributes: Attributes = {}) {
   const model = new ModelWriter();
-  const shape = ['slots', 'kvHeads', 'capacity', 'headDim'];
-  model.input('from', 'float32', shape);
-  model.node('Identity', ['from'], ['to']);
-  model.output('to', 'float32', shape);
+  for (const name of inputs) {
+    model.input(name, 'float32', ['slots', 'kvHeads', `${name}Positions`, 'headDim']);
+  }
+  model.node(operator, inputs, ['to'], attributes);
+  model.output('to', 'float32', ['slots', 'kvHeads', 'positions', 'headDim']);
   return {
-    model: model.finish('copy'),
-    inputs: new Set(['from']),
+    model: model.finish(operator),
+    inputs: new Set(inputs),
     parameters: [],
     visible: [],
     tableInputs: [],

@@ -42,18 +42,15 @@ export class Int8Store implements KvStore {
   readonly #chunks = new Map<number, ChunkRows>();
   /** Positions between two heads of each slot. */
   readonly #strides: number[];
+  #capacity: number;
 
   constructor(
     readonly runtime: Runtime,
     readonly size: KvStoreSize,
   ) {
-    const { capacity, slots } = size;
-    if (capacity > MOST_POSITIONS) {
-      throw new UnsupportedError(
-        `A cache in int8 holds at most ${MOST_POSITIONS} positions a slot, but ${capacity} are asked for: keep keys and values as float32`,
-      );
-    }
-    this.#strides = new Array<number>(slots).fill(this.#strideFor(1));
+    requirePositions(size.capacity);
+    this.#capacity = size.capacity;
+    this.#strides = new Array<number>(size.slots).fill(this.#strideFor(1));
     this.#each((key, layer, part) => this.#buffers.set(key, allocate(layer, part, size)));
   }
 
@@ -123,6 +120,37 @@ export class Int8Store implements KvStore {
     this.#each((key, layer) => this.#move(key, layer, from, to, strides, length));
   }
 
+  /** Heads stay as close as they are. */
+  async grow(capacity: number): Promise<void> {
+    requirePositions(capacity);
+    const longer = new Map<string, Rounded>();
+    this.#each((key, layer, part) =>
+      longer.set(key, allocate(layer, part, { ...this.size, capacity })),
+    );
+    this.#releaseViews();
+    this.#each((key, layer) => {
+      this.#copyInto(longer.get(key)!, key, layer, capacity);
+      this.#buffers.set(key, longer.get(key)!);
+    });
+    this.#capacity = capacity;
+  }
+
+  #copyInto(to: Rounded, key: string, layer: CacheLayer, capacity: number): void {
+    const { steps, sizes } = this.#buffers.get(key)!;
+    const width = storedHeadDim(layer);
+    for (const [slot, stride] of this.#strides.entries()) {
+      const [first, target] = [this.#row(layer, slot, 0), slot * layer.kvHeads * capacity];
+      const last = first + layer.kvHeads * stride;
+      to.steps.set(steps.subarray(first * width, last * width), target * width);
+      to.sizes.set(sizes.subarray(first, last), target);
+    }
+  }
+
+  #releaseViews(): void {
+    for (const view of this.#views.values()) view[Symbol.dispose]();
+    this.#views.clear();
+  }
+
   view(): never {
     throw new RunError('A cache in int8 has no numbers to see');
   }
@@ -132,9 +160,8 @@ export class Int8Store implements KvStore {
   }
 
   [Symbol.dispose](): void {
-    for (const view of this.#views.values()) view[Symbol.dispose]();
+    this.#releaseViews();
     for (const chunk of this.#chunks.values()) chunk[Symbol.dispose]();
-    this.#views.clear();
     this.#chunks.clear();
     this.#buffers.clear();
   }
@@ -189,13 +216,13 @@ export class Int8Store implements KvStore {
   }
 
   #rowsOfSlot({ kvHeads }: CacheLayer): number {
-    return kvHeads * this.size.capacity;
+    return kvHeads * this.#capacity;
   }
 
   /** An eighth more than needed, so that heads are seldom moved apart. */
   #strideFor(length: number): number {
     const step = Math.max(64, 2 ** Math.floor(Math.log2(length)) / 8);
-    return Math.min(this.size.capacity, Math.ceil(length / step) * step);
+    return Math.min(this.#capacity, Math.ceil(length / step) * step);
   }
 
   #each(visit: (key: string, layer: CacheLayer, part: KvPart) => void): void {
@@ -238,6 +265,13 @@ class ChunkRows implements Disposable {
   }
 }
 
+function requirePositions(capacity: number): void {
+  if (capacity <= MOST_POSITIONS) return;
+  throw new UnsupportedError(
+    `A cache in int8 holds at most ${MOST_POSITIONS} positions a slot, but ${capacity} are asked for: keep keys and values as float32`,
+  );
+}
+
 function allocate(layer: CacheLayer, part: KvPart, { capacity, slots }: KvStoreSize): Rounded {
   const rows = slots * layer.kvHeads * capacity;
   const width = storedHeadDim(layer);
@@ -245,7 +279,7 @@ function allocate(layer: CacheLayer, part: KvPart, { capacity, slots }: KvStoreS
     return emptyRows(part, rows, width);
   } catch (cause) {
     throw new RunError(
-      `createCache: keys or values of one layer take ${((rows * width) / 2 ** 30).toFixed(1)} GiB in int8 for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
+      `Keys or values of one layer take ${((rows * width) / 2 ** 30).toFixed(1)} GiB in int8 for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
         'Ask for less capacity or fewer slots',
       { cause },
     );

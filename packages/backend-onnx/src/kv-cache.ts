@@ -1,6 +1,7 @@
 import {
   type CacheLayer,
   type CacheOptions,
+  type CacheRoom,
   type KvCache,
   type KvFormat,
   RunError,
@@ -20,13 +21,15 @@ export interface CacheOwner {
   readonly layers: readonly CacheLayer[];
   /** Runs a task after everything that was asked of the program before. */
   inTurn<T>(task: () => Promise<T>): Promise<T>;
+  /** Makes sessions let go of the buffers of caches. Only in turn. */
+  unbind(): Promise<void>;
   onDispose(cache: OnnxCache): void;
 }
 
 /** Lengths of slots over the buffers of a store. Copies wait for the runs before them. */
 export class OnnxCache implements KvCache, GroupingCache {
-  readonly capacity: number;
-  readonly slots: number;
+  capacity: number;
+  slots: number;
   readonly kv: KvFormat;
   readonly logs: BranchLogs;
   readonly #lengths: SlotLengths;
@@ -51,6 +54,19 @@ export class OnnxCache implements KvCache, GroupingCache {
   /** Its store, if it keeps keys and values in int8. */
   get rounded(): Int8Store | undefined {
     return this.store instanceof Int8Store ? this.store : undefined;
+  }
+
+  grow({ capacity = 0, slots = 0 }: CacheRoom): Promise<void> {
+    return this.owner.inTurn(async () => {
+      this.requireOpen();
+      if (capacity > this.capacity) {
+        await this.owner.unbind();
+        await this.store.grow(capacity, (slot) => this.length(slot));
+        this.capacity = capacity;
+      }
+      this.#lengths.addBranches(slots - this.slots);
+      this.slots = Math.max(this.slots, slots);
+    });
   }
 
   length(slot = 0): number {

@@ -17,6 +17,8 @@ export interface KvStore extends Disposable {
   write(layer: CacheLayer, part: KvPart, slot: number, start: number, rows: HeadRows): void;
   /** Copies at least the first `length` tokens of a slot. */
   copy(from: number, to: number, length: number): Promise<void>;
+  /** Makes room for more tokens in each slot, of which `lengthOf` are held. Nothing may be bound to it. */
+  grow(capacity: number, lengthOf: (slot: number) => number): Promise<void>;
 }
 
 /** Numbers of each head, [kvHeads, capacity, headDim], of which spans of positions are meant. */
@@ -51,21 +53,20 @@ class HostStore implements KvStore {
    * themselves. Moving heads together once is cheaper than copying them out for every step.
    */
   readonly #strides: number[];
+  #capacity: number;
 
   constructor(
     readonly runtime: Runtime,
     readonly size: KvStoreSize,
   ) {
-    const { capacity, slots } = size;
-    this.#strides = new Array<number>(slots).fill(capacity);
-    this.#each((key, layer) => {
-      this.#buffers.set(key, allocate(slots * this.#slotLength(layer), capacity, slots));
-    });
+    this.#capacity = size.capacity;
+    this.#strides = new Array<number>(size.slots).fill(size.capacity);
+    this.#each((key, layer) => this.#buffers.set(key, allocate(layer, size)));
   }
 
   view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue {
     for (let slot = firstSlot; slot < firstSlot + slots; slot++) this.#arrange(slot);
-    const shape = [slots, layer.kvHeads, this.size.capacity, storedHeadDim(layer)];
+    const shape = [slots, layer.kvHeads, this.#capacity, storedHeadDim(layer)];
     return this.#view(layer, part, firstSlot, shape);
   }
 
@@ -79,30 +80,57 @@ class HostStore implements KvStore {
     const length = this.#slotLength(layer);
     const buffer = this.#buffers.get(bufferKey(layer, part))!;
     const own = buffer.subarray(slot * length, (slot + 1) * length);
-    copyRows(rows, own, this.size.capacity, start, layer);
+    copyRows(rows, own, this.#capacity, start, layer);
   }
 
   async copy(from: number, to: number, length: number): Promise<void> {
     for (const slot of [from, to]) this.#arrange(slot);
-    const { capacity } = this.size;
+    const strides = { from: this.#capacity, to: this.#capacity };
     this.#each((key, layer) => {
       const buffer = this.#buffers.get(key)!;
       const rows = { from: from * this.#slotLength(layer), to: to * this.#slotLength(layer) };
-      moveHeads(
-        buffer,
-        layer,
-        storedHeadDim(layer),
-        rows,
-        { from: capacity, to: capacity },
-        length,
-      );
+      moveHeads(buffer, layer, storedHeadDim(layer), rows, strides, length);
     });
   }
 
+  /** Untouched memory costs nothing, so that all of it is asked for before any is written. */
+  async grow(capacity: number, lengthOf: (slot: number) => number): Promise<void> {
+    for (let slot = 0; slot < this.size.slots; slot++) this.#arrange(slot);
+    const longer = new Map<string, Float32Array>();
+    this.#each((key, layer) => longer.set(key, allocate(layer, { ...this.size, capacity })));
+    this.#releaseViews();
+    this.#each((key, layer) => {
+      this.#copyInto(longer.get(key)!, key, layer, capacity, lengthOf);
+      this.#buffers.set(key, longer.get(key)!);
+    });
+    this.#capacity = capacity;
+    this.#strides.fill(capacity);
+  }
+
   [Symbol.dispose](): void {
+    this.#releaseViews();
+    this.#buffers.clear();
+  }
+
+  #copyInto(
+    longer: Float32Array,
+    key: string,
+    layer: CacheLayer,
+    capacity: number,
+    lengthOf: (slot: number) => number,
+  ): void {
+    const before = this.#slotLength(layer);
+    for (let slot = 0; slot < this.size.slots; slot++) {
+      const numbers = this.#buffers.get(key)!.subarray(slot * before, (slot + 1) * before);
+      const spans = [{ from: 0, to: lengthOf(slot) }];
+      const to = longer.subarray((slot * longer.length) / this.size.slots);
+      copyRows({ numbers, capacity: this.#capacity, spans }, to, capacity, 0, layer);
+    }
+  }
+
+  #releaseViews(): void {
     for (const view of this.#views.values()) view[Symbol.dispose]();
     this.#views.clear();
-    this.#buffers.clear();
   }
 
   #view(layer: CacheLayer, part: KvPart, firstSlot: number, shape: readonly number[]): NativeValue {
@@ -118,7 +146,7 @@ class HostStore implements KvStore {
   }
 
   /** Heads of a slot `stride` tokens apart. */
-  #arrange(slot: number, stride = this.size.capacity): void {
+  #arrange(slot: number, stride = this.#capacity): void {
     const before = this.#strides[slot]!;
     if (before === stride) return;
     this.#strides[slot] = stride;
@@ -133,7 +161,7 @@ class HostStore implements KvStore {
   }
 
   #slotLength(layer: CacheLayer): number {
-    return layer.kvHeads * this.size.capacity * storedHeadDim(layer);
+    return layer.kvHeads * this.#capacity * storedHeadDim(layer);
   }
 
   #each(visit: (key: string, layer: CacheLayer) => void): void {
@@ -147,12 +175,13 @@ export function bufferKey({ layer }: CacheLayer, part: KvPart): string {
   return `${layer}.${part}`;
 }
 
-function allocate(length: number, capacity: number, slots: number): Float32Array {
+function allocate(layer: CacheLayer, { capacity, slots }: KvStoreSize): Float32Array {
+  const length = slots * layer.kvHeads * capacity * storedHeadDim(layer);
   try {
     return new Float32Array(length);
   } catch (cause) {
     throw new RunError(
-      `createCache: keys or values of one layer take ${((length * 4) / 2 ** 30).toFixed(1)} GiB for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
+      `Keys or values of one layer take ${((length * 4) / 2 ** 30).toFixed(1)} GiB for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
         'Ask for less capacity or fewer slots',
       { cause },
     );
@@ -187,14 +216,16 @@ export function moveHeads(
 export function deviceStore(
   runtime: Runtime,
   memory: DeviceMemory,
-  { layers, capacity }: Omit<KvStoreSize, 'slots'>,
+  size: Omit<KvStoreSize, 'slots'>,
 ): KvStore {
+  let { capacity } = size;
+  const allocated = (...[kvHeads, positions, headDim]: readonly [number, number, number]) =>
+    allocateValue(runtime, memory.allocator, 'float32', [1, kvHeads, positions, headDim]);
   const buffers = new Map<string, NativeValue>();
   /** Made when it is first asked for: slots that nobody uses take no memory. */
   const bufferOf = (layer: CacheLayer, part: KvPart, slot: number) => {
     const key = `${bufferKey(layer, part)}.${slot}`;
-    const shape = [1, layer.kvHeads, capacity, storedHeadDim(layer)];
-    const buffer = buffers.get(key) ?? allocateValue(runtime, memory.allocator, 'float32', shape);
+    const buffer = buffers.get(key) ?? allocated(layer.kvHeads, capacity, storedHeadDim(layer));
     buffers.set(key, buffer);
     return buffer;
   };
@@ -207,11 +238,23 @@ export function deviceStore(
     firstTokens: hidden,
     write: hidden,
     async copy(from, to) {
-      for (const layer of layers) {
+      for (const layer of size.layers) {
         for (const part of kvParts) {
           await memory.copy(bufferOf(layer, part, from), bufferOf(layer, part, to));
         }
       }
+    },
+    async grow(larger) {
+      for (const [key, buffer] of buffers) {
+        const [, kvHeads, held, headDim] = buffer.shape as [1, number, number, number];
+        if (held >= larger) continue;
+        using rest = allocated(kvHeads, larger - held, headDim);
+        const longer = allocated(kvHeads, larger, headDim);
+        await memory.join(buffer, rest, longer);
+        buffers.set(key, longer);
+        buffer[Symbol.dispose]();
+      }
+      capacity = larger;
     },
     [Symbol.dispose]() {
       for (const buffer of buffers.values()) buffer[Symbol.dispose]();

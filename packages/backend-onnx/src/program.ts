@@ -109,6 +109,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const owner: CacheOwner = {
       ...{ runtime: this.runtime, layers },
       inTurn: (task) => this.#inTurn(task),
+      unbind: () => this.#unbindAll(),
       onDispose: (cache) => {
         this.#caches.delete(cache);
         void this.#inTurn(() => this.#unbindAll());

@@ -26,7 +26,7 @@ const webgpu = onnx({ provider: 'webgpu', threads: 1 });
 const missing = await reasonItIsMissing();
 
 describe.skipIf(missing)('on WebGPU', () => {
-  test('the cache stays on the device, over steps, copies and cuts', async () => {
+  test('the cache stays on the device, over steps, copies, cuts and growth', async () => {
     expectClose(await askTwice(webgpu), await askTwice(referenceBackend), tolerance, 'answers');
   });
 
@@ -41,7 +41,7 @@ const [heads, kvHeads, headDim] = [2, 1, 8];
 const layer = { layer: 0, kvHeads, headDim };
 const features = (heads + 2 * kvHeads) * headDim;
 
-/** A prompt, a step in its copy, a cut, and a step of both slots at once. */
+/** A prompt, a step in its copy, a cut, and a step of both slots at once when they have grown. */
 async function askTwice(backend: Backend): Promise<HostTensor> {
   const w = { name: 'w', shape: [6, heads * headDim] } as const;
   const angle = { shape: ['tokens', headDim / 2], dtype: 'float32' } as const;
@@ -66,6 +66,7 @@ async function askTwice(backend: Backend): Promise<HostTensor> {
   await cache.copy(0, 1);
   await run('step', [{ slot: 1, tokens: 2 }]);
   cache.truncate(2, 0);
+  await cache.grow({ capacity: 12 });
   return await run('both', [
     { slot: 0, tokens: 1 },
     { slot: 1, tokens: 1 },

@@ -5,6 +5,7 @@ export { type LoraAdapter, type LoraPair, openAdapter } from './adapters/open-ad
 export type {
   Backend,
   CacheOptions,
+  CacheRoom,
   CompileOptions,
   CompileProgress,
   DeviceTensor,

@@ -28,6 +28,11 @@ export interface KvCache extends Disposable {
   readonly slots: number;
   /** How many tokens a slot can hold. */
   readonly capacity: number;
+  /**
+   * Makes room for more; what the slots hold stays. Where that means other memory, it is taken for one
+   * buffer of a layer at a time, and the old one let go. After an error the cache is as it was.
+   */
+  grow(room: CacheRoom): Promise<void>;
   /** How many tokens a slot holds. */
   length(slot?: number): number;
   /** Forgets every token of a slot after the first `length`; what comes before is reused. */
@@ -63,6 +68,14 @@ export interface CacheOptions {
   readonly branches?: number;
   /** Default: `'float32'`. Not every backend has others. */
   readonly kv?: KvFormat;
+}
+
+/** As much as a cache should have at least. */
+export interface CacheRoom {
+  /** How many tokens a slot can hold. Default: as many as now. */
+  readonly capacity?: number;
+  /** All slots together; those that are added only ever continue others. Default: as many as now. */
+  readonly slots?: number;
 }
 
 /** Consecutive rows of a run's input that continue one sequence. */

@@ -1,5 +1,5 @@
 import type { CacheLayer } from '../graph/graph.ts';
-import type { CacheOptions, KvCache, KvFormat } from './backend.ts';
+import type { CacheOptions, CacheRoom, KvCache, KvFormat } from './backend.ts';
 import type { RunSegment } from './check-run.ts';
 import { RunError, UnsupportedError } from './errors.ts';
 import type { CacheEntry, KernelTable } from './kernel-table.ts';
@@ -8,8 +8,8 @@ import { SlotLengths } from './slot-lengths.ts';
 /** The cache of a kernel backend: an entry for each slot and layer, filled by its attention kernel. */
 export class KernelCache<T> implements KvCache {
   readonly #entries = new Map<string, CacheEntry<T>>();
-  readonly capacity: number;
-  readonly slots: number;
+  capacity: number;
+  slots: number;
   readonly kv: KvFormat;
   readonly #lengths: SlotLengths;
 
@@ -30,6 +30,13 @@ export class KernelCache<T> implements KvCache {
   /** @throws RangeError for a slot that cannot hold tokens now. */
   requireUsable(segments: readonly RunSegment[]): void {
     for (const { slot } of segments) this.#lengths.requireUsable(slot);
+  }
+
+  /** Kernels make entries longer when they next append to them. */
+  async grow({ capacity = 0, slots = 0 }: CacheRoom): Promise<void> {
+    this.capacity = Math.max(this.capacity, capacity);
+    this.#lengths.addBranches(slots - this.slots);
+    this.slots = Math.max(this.slots, slots);
   }
 
   length(slot = 0): number {

@@ -17,7 +17,7 @@ export interface KernelContext<T> {
   weight(weight: Weight): T;
   /** The sequences this run continues, in the order of their rows. */
   readonly segments: readonly RunSegment[];
-  /** How many tokens a slot of the cache may hold. */
+  /** How many tokens a slot of the cache may hold; it may have been less when an entry was made. */
   readonly capacity: number;
   /** How keys and values are to be kept. */
   readonly kv: KvFormat;

@@ -9,9 +9,14 @@ export class SlotLengths {
   /** `branches` more slots only continue others. */
   constructor(
     readonly slots: number,
-    readonly branches = 0,
+    branches = 0,
   ) {
     this.#lengths = new Array<number>(slots + branches).fill(0);
+  }
+
+  /** More slots that only continue others. */
+  addBranches(count: number): void {
+    for (let i = 0; i < count; i++) this.#lengths.push(0);
   }
 
   /** @throws RangeError for a slot that cannot hold tokens now: one that only continues, but nothing. */

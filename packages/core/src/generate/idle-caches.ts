@@ -6,8 +6,6 @@ export interface IdleCache {
   readonly cache: KvCache;
   readonly past: Prompt;
   readonly adapter: string;
-  /** How many continuations it has room for. */
-  readonly slots: number;
 }
 
 export interface IdleCacheUse {
@@ -23,8 +21,6 @@ export interface IdleCacheUse {
 export interface WantedCache {
   readonly prompt: Prompt;
   readonly adapter: string;
-  readonly capacity: number;
-  readonly slots: number;
 }
 
 /**
@@ -52,12 +48,12 @@ export class IdleCaches implements Disposable {
     while (this.use.bytes > this.budget) this.#idle.shift()!.cache[Symbol.dispose]();
   }
 
-  /** The one that holds most of a prompt and is large enough. It is then the caller's. */
+  /** The one that holds most of a prompt. It is then the caller's. */
   take(wanted: WantedCache): IdleCache | undefined {
     let best: IdleCache | undefined;
     let most = 0;
     for (const each of this.#idle) {
-      const shared = fits(each, wanted) ? sharedLength(each.past, wanted.prompt) : 0;
+      const shared = each.adapter === wanted.adapter ? sharedLength(each.past, wanted.prompt) : 0;
       if (shared > most) [best, most] = [each, shared];
     }
     if (!best) return undefined;
@@ -82,8 +78,4 @@ export class IdleCaches implements Disposable {
   #bytesOf({ cache }: IdleCache): number {
     return cache.length() * this.bytesPerToken;
   }
-}
-
-function fits({ cache, adapter, slots }: IdleCache, wanted: WantedCache): boolean {
-  return adapter === wanted.adapter && cache.capacity >= wanted.capacity && slots >= wanted.slots;
 }

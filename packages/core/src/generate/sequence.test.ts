@@ -60,6 +60,7 @@ function listCache(held: number[], capacity: number): KvCache {
   return {
     slots: 1,
     capacity,
+    grow: () => Promise.reject(new Error('this cache cannot grow')),
     length: () => held.length,
     truncate: (length) => void held.splice(length),
     copy: async () => {},

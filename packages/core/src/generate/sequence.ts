@@ -26,6 +26,13 @@ export interface FeedOptions {
   readonly signal?: AbortSignal;
 }
 
+/** As much as a sequence should have room for at least. */
+export interface SequenceRoom {
+  readonly capacity?: number;
+  /** Continuations side by side. */
+  readonly slots?: number;
+}
+
 export interface PromptProgress {
   readonly type: 'prompt-progress';
   readonly processed: number;
@@ -68,6 +75,8 @@ export interface Sequence extends Disposable {
    * is: past the trained length each total has angles of its own.
    */
   canFeedAtOnce(count: number): boolean;
+  /** Makes room for more; what it holds stays. */
+  grow(room: SequenceRoom): Promise<void>;
   /** Forgets everything after the first `length` positions. */
   truncate(length: number): void;
   /** Splits into continuations. Until they are settled or disposed the sequence takes nothing. */
@@ -77,18 +86,25 @@ export interface Sequence extends Disposable {
 /** A new, empty sequence over a cache of its own, with room for `slots` continuations of it. */
 export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 1): Sequence {
   const cache = runtime.createCache({ capacity, branches: slots });
-  return continueCache(runtime, { cache, past: [], slots }, () => cache[Symbol.dispose]());
+  return continueCache(runtime, { cache, past: [] }, () => cache[Symbol.dispose]());
 }
 
-/** A sequence over a cache of its own that holds a past; `onDispose` learns what it holds then. */
+/**
+ * A sequence over a cache of its own that holds a past; `onDispose` learns what it holds then. Where
+ * the cache has less than `room`, it grows when something is read.
+ */
 export function continueCache(
   runtime: DecoderRuntime,
-  { cache, past, slots }: Omit<IdleCache, 'adapter'>,
+  { cache, past, room = {} }: Pick<IdleCache, 'cache' | 'past'> & { readonly room?: SequenceRoom },
   onDispose: (past: Prompt) => void,
 ): Sequence {
-  const branchSlots = Array.from({ length: slots }, (_, index) => index + 1);
-  const place = { slot: 0, branchSlots, past, chunk: PREFILL_CHUNK };
+  const branchSlots = range(1, cache.slots);
+  const place = { slot: 0, branchSlots, past, chunk: PREFILL_CHUNK, room };
   return new CachedSequence(runtime, cache, place, onDispose);
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
 /** Where in a cache a sequence lives. */
@@ -100,6 +116,8 @@ export interface SequencePlace {
   readonly past: Prompt;
   /** Prompt positions decoded in one run. */
   readonly chunk: number;
+  /** What it should have room for once it reads. Default: what the cache has. */
+  readonly room?: SequenceRoom;
 }
 
 /** A sequence in a cache that others share; disposing it leaves the cache as it is. */
@@ -140,6 +158,7 @@ export class SequenceDisposedError extends Error {
 export class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
   #past: Prompt;
+  #branchSlots: readonly number[];
   #branching = false;
   #disposed = false;
   readonly #pictures = { encoded: 0, reused: 0 };
@@ -151,6 +170,7 @@ export class CachedSequence implements Sequence {
     readonly onDispose: (past: Prompt) => void,
   ) {
     this.#past = place.past;
+    this.#branchSlots = place.branchSlots;
   }
 
   /** What it holds now. */
@@ -163,7 +183,7 @@ export class CachedSequence implements Sequence {
   }
 
   get slots(): number {
-    return this.place.branchSlots.length;
+    return Math.max(this.#branchSlots.length, this.place.room?.slots ?? 0);
   }
 
   get length(): number {
@@ -171,7 +191,7 @@ export class CachedSequence implements Sequence {
   }
 
   get capacity(): number {
-    return this.cache.capacity;
+    return Math.max(this.cache.capacity, this.place.room?.capacity ?? 0);
   }
 
   async *prefill(
@@ -182,7 +202,7 @@ export class CachedSequence implements Sequence {
     const total = promptLength(wanted);
     if (total > this.capacity) throw new CacheFullError(total, 0, this.capacity);
     if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
-    this.#requireWhole();
+    await this.#makeRoom();
     this.truncate(this.#reusable(wanted, total));
     this.#past = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
@@ -205,7 +225,7 @@ export class CachedSequence implements Sequence {
     tokens: readonly number[],
     { signal }: FeedOptions = {},
   ): Promise<readonly Float32Array[]> {
-    this.#requireWhole();
+    await this.#makeRoom();
     const count = tokens.length;
     const total = this.length + count;
     const chunk = this.#append(tokens);
@@ -219,6 +239,15 @@ export class CachedSequence implements Sequence {
     return total <= this.capacity && this.#hasTrainedAngles(total);
   }
 
+  async grow({ capacity = 0, slots = 0 }: SequenceRoom): Promise<void> {
+    this.#requireWhole();
+    const before = this.cache.slots;
+    const more = Math.max(0, slots - this.#branchSlots.length);
+    if (more === 0 && capacity <= this.cache.capacity) return;
+    await this.cache.grow({ capacity, slots: before + more });
+    this.#branchSlots = [...this.#branchSlots, ...range(before, before + more)];
+  }
+
   truncate(length: number): void {
     if (this.#disposed) return; // what it held was left to others
     this.#requireWhole();
@@ -230,7 +259,7 @@ export class CachedSequence implements Sequence {
     const { runtime, cache, length } = this;
     this.#branching = true;
     return openBranches({
-      ...{ runtime, cache, slot: this.place.slot, branchSlots: this.place.branchSlots },
+      ...{ runtime, cache, slot: this.place.slot, branchSlots: this.#branchSlots },
       onSettled: (tokens) => {
         this.#branching = false;
         this.#past = cutPrompt(this.#past, length);
@@ -245,6 +274,11 @@ export class CachedSequence implements Sequence {
     this.#disposed = true;
     this.onDispose(past);
     this.#past = [];
+  }
+
+  async #makeRoom(): Promise<void> {
+    await this.grow(this.place.room ?? {});
+    this.#requireWhole();
   }
 
   #requireWhole(): void {

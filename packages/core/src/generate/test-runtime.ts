@@ -68,6 +68,7 @@ function listCache(held: number[][], capacity: number, extensions: [number, numb
   return {
     slots: held.length,
     capacity,
+    grow: () => Promise.reject(new Error('this cache cannot grow')),
     length: (slot = 0) => held[slot]!.length,
     truncate: (length, slot = 0) => void held[slot]!.splice(length),
     async copy(from, to) {

@@ -316,6 +316,54 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       expectClose(found, await expected('f', 8), tolerance, 'after the refusal');
     });
 
+    test('a cache that grows keeps what its slots hold, each as long as it is', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 7, slots: 2 });
+      const [x, y] = [promptRows('grown', 300), promptRows('beside', 90)];
+      await feed(program, cache, rowsOf(x, 0, 6));
+      await feed(program, cache, rowsOf(y, 0, 3), { slot: 1 });
+      for (const [capacity, length] of [
+        [90, 80],
+        [40, 90],
+        [300, 300],
+      ] as const) {
+        await cache.grow({ capacity });
+        const found = await feed(program, cache, rowsOf(x, cache.length(), length));
+        expectClose(found, await expected('grown', length), tolerance, `grown to ${capacity}`);
+      }
+      expect([cache.capacity, cache.slots, cache.length(1)]).toEqual([300, 2, 3]);
+      const found = await feed(program, cache, rowsOf(y, 3, 90), { slot: 1 });
+      expectClose(found, await expected('beside', 90), tolerance, 'the other slot');
+    });
+
+    test('a cache that grows may get more slots that continue others, which go on', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 8, branches: 1 });
+      const prompt = promptRows('s', 5);
+      const [one, two] = ['one', 'two'].map((seed) => promptRows(seed, 2));
+      await feed(program, cache, prompt);
+      await cache.extend(0, 1);
+      await feed(program, cache, one!, { slot: 1 });
+      await cache.grow({ capacity: 20, slots: 3 });
+      await cache.extend(1, 2);
+      for (const slot of [1, 2]) {
+        const found = await feed(program, cache, two!, { slot });
+        expectClose(found, await alone([prompt, one!, two!]), tolerance, `slot ${slot}`);
+      }
+      await cache.copy(2, 0);
+      const found = await feed(program, cache, promptRows('t', 9));
+      expectClose(
+        found,
+        await alone([prompt, one!, two!, promptRows('t', 9)]),
+        tolerance,
+        'taken over',
+      );
+      await expect(feed(program, cache, one!, { slot: 2 })).rejects.toThrow(
+        'only continues others',
+      );
+      expect(cache.slots).toBe(3);
+    });
+
     test.runIf(kv === 'int8')('what is kept is rounded', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ kv, capacity: 64 });

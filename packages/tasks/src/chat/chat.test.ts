@@ -185,7 +185,17 @@ describe('a conversation', () => {
     await chat.ask('Hello', { maxNewTokens: 2 });
     const sampler = (_: Float32Array, history: readonly number[]) => (history.length < 3 ? 334 : 2);
     const { usage } = await chat.ask(long, { maxNewTokens: 1000, sampler });
-    expect(usage).toMatchObject({ newTokens: 4, cachedTokens: 0 });
+    expect(usage).toMatchObject({ newTokens: 4 });
+    expect(usage.cachedTokens).toBeGreaterThan(10);
+  });
+
+  test('keeps its past when more beams are asked for', async () => {
+    await using chat = model.chat();
+    await chat.ask('Hello', { maxNewTokens: 2 });
+    const { usage, text } = await chat.ask('And?', { maxNewTokens: 3, beams: 3 });
+    expect(usage.cachedTokens).toBeGreaterThan(10);
+    await using fresh = model.chat({ history: chat.history.slice(0, 1) });
+    expect((await fresh.ask('And?', { maxNewTokens: 3, beams: 3 })).text).toBe(text);
   });
 
   test('an aborted turn leaves it as it was', async () => {
@@ -232,6 +242,15 @@ describe('pictures', () => {
     expect(again.usage.cachedTokens).toBeGreaterThan(841);
     expect(first.usage.pictures.encoded + first.usage.pictures.reused).toBe(1);
     expect(again.usage.pictures).toEqual({ encoded: 0, reused: 0 });
+  }, 60_000);
+
+  test('are not read again when a turn needs more room than those before', async () => {
+    await using chat = model.chat();
+    const sampler = (_: Float32Array, { length }: readonly number[]) => (length < 3 ? 334 : 92542);
+    const first = await chat.ask('What is it?', { images: [tinyPicture], sampler });
+    const { usage } = await chat.ask('Sure?', { maxNewTokens: 2000, sampler });
+    expect(usage.cachedTokens).toBeGreaterThanOrEqual(first.usage.promptTokens);
+    expect(usage.pictures).toEqual({ encoded: 0, reused: 0 });
   }, 60_000);
 
   test('over the length limit are an error that says what to lower', async () => {

@@ -88,7 +88,7 @@ const sayOptions = [
 /** As in the reference. */
 const DEFAULT_MAX_NEW_TOKENS = 1024;
 
-/** Capacity grows in steps of this many positions, so that short turns do not reopen the cache. */
+/** Capacity grows in steps of this many positions, so that short turns need not move the cache. */
 const CAPACITY_STEP = 1024;
 
 /** A conversation. What a turn shares with those before it is not read again. */
@@ -309,20 +309,18 @@ export class Chat implements AsyncDisposable {
     });
   }
 
-  #respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {
+  async *#respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {
     const length = prompt.written.length + options.maxNewTokens;
-    const sequence = this.#sequenceFor(length, beamCount(options.beams), prompt.chunks);
-    return respond(sequence, this.#model.tokenizer, prompt, options);
+    const sequence = await this.#sequenceFor(length, beamCount(options.beams), prompt.chunks);
+    yield* respond(sequence, this.#model.tokenizer, prompt, options);
   }
 
-  /** The sequence of the turns before, or a larger one that reads them again. */
-  #sequenceFor(length: number, slots: number, prompt: Prompt): Sequence {
-    const known = this.#sequence;
-    if (known && known.capacity >= length && known.slots >= slots) return known;
-    known?.[Symbol.dispose]();
+  /** The sequence of the turns before, with room for this one. */
+  async #sequenceFor(length: number, slots: number, prompt: Prompt): Promise<Sequence> {
     const capacity = Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
     const { adapter = 'base' } = this.#options;
-    this.#sequence = this.#model.xcomposer.openSequence({ capacity, slots, adapter, prompt });
+    this.#sequence ??= this.#model.xcomposer.openSequence({ capacity, slots, adapter, prompt });
+    await this.#sequence.grow({ capacity, slots });
     return this.#sequence;
   }
 }

@@ -157,7 +157,7 @@ describe('an answer that nobody hears to its end', () => {
   test('takes nothing from a cache that a disposed sequence left to others', async () => {
     const { runtime, held } = testRuntime();
     const cache = runtime.createCache({ capacity: CAPACITY, branches: 1 });
-    const sequence = continueCache(runtime, { cache, past: [], slots: 1 }, () => {});
+    const sequence = continueCache(runtime, { cache, past: [] }, () => {});
     await finishPrefill(sequence.prefill(testPrompt(...circle)));
     const feeder = new LookupFeeder(sequence, circle, { clock: steadyClock });
     for (const token of [0, 1, 2, 3, 0]) await feeder.next(token);

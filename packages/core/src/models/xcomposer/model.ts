@@ -289,10 +289,10 @@ export class XComposer implements AsyncDisposable {
   openSequence({ capacity, slots = 1, adapter = 'base', prompt = [] }: SequenceOptions): Sequence {
     requireAdapter(this.adapters, adapter);
     const runtime = this.#runtime(adapter);
-    const left = this.prefixes.take({ prompt, adapter, capacity, slots });
+    const left = this.prefixes.take({ prompt, adapter });
     const cache = left?.cache ?? runtime.createCache({ capacity, branches: slots });
-    const held = { cache, past: left?.past ?? [], slots: left?.slots ?? slots };
-    return continueCache(runtime, held, (past) => this.prefixes.leave({ ...held, past, adapter }));
+    const held = { cache, past: left?.past ?? [], room: { capacity, slots } };
+    return continueCache(runtime, held, (past) => this.prefixes.leave({ cache, past, adapter }));
   }
 
   /**

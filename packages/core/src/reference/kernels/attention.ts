@@ -97,9 +97,24 @@ function room(
 ): Required<CacheEntry<Floats>> {
   const entry = context.cache(layer, slot);
   const shape = [layer.kvHeads, context.capacity, layer.headDim];
-  entry.keys ??= floats(shape);
-  entry.values ??= floats(shape);
+  entry.keys = withRoom(entry.keys, shape);
+  entry.values = withRoom(entry.values, shape);
   return entry as Required<CacheEntry<Floats>>;
+}
+
+/** Keys or values of a slot, [kvHeads, capacity, headDim], with that much room. */
+function withRoom(known: Floats | undefined, shape: readonly number[]): Floats {
+  if (known?.shape[1] === shape[1]) return known!;
+  const longer = floats(shape);
+  const [kvHeads, capacity, headDim] = shape as [number, number, number];
+  for (let head = 0; known && head < kvHeads; head++) {
+    const length = known.shape[1]! * headDim;
+    longer.data.set(
+      known.data.subarray(head * length, (head + 1) * length),
+      head * capacity * headDim,
+    );
+  }
+  return longer;
 }
 
 function headOf(x: Floats, row: number, head: number, headDim: number): Float32Array {
