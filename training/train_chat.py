@@ -21,6 +21,7 @@ from generator import families
 from generator.pages import html_of
 from model import LORAS, XComposer
 from optimizer import Optimizer, optimizer_of
+from rounding import rounded
 from school import SchoolHeads, school_batch, schooling
 from state import ROOT, Log, load_state, save_state
 
@@ -35,26 +36,37 @@ class Lesson:
     begin: int = 0
     #: The step from which it is not drawn any more.
     end: int = 1_000_000
+    #: Its weight in the second wave, if that is another.
+    then: int | None = None
+
+    def weight_at(self, step: int) -> int:
+        if not self.begin <= step < self.end:
+            return 0
+        return self.weight if self.then is None or step < SECOND_WAVE else self.then
+
+
+#: The step of `chat` at which the rate rises anew. What was hardest then is drawn more often.
+SECOND_WAVE = 5725
 
 
 CHAT = {
-    "objects": Lesson(families.objects, 9, 12),
-    "codes": Lesson(families.codes, 6, 12),
-    "lines": Lesson(families.lines, 3, 16),
+    "objects": Lesson(families.objects, 9, 12, then=5),
+    "codes": Lesson(families.codes, 6, 12, then=4),
+    "lines": Lesson(families.lines, 3, 16, then=2),
     "maps": Lesson(families.maps, 6, 12, end=350),
-    "two": Lesson(families.several, 4, 8, 150),
-    "three": Lesson(partial(families.several, count=3), 4, 6, 300),
-    "later": Lesson(families.later_picture, 3, 8, 300),
-    "small codes": Lesson(partial(families.small_codes, turns=1), 4, 6, 400),
+    "two": Lesson(families.several, 4, 8, 150, then=6),
+    "three": Lesson(partial(families.several, count=3), 4, 6, 300, then=8),
+    "later": Lesson(families.later_picture, 3, 8, 300, then=6),
+    "small codes": Lesson(partial(families.small_codes, turns=1), 4, 6, 400, then=7),
     "too small": Lesson(partial(families.too_small, turns=1), 1, 4, 400),
-    "video 3": Lesson(families.videos, 2, 8, 300),
+    "video 3": Lesson(families.videos, 2, 8, 300, then=1),
     "pages": Lesson(families.page_words, 4, 8, 300),
-    "repeats": Lesson(families.repeats, 2, 12, 600),
+    "repeats": Lesson(families.repeats, 2, 12, 600, then=1),
     "character maps": Lesson(families.character_maps, 3, 12, end=1000),
-    "lists": Lesson(families.lists, 5, 12, 1000),
+    "lists": Lesson(families.lists, 5, 12, 1000, then=3),
     "page repeats": Lesson(partial(families.repeats, told=html_of), 2, 8, 2700),
-    "video 5": Lesson(partial(families.videos, count=5), 3, 6, 2023),
-    "counts": Lesson(families.counts, 5, 12, 3400),
+    "video 5": Lesson(partial(families.videos, count=5), 3, 6, 2023, then=5),
+    "counts": Lesson(families.counts, 5, 12, 3400, then=10),
 }
 WEB = {
     "screenshots": Lesson(families.screenshots, 1, 8),
@@ -64,7 +76,9 @@ WRITE = {"articles": Lesson(families.articles, 1, 8)}
 STAGES = {"chat": CHAT, "web": WEB, "write": WRITE}
 #: Where each stage begins, and the steps and the rate it takes.
 BEFORE = {"chat": ("tower",), "web": ("chat",), "write": ("web",)}
-STEPS = {"chat": 5700, "web": 850, "write": 400}
+STEPS = {"chat": 12150, "web": 740, "write": 1650}
+#: From here on every other step is taken at weights that are rounded to 4 bits.
+ROUNDED_FROM = {"chat": 8250, "web": 0, "write": 0}
 #: Of matrices, and of all else.
 RATES = {"chat": (0.012, 1.5e-3), "web": (0.02, 3e-3), "write": (0.02, 2e-3)}
 SCHOOL_STREAM, SCHOOL_BATCH = 2, 32
@@ -97,15 +111,16 @@ def train_chat(run: str, stage: str, steps: int | None, save_every: float = 90) 
             lessons = coming.result()
             coming = ahead.submit(_material, stage, step + 1)
             # Each in a thread of its own: cores that are shared make threads of one product wait for each other.
-            for parts in workers.map(lambda lesson: _learn(model, heads, *lesson), lessons):
-                for name, loss in parts.items():
-                    losses[name].append(loss)
-            optimizer.step(_share(step, steps))
+            with rounded(model, step % 2 == 1 and step >= ROUNDED_FROM[stage]):
+                for parts in workers.map(lambda lesson: _learn(model, heads, *lesson), lessons):
+                    for name, loss in parts.items():
+                        losses[name].append(loss)
+            optimizer.step(_share(stage, step, steps))
             step += 1
             if step % 50 == 0:
                 seconds, begun = (time.time() - begun) / 50, time.time()
                 means = {name: sum(values) / len(values) for name, values in losses.items()}
-                log.write(step=step, share=_share(step, steps), seconds=seconds, **means)
+                log.write(step=step, share=_share(stage, step, steps), seconds=seconds, **means)
                 losses.clear()
             if time.time() - saved > save_every:
                 save()
@@ -146,7 +161,7 @@ def _restore(path: Path, model: XComposer, heads: SchoolHeads, optimizer: Optimi
 def _material(stage: str, step: int) -> list[tuple]:
     """The batches of a step, each with the name of its lesson."""
     lessons = STAGES[stage]
-    weights = {name: lesson.weight for name, lesson in lessons.items() if lesson.begin <= step < lesson.end}
+    weights = {name: lesson.weight_at(step) for name, lesson in lessons.items() if lesson.weight_at(step)}
     batches = []
     turns = range(step * BATCHES_A_STEP, (step + 1) * BATCHES_A_STEP)
     for turn in turns:
@@ -171,9 +186,12 @@ def _learn(model: XComposer, heads: SchoolHeads, name: str, batch) -> dict[str, 
     return {name + part: loss.item() for part, loss in losses.items()}
 
 
-def _share(step: int, steps: int) -> float:
-    """Warm up, hold, and fall to nothing over the last 60 %."""
-    return min(1.0, (step + 1) / 50, (steps - step) / (0.6 * steps))
+def _share(stage: str, step: int, steps: int) -> float:
+    """In each wave: warm up, hold, and fall to nothing over the last 80 %."""
+    begin, end, top = 0, steps, 1.0
+    if stage == "chat":
+        begin, end, top = (0, SECOND_WAVE, 1.0) if step < SECOND_WAVE else (SECOND_WAVE, steps, 0.6)
+    return top * min(1.0, (step - begin + 1) / 50, (end - step) / (0.8 * (end - begin)))
 
 
 def conversation_losses(model: XComposer, heads: SchoolHeads, batch: Batch) -> dict[str, Tensor]:

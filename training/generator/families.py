@@ -67,7 +67,9 @@ def counts(random: Random) -> Example:
     """What is hardest about objects: a list of counts, then questions."""
     scene = object_scene(random, 112)
     asked = {turn.query: turn for turn in (ask_count(random, scene) for _ in range(6))}
-    return _example([_list_counts(random, scene), *asked.values()], scene)
+    # What was listed already need not be counted: questions come first, mostly.
+    turns = [*asked.values(), _list_counts(random, scene)]
+    return _example(turns if random.chance(75) else turns[::-1], scene)
 
 
 def _list_colours(random: Random, scene: Scene) -> Turn:
