@@ -24,7 +24,14 @@ export { framesOfFile } from './captions/video/frames-of-file.ts';
 export type { VideoFrames } from './captions/video/video-frames.ts';
 export { Chat, type ChatOptions, type SayOptions } from './chat/chat.ts';
 export { ChatBusyError } from './chat/errors.ts';
-export type { Answer, ChatEvent, FinishReason, RankedAnswer, Usage } from './chat/events.ts';
+export type {
+  Answer,
+  AnswerToken,
+  ChatEvent,
+  FinishReason,
+  RankedAnswer,
+  Usage,
+} from './chat/events.ts';
 export type { ImageInput, VideoInput } from './chat/media.ts';
 export {
   type PreparedPrompt,

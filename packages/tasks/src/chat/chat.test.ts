@@ -68,6 +68,19 @@ describe('an answer', () => {
     });
   });
 
+  test('tells how likely each of its tokens was, where that is asked for', async () => {
+    await using chat = model.chat();
+    const options = { topLogprobs: 2, maxNewTokens: 3 };
+    const events = await collect(chat.say('Hello', options));
+    const told = events.flatMap((event) => {
+      return event.type === 'token' ? [{ token: event.token, logprobs: event.logprobs }] : [];
+    });
+    expect(events.at(-1)).toMatchObject({ type: 'end', tokens: told });
+    expect(told).toHaveLength(3);
+    expect(told[0]!.logprobs!.top).toHaveLength(2);
+    expect(await chat.ask('And?', { maxNewTokens: 1 })).not.toHaveProperty('tokens');
+  });
+
   test('says what was done to the prompt', async () => {
     await using chat = model.chat();
     const { warnings } = await chat.ask('Look at <ImageHere>', { maxNewTokens: 1 });

@@ -1,4 +1,10 @@
-import type { LookupUse, PictureUse, PromptProgress, TokenEvent } from '@lingbi/core';
+import type {
+  LookupUse,
+  PictureUse,
+  PromptProgress,
+  TokenEvent,
+  TokenLogprobs,
+} from '@lingbi/core';
 import type { PromptWarning } from '@lingbi/tokenizer';
 import type { VideoProgress } from '@lingbi/video';
 
@@ -32,12 +38,20 @@ export type AnswerWarning =
   /** Frames that could not be shown, or complaints of the decoder. */
   | { readonly type: 'video'; readonly message: string };
 
+/** A token of an answer, and how likely the model found it. */
+export interface AnswerToken {
+  readonly token: number;
+  readonly logprobs: TokenLogprobs;
+}
+
 export interface Answer {
   readonly text: string;
   readonly reason: FinishReason;
   readonly usage: Usage;
   /** With beams, all answers that were found, best first; the first is this one. */
   readonly ranked?: readonly RankedAnswer[];
+  /** With `topLogprobs`, all tokens that were written, the one that ended the answer included. */
+  readonly tokens?: readonly AnswerToken[];
   /** Where tokens were drawn: given again as `sampling.seed`, it draws the same answer. */
   readonly seed?: number;
   /** What was done to the prompt that its writer may not have meant. */

@@ -9,7 +9,7 @@ import {
 } from '@lingbi/core';
 import type { Tokenizer } from '@lingbi/tokenizer';
 import { type AnswerWriter, answerText, createAnswerWriter } from './answer-writer.ts';
-import type { ChatEvent, FinishReason, RankedAnswer } from './events.ts';
+import type { AnswerToken, ChatEvent, FinishReason, RankedAnswer } from './events.ts';
 import type { PreparedPrompt } from './prepare-prompt.ts';
 import { endsWithStopString } from './stop-strings.ts';
 
@@ -28,8 +28,14 @@ export async function* respond(
   const stopWhen = stop.length > 0 && { stopWhen: endsWithStopString(tokenizer, stop) };
   const writer = createAnswerWriter(tokenizer, stop);
   const textOf = (tokens: readonly number[]) => answerText(tokenizer, tokens, stop);
+  const tokens: AnswerToken[] = [];
   for await (const event of generate(sequence, prompt.chunks, { ...options, ...stopWhen })) {
-    yield* chatEvents(event, writer, textOf, prompt);
+    if (event.type === 'token' && event.logprobs) {
+      tokens.push({ token: event.token, logprobs: event.logprobs });
+    }
+    for (const told of chatEvents(event, writer, textOf, prompt)) {
+      yield told.type === 'end' && options.topLogprobs !== undefined ? { ...told, tokens } : told;
+    }
   }
 }
 

@@ -12,6 +12,8 @@ export interface DescribeCheckpointOptions extends DownloadOptions {
   readonly backend: Backend;
   /** As for `openModel`. */
   readonly kv?: KvFormat;
+  /** As for `openModel`. */
+  readonly imageCacheBytes?: number;
 }
 
 /**
@@ -21,11 +23,15 @@ export interface DescribeCheckpointOptions extends DownloadOptions {
  */
 export async function describeCheckpoint(
   model: string,
-  { backend, kv, ...download }: DescribeCheckpointOptions,
+  { backend, kv, imageCacheBytes, ...download }: DescribeCheckpointOptions,
 ): Promise<PlannedModel> {
   const { signal } = download;
   const folder = await findFolder(model, download);
   const config = await readConfigFile(folder, signal);
   await using checkpoint = await openCheckpoint(folder, signal && { signal });
-  return await describeModel({ backend, checkpoint, config, ...(kv && { kv }) });
+  return await describeModel({
+    ...{ backend, checkpoint, config },
+    ...(kv && { kv }),
+    ...(imageCacheBytes !== undefined && { imageCacheBytes }),
+  });
 }

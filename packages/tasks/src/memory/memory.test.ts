@@ -57,6 +57,13 @@ describe('planMemory()', () => {
     expect(positions({ images: [{ width, height }], textTokens: 7 })).toEqual([tokens, 7]);
   });
 
+  test('encoded pictures are counted as far as they are kept', async () => {
+    const none = await describeCheckpoint(micro, { backend, imageCacheBytes: 0 });
+    const pictures = { images: Array.from({ length: 3 }, () => ({ rows: 1, columns: 1 })) };
+    const rows = (planned: PlannedModel) => planMemory(planned, pictures).bytes.imageRows;
+    expect(rows(model)).toBe(3 * rows(none));
+  });
+
   test('several pictures are cut less finely, hdNum decides, a video is a grid', () => {
     const hd = { width: 3840, height: 2160 };
     expect(positions({ images: [hd, hd] })[0]).toBeLessThan(positions({ images: [hd] })[0]!);
