@@ -29,8 +29,8 @@ export interface KvCache extends Disposable {
   /** How many tokens a slot can hold. */
   readonly capacity: number;
   /**
-   * Makes room for more; what the slots hold stays. Where that means other memory, it is taken for one
-   * buffer of a layer at a time, and the old one let go. After an error the cache is as it was.
+   * Makes room for more; what the slots hold stays. Where that means other memory, as on ONNX Runtime,
+   * what they hold may be there twice until the garbage collector has been.
    */
   grow(room: CacheRoom): Promise<void>;
   /** How many tokens a slot holds. */
