@@ -21,7 +21,7 @@ export async function measureBatch(
   const peer = { name: 'one request', median: alone.median };
   return [...found].map(([count, rates]) => {
     const row = rowOf(`requests together: ${count}`, 'tokens/s', rates, peer);
-    return { ...row, point: { series: 'lingbi int4-128', x: count, y: row.median } };
+    return { ...row, point: { series: 'lingbi', x: count, y: row.median } };
   });
 }
 

@@ -22,18 +22,20 @@ interface BenchModel {
   readonly layers: number;
   readonly vision: boolean;
   readonly kv?: KvFormat;
+  /** In blocks of 128. Default: 4 bits. */
+  readonly weights?: 'int4' | 'int8';
 }
 
-/** Random 4-bit weights of InternLM2-1.8B: all of it, or some of its layers and as much of the rest. */
+/** Random weights of InternLM2-1.8B: all of it, or some of its layers and as much of the rest. */
 export async function withBenchModel<T>(
-  { layers, vision, kv = 'float32' }: BenchModel,
+  { layers, vision, kv = 'float32', weights = 'int4' }: BenchModel,
   use: (model: XComposer) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'lingbi-bench-'));
   try {
     const out = join(folder, 'model');
     const shape = { ...decoderSizes(layers), ...(vision && { vision: shallowTower }) };
-    await synthCheckpoint(out, { shape, weights: 'int4', block: 128, ...(vision && f32) });
+    await synthCheckpoint(out, { shape, weights, block: 128, ...(vision && f32) });
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
     const checkpoint = await openCheckpoint(out);
     await using model = await compileXComposer({ backend: onnx(), checkpoint, config, kv });
