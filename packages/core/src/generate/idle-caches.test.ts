@@ -22,11 +22,11 @@ test('the one that shares most is taken, once, and what it saved is counted', ()
   const [short, long] = [heldCache(2), heldCache(3)];
   idle.leave(left(short, 1, 2));
   idle.leave(left(long, 1, 2, 3));
-  expect(idle.use).toEqual({ hits: 0, savedTokens: 0, bytes: 50, sequences: 2 });
+  expect(idle.use).toEqual({ hits: 0, misses: 0, savedTokens: 0, bytes: 50, sequences: 2 });
   expect(idle.take(wanted(1, 2, 3, 4))!.cache).toBe(long);
   expect(idle.take(wanted(1, 2, 3, 4))!.cache).toBe(short);
   expect(idle.take(wanted(1, 2, 3, 4))).toBeUndefined();
-  expect(idle.use).toEqual({ hits: 2, savedTokens: 5, bytes: 0, sequences: 0 });
+  expect(idle.use).toEqual({ hits: 2, misses: 1, savedTokens: 5, bytes: 0, sequences: 0 });
 });
 
 test('another adapter or nothing in common is no match', () => {
@@ -34,6 +34,21 @@ test('another adapter or nothing in common is no match', () => {
   idle.leave(left(heldCache(2), 1, 2));
   expect(idle.take({ ...wanted(1, 2), adapter: 'web' })).toBeUndefined();
   expect(idle.take(wanted(2, 1))).toBeUndefined();
+});
+
+test('a long past is not cut down for a beginning in common', () => {
+  const idle = new IdleCaches(1000, 10);
+  idle.leave(left(heldCache(5), 1, 2, 3, 4, 5));
+  expect(idle.take(wanted(1, 2, 9))).toBeUndefined();
+  expect(idle.use).toMatchObject({ misses: 1, sequences: 1 });
+  expect(idle.take(wanted(1, 2, 3, 9))).toBeDefined();
+});
+
+test('the position that is read anew counts as read', () => {
+  const idle = new IdleCaches(1000, 10);
+  idle.leave(left(heldCache(3), 1, 2, 3));
+  idle.take(wanted(1, 2, 3));
+  expect(idle.use.savedTokens).toBe(2);
 });
 
 test('the budget lets go of the oldest; without one nothing stays', () => {

@@ -1,5 +1,5 @@
 import type { KvCache } from '../backend/backend.ts';
-import { type Prompt, sharedLength } from './prompt.ts';
+import { type Prompt, promptLength, sharedLength } from './prompt.ts';
 
 /** What a sequence leaves behind: keys and values, and the prompt that they stand for. */
 export interface IdleCache {
@@ -11,6 +11,8 @@ export interface IdleCache {
 export interface IdleCacheUse {
   /** Sequences that began with what another had left. */
   readonly hits: number;
+  /** Sequences that found nothing that was worth taking. */
+  readonly misses: number;
   /** Positions that they did not have to read. */
   readonly savedTokens: number;
   /** Bytes it holds now, at most its budget. */
@@ -25,11 +27,12 @@ export interface WantedCache {
 
 /**
  * Keys and values of conversations that have ended, for those that begin alike: with the same text
- * ids and the same pictures, under the same adapter. The one left longest ago goes first.
+ * ids and the same pictures, under the same adapter. The one left longest ago goes first. What another
+ * conversation may come back to is not cut down for a few words in common.
  */
 export class IdleCaches implements Disposable {
   readonly #idle: IdleCache[] = [];
-  readonly #counts = { hits: 0, savedTokens: 0 };
+  readonly #counts = { hits: 0, misses: 0, savedTokens: 0 };
 
   constructor(
     readonly budget: number,
@@ -48,18 +51,21 @@ export class IdleCaches implements Disposable {
     while (this.use.bytes > this.budget) this.#idle.shift()!.cache[Symbol.dispose]();
   }
 
-  /** The one that holds most of a prompt. It is then the caller's. */
-  take(wanted: WantedCache): IdleCache | undefined {
+  /** The one that holds most of a prompt, if that is half of what it holds. It is then the caller's. */
+  take({ prompt, adapter }: WantedCache): IdleCache | undefined {
     let best: IdleCache | undefined;
     let most = 0;
     for (const each of this.#idle) {
-      const shared = each.adapter === wanted.adapter ? sharedLength(each.past, wanted.prompt) : 0;
-      if (shared > most) [best, most] = [each, shared];
+      const shared = each.adapter === adapter ? sharedLength(each.past, prompt) : 0;
+      if (shared > most && 2 * shared >= each.cache.length()) [best, most] = [each, shared];
     }
-    if (!best) return undefined;
+    if (!best) {
+      this.#counts.misses++;
+      return undefined;
+    }
     this.#idle.splice(this.#idle.indexOf(best), 1);
     this.#counts.hits++;
-    this.#counts.savedTokens += most;
+    this.#counts.savedTokens += Math.min(most, promptLength(prompt) - 1); // the last is read anew
     return best;
   }
 

@@ -217,6 +217,6 @@ test('a sequence begins with what another has left, where that is asked for', as
   };
   expect([await read('base'), await read('base'), await read('web')]).toEqual([0, 7, 0]);
   const { bytes, ...use } = model.prefixes.use;
-  expect(use).toEqual({ hits: 1, savedTokens: 8, sequences: 2 });
+  expect(use).toEqual({ hits: 1, misses: 2, savedTokens: 7, sequences: 2 });
   expect(bytes).toBe(2 * 8 * (3 * 2 * 2 * 16 * 4));
 });
