@@ -74,8 +74,12 @@ function whyWrong(specifier: string, file: string, own: WorkspacePackage): strin
   const name = packageName(specifier);
   if (builtins.has(name)) return `write it with its scheme, node:${specifier}`;
   if (isTest(file)) return whyWrongInTest(name, own);
-  if (own.folder === 'packages/core' && name === 'vitest' && file.includes('/src/testing/')) {
-    return undefined; // the test suite that core publishes for backends
+  if (
+    own.folder === 'packages/core' &&
+    file.includes('/src/testing/') &&
+    testTools.includes(name)
+  ) {
+    return undefined; // the test suites that core publishes for backends
   }
   if (name === own.manifest.name) return 'a package imports its own files by their path';
   if (!mayImport(own.folder, name)) return `${own.folder} may import ${allowed(own.folder)}`;
