@@ -84,8 +84,8 @@ def strip_of(frames: list[np.ndarray], tile: int = TILE) -> np.ndarray:
         draw_text(composite, f"<IMAGE {index}>", left, 0, 1, (0, 0, 0))
         resized = _encoded(frame).resize((side, side), Image.Resampling.BILINEAR)
         composite.pixels[label:, left : left + side] = np.asarray(resized)
-        if index < len(frames) - 1:
-            composite.fill(left + side, 0, 1, side + label, (0, 0, 0))
+        if index < len(frames) - 1:  # black, but 2 pixels wide where a frame has 1120
+            composite.fill(left + side, 0, 2, side + label, (204, 204, 204))
     return squeeze_strip(composite.pixels, tile)
 
 
