@@ -16,8 +16,8 @@ import type { AnyAdapterName } from '../models/xcomposer/config.ts';
 import { compileXComposer, type XComposer } from '../models/xcomposer/model.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
-import { toFloat32 } from '../weights/to-float32.ts';
 import { relativeError } from './relative-error.ts';
+import { widenCheckpoint } from './widen-checkpoint.ts';
 
 /** Relative to the largest number: what the order in which a runtime adds may change. */
 const TOLERANCE = 1e-4;
@@ -154,7 +154,7 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
       async () => {
         const where = await writeAdapter(join(adapters, 'mine'), { seed: 'mine' });
         await load(model, 'mine', where);
-        const wide = widened(await openCheckpoint(folder));
+        const wide = widenCheckpoint(await openCheckpoint(folder));
         await using merged = await open(mergedCheckpoint(wide, await openAdapter(where)));
         const property = fc.asyncProperty(ids, async (asked) => {
           const found = await logitsOf(model, asked, 'mine');
@@ -228,22 +228,6 @@ async function logitsOf(
   using sequence = model.openSequence({ capacity: CAPACITY, adapter });
   return await finishPrefill(sequence.prefill(promptOf(ids)));
 }
-
-/** The checkpoint in float32, so that merging rounds nothing. */
-function widened(narrow: Checkpoint): Checkpoint {
-  return {
-    names: narrow.names,
-    files: narrow.files,
-    has: (name) => narrow.has(name),
-    describe: (name) => ({ dtype: 'float32', shape: narrow.describe(name).shape }),
-    async read(name, signal) {
-      const { buffer } = toFloat32(await narrow.read(name, signal), narrow.describe(name).dtype);
-      return new Uint8Array(buffer as ArrayBuffer);
-    },
-    [Symbol.asyncDispose]: () => narrow[Symbol.asyncDispose](),
-  };
-}
-
 async function tokenEventsOf(events: AsyncIterable<GenerationEvent>): Promise<TokenEvent[]> {
   const tokens: TokenEvent[] = [];
   for await (const event of events) if (event.type === 'token') tokens.push(event);

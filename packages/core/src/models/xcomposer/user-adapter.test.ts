@@ -11,9 +11,9 @@ import { finishPrefill } from '../../generate/sequence.ts';
 import { planMemory } from '../../plan/plan-memory.ts';
 import { referenceBackend } from '../../reference/reference-backend.ts';
 import { relativeError } from '../../testing/relative-error.ts';
+import { widenCheckpoint } from '../../testing/widen-checkpoint.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { openCheckpoint } from '../../weights/open-checkpoint.ts';
-import { toFloat32 } from '../../weights/to-float32.ts';
 import { compileXComposer, type XComposer } from './model.ts';
 
 const micro = fileURLToPath(new URL('../../../../../fixtures/ixc25-micro', import.meta.url));
@@ -34,22 +34,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lingbi-adapter-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-/** The micro checkpoint in float32, so that merging rounds nothing. */
-async function wideMicro(): Promise<Checkpoint> {
-  const narrow = await openCheckpoint(micro);
-  return {
-    names: narrow.names,
-    files: narrow.files,
-    has: (name) => narrow.has(name),
-    describe: (name) => ({ dtype: 'float32', shape: narrow.describe(name).shape }),
-    async read(name, signal) {
-      const { buffer } = toFloat32(await narrow.read(name, signal), narrow.describe(name).dtype);
-      return new Uint8Array(buffer as ArrayBuffer);
-    },
-    [Symbol.asyncDispose]: () => narrow[Symbol.asyncDispose](),
-  };
-}
 
 let count = 0;
 const write = (made: Partial<MadeUpAdapter> = {}) =>
@@ -86,7 +70,7 @@ describe("a user's adapter", () => {
     await using model = await openModel();
     await load(model, 'mine', where);
     await using merged = await openModel(
-      mergedCheckpoint(await wideMicro(), await openAdapter(where)),
+      mergedCheckpoint(widenCheckpoint(await openCheckpoint(micro)), await openAdapter(where)),
     );
     const found = await logits(model, 'mine');
     expect(relativeError(found, await logits(merged))).toBeLessThan(1e-5);
@@ -98,7 +82,7 @@ describe("a user's adapter", () => {
     await using model = await openModel();
     await load(model, 'mine', where);
     await using merged = await openModel(
-      mergedCheckpoint(await wideMicro(), await openAdapter(where)),
+      mergedCheckpoint(widenCheckpoint(await openCheckpoint(micro)), await openAdapter(where)),
     );
     const { last } = await model.embedPrompt([text], { adapter: 'mine' });
     expect(relativeError(last, (await merged.embedPrompt([text])).last)).toBeLessThan(1e-5);
