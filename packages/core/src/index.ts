@@ -156,6 +156,13 @@ export {
 export { formatBytes } from './plan/format-bytes.ts';
 export { largestThatFits } from './plan/largest-that-fits.ts';
 export {
+  type ClaimedRequest,
+  MemoryBudget,
+  type MemoryClaim,
+  type MemoryLever,
+  type PositionHolder,
+} from './plan/memory-budget.ts';
+export {
   type BudgetAdvice,
   type BudgetSetting,
   MemoryBudgetError,
@@ -170,6 +177,7 @@ export {
   type PromptPart,
   planMemory,
 } from './plan/plan-memory.ts';
+export { promptParts } from './plan/prompt-parts.ts';
 export { type Floats, floats } from './reference/host.ts';
 export { referenceBackend } from './reference/reference-backend.ts';
 export { relativeError } from './testing/relative-error.ts';

@@ -2,12 +2,19 @@ import type { KvFormat } from '../backend/backend.ts';
 import { formatBytes } from './format-bytes.ts';
 
 /** What can be lowered, raised or chosen so that a request fits. */
-export type BudgetSetting = 'memoryBudget' | 'maxNewTokens' | 'beams' | 'hdNum' | 'slots' | 'kv';
+export type BudgetSetting =
+  | ('memoryBudget' | 'maxNewTokens' | 'beams' | 'hdNum' | 'kv')
+  // Of a scheduler.
+  | ('slots' | 'capacity')
+  // What bounds an answer of a recipe (`settings.limit`).
+  | ('newTokens' | 'totalTokens')
+  // Of the checkpoint: what the decoder's matrices are converted to.
+  | 'weights';
 
 /** A setting, and the value with which the request fits: of those that are numbers the largest. */
 export interface BudgetAdvice {
   readonly setting: BudgetSetting;
-  readonly value: number | KvFormat;
+  readonly value: number | KvFormat | 'int4';
 }
 
 /** A model or a request would take more memory than it may. Nothing was loaded or run. */
@@ -31,8 +38,13 @@ export class MemoryBudgetError extends Error {
   }
 }
 
+/** How to set what is no option of the call. */
+const means: Readonly<Partial<Record<BudgetSetting, string>>> = {
+  weights: ' with lingbi convert',
+};
+
 function mend(needed: number, advice: readonly BudgetAdvice[]): string {
-  const lower = advice.map(({ setting, value }) => `${setting} to ${value}`);
+  const lower = advice.map(({ setting, value }) => `${setting} to ${value}${means[setting] ?? ''}`);
   const raise = `memoryBudget to at least ${formatBytes(needed)} if there is that much`;
   return `Set ${[...lower, raise].join(', or ')}`;
 }

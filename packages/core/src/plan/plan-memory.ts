@@ -28,8 +28,15 @@ export interface MemoryRequest {
   readonly slots?: number;
   /** A slot has room for a multiple of this many positions. Default 1. */
   readonly capacityStep?: number;
+  /**
+   * Beams of all slots together, each with room for as much as a slot. Default: `beams` in each slot,
+   * for answers alone.
+   */
+  readonly branches?: number;
   /** Positions that other sequences of the model hold at that time. Default 0. */
   readonly heldPositions?: number;
+  /** Whether the rows of all positions are wanted, which needs graphs of their own. Default `false`. */
+  readonly embeds?: boolean;
   /** Default `base`. */
   readonly adapter?: AnyAdapterName;
 }
@@ -62,6 +69,8 @@ export interface MemoryShares {
   readonly pictures: number;
   /** Encoded pictures, as the decoder reads them. */
   readonly imageRows: number;
+  /** What the decoder makes of every position, where that is asked for. */
+  readonly embedding: number;
   /** Running the vision tower. */
   readonly vision: number;
   /** Running the decoder on a chunk of the prompt. */
@@ -90,10 +99,14 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   const promptTokens = sumOf(segments.map(({ tokens }) => tokens));
   const held = positionsOf(promptTokens, request, model.memory);
   const runs = runsOf(model, segments, request);
-  const bytes = { ...weightShares(model, runs), ...runShares(model, segments, runs, held) };
-  const { loading, cache, pictures, imageRows, vision, decoder } = bytes;
+  const bytes = {
+    ...weightShares(model, runs, request),
+    ...runShares(model, segments, runs, held),
+    embedding: request.embeds ? promptTokens * model.config.decoder.hiddenSize * 4 : 0,
+  };
+  const { loading, cache, pictures, imageRows, embedding, vision, decoder } = bytes;
   const work = model.memory.keepsWork ? vision + decoder : Math.max(vision, decoder);
-  const running = cache + pictures + imageRows + work + bytes.compiling;
+  const running = cache + pictures + imageRows + embedding + work + bytes.compiling;
   const peak = bytes.process + bytes.weights + bytes.mappedWeights + Math.max(loading, running);
   return { segments, promptTokens, positions: held.own + held.branches, bytes, peak };
 }
@@ -117,6 +130,7 @@ export const memoryShareNames: Readonly<Record<keyof MemoryShares, string>> = {
   cache: 'keys and values',
   pictures: 'pictures',
   imageRows: 'encoded pictures',
+  embedding: 'rows of all positions',
   vision: 'the vision tower at work',
   decoder: 'the decoder at work',
   compiling: 'compiling for the answer',
@@ -152,22 +166,28 @@ function positionsOf(
   request: MemoryRequest,
   { sharesPasts }: MemoryModel,
 ): HeldPositions {
-  const { maxNewTokens = 0, beams = 1, slots = 1, heldPositions = 0 } = request;
-  const branches = beams > 1 ? beams : 0;
-  const branch = sharesPasts ? maxNewTokens : prompt + maxNewTokens;
-  return {
-    own: heldPositions + slots * (prompt + maxNewTokens),
-    branches: slots * branches * branch,
-  };
+  const { maxNewTokens = 0, slots = 1, heldPositions = 0, branches } = request;
+  const whole = prompt + maxNewTokens;
+  const branch = sharesPasts && branches === undefined ? maxNewTokens : whole;
+  return { own: heldPositions + slots * whole, branches: branchesOf(request) * branch };
+}
+
+/** Slots that only continue others. */
+function branchesOf({ branches, beams = 1, slots = 1 }: MemoryRequest): number {
+  return branches ?? (beams > 1 ? beams * slots : 0);
 }
 
 /** What opening the model takes, and those weights in files that the request touches. */
-function weightShares(model: PlannedModel, runs: readonly PlannedRun[]) {
+function weightShares(
+  model: PlannedModel,
+  runs: readonly PlannedRun[],
+  { embeds = false }: MemoryRequest,
+) {
   const used = runs.map(({ graph }) => graph);
   const opened = [...eagerGraphs(model.graphs), ...used];
   const loaded = weightsOf(opened, model);
   const touched = weightsOf(used, model);
-  const late = runs.filter(({ size }) => model.memory.compilesLate(size));
+  const late = runs.filter(({ size }) => embeds || model.memory.compilesLate(size));
   return {
     process: NODE_BYTES + model.memory.runtime,
     weights: sumOf([...loaded.map(({ kept }) => kept), ...touched.map(({ onUse }) => onUse)]),
@@ -229,13 +249,14 @@ function runSize(
   request: MemoryRequest,
   kv: KvFormat,
 ): RunSize {
-  const { maxNewTokens = 0, beams = 1, slots = 1, capacityStep = 1 } = request;
+  const { maxNewTokens = 0, slots = 1, capacityStep = 1 } = request;
   const prompt = sumOf(segments.map(({ tokens }) => tokens));
   const parts = segments.filter(({ type }) => type === kind).map(({ tokens }) => tokens);
   const capacity = Math.ceil((prompt + maxNewTokens) / capacityStep) * capacityStep;
-  const tokens = Math.max(beams * slots, Math.min(Math.max(0, ...parts), PREFILL_CHUNK));
-  const branches = beams > 1 ? beams * slots : 0;
-  return { tokens, sequences: beams * slots, branches, capacity, kv };
+  const branches = branchesOf(request);
+  const sequences = request.branches === undefined && branches > 0 ? branches : slots + branches;
+  const tokens = Math.max(sequences, Math.min(Math.max(0, ...parts), PREFILL_CHUNK));
+  return { tokens, sequences, branches, capacity, kv };
 }
 
 /** The graphs that a request runs, with the longest run of each. */

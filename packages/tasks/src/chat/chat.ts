@@ -1,10 +1,14 @@
 import {
   type AnyAdapterName,
   beamCount,
+  type ClaimedRequest,
   checkGenerateOptions,
   type GenerateOptions,
+  type Grid,
+  type MemoryLever,
   type Prompt,
   type PromptEmbedding,
+  promptParts,
   type Sequence,
   type TokenConstraint,
 } from '@lingbi/core';
@@ -13,7 +17,6 @@ import { buildPrompt, type ChatTurn, type PromptRequest, xcomposer2d5 } from '@l
 import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import { parseBytes } from '../memory/parse-bytes.ts';
-import { promptParts, requireMemory, requirePlanned } from '../memory/require-memory.ts';
 import { DisposedError } from '../model/errors.ts';
 import type { Model } from '../model/open-model.ts';
 import { type Album, createAlbum } from './album.ts';
@@ -145,7 +148,7 @@ export class Chat implements AsyncDisposable {
       using constraint = await this.#constraintOf(options);
       const shown = yield* this.#shownWith(question, options);
       const prompt = this.#prepare(question, shown);
-      this.#requireMemory(prompt, shown, answering, options.memoryBudget);
+      using _claimed = this.#claimMemory(prompt, shown, answering, options.memoryBudget);
       const held = constraint ? { ...answering, constraint } : answering;
       for await (const event of this.#respond(prompt, held)) {
         if (event.type === 'end') {
@@ -175,10 +178,12 @@ export class Chat implements AsyncDisposable {
       let step = await reading.next();
       while (!step.done) step = await reading.next();
       const prompt = this.#prepare(question, step.value);
-      this.#requireMemory(prompt, step.value, { maxNewTokens: 1 });
       const { adapter = 'base' } = this.#options;
       return await this.#model.xcomposer.embedPrompt(prompt.chunks, {
         adapter,
+        levers: this.#hdNumLever(step.value, (grids) => ({
+          ...{ prompt: promptParts(prompt.chunks, grids), adapter, embeds: true },
+        })),
         ...(signal && { signal }),
       });
     } finally {
@@ -283,30 +288,39 @@ export class Chat implements AsyncDisposable {
     return responseFormat && (await this.#model.constrain(responseFormat));
   }
 
-  #requireMemory(
+  #claimMemory(
     { chunks }: PreparedPrompt,
     shown: readonly Shown[],
     { maxNewTokens, beams }: Pick<RespondOptions, 'maxNewTokens' | 'beams'>,
     memoryBudget?: number | string,
-  ): void {
-    const { xcomposer, heldPositions } = this.#model;
-    const budget = memoryBudget === undefined ? this.#model.memoryBudget : parseBytes(memoryBudget);
-    if (budget === Infinity) return;
-    const model = requirePlanned(xcomposer);
+  ): Disposable {
+    const count = beamCount(beams);
     const request = {
-      ...{ maxNewTokens, beams: beamCount(beams), capacityStep: CAPACITY_STEP },
+      ...{ prompt: promptParts(chunks), maxNewTokens, beams: count, capacityStep: CAPACITY_STEP },
       adapter: this.#options.adapter ?? 'base',
-      heldPositions: heldPositions - this.heldPositions,
     };
-    const album = this.#album;
-    requireMemory(model, budget, {
-      request: { ...request, prompt: promptParts(chunks) },
-      hdNum: album.hdNum(shown),
-      withHdNum: (hdNum) => ({
-        ...request,
-        prompt: promptParts(chunks, album.grids(shown, hdNum)),
-      }),
+    return this.#model.xcomposer.memory.claim({
+      ...{ doing: 'This answer', request, held: () => this.heldPositions },
+      levers: [
+        {
+          ...{ setting: 'maxNewTokens', now: maxNewTokens },
+          with: (value) => ({ ...request, maxNewTokens: value }),
+        },
+        { setting: 'beams', now: count, with: (value) => ({ ...request, beams: value }) },
+        ...this.#hdNumLever(shown, (grids) => ({ ...request, prompt: promptParts(chunks, grids) })),
+      ],
+      ...(memoryBudget !== undefined && { bytes: parseBytes(memoryBudget) }),
     });
+  }
+
+  /** None when there is no picture to cut less finely. */
+  #hdNumLever(
+    shown: readonly Shown[],
+    withGrids: (grids: readonly Grid[]) => ClaimedRequest,
+  ): readonly MemoryLever[] {
+    const now = this.#album.hdNum(shown);
+    if (now === undefined) return [];
+    return [{ setting: 'hdNum', now, with: (most) => withGrids(this.#album.grids(shown, most)) }];
   }
 
   async *#respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {

@@ -1,11 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import {
-  referenceBackend as backend,
-  type KvFormat,
-  MemoryBudgetError,
-  type PlannedModel,
-  planMemory as planCore,
-} from '@lingbi/core';
+import { referenceBackend as backend, MemoryBudgetError, type PlannedModel } from '@lingbi/core';
 import { planVideo } from '@lingbi/video';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../model/open-model.ts';
@@ -13,7 +7,6 @@ import { describeCheckpoint } from './describe-checkpoint.ts';
 import { defaultBudget } from './free-memory.ts';
 import { parseBytes } from './parse-bytes.ts';
 import { fittingSettings, planMemory } from './plan-request.ts';
-import { requireMemory } from './require-memory.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
 const cars = fileURLToPath(new URL('../../../../fixtures/pictures/cars1.jpg', import.meta.url));
@@ -114,16 +107,6 @@ describe('a memory budget', () => {
     expect(chat.history).toEqual([]);
   });
 
-  test('that int8 keys and values would keep advises them', async () => {
-    const described = await describeCheckpoint(micro, { backend });
-    const position = (_: unknown, kv: KvFormat) => (kv === 'int8' ? 1 : 4096);
-    const planned = { ...described, memory: { ...described.memory, position } };
-    const request = { prompt: [{ type: 'text', tokens: 10_000 }] } as const;
-    const asked = { request, hdNum: undefined, withHdNum: () => request };
-    const { peak } = planCore({ ...planned, kv: 'int8' }, request);
-    expect(() => requireMemory(planned, peak, asked)).toThrow(/Set kv to int8, or memoryBudget/);
-  });
-
   test('that has no room to embed a long text is refused before it is read', async () => {
     const described = await describeCheckpoint(micro, { backend });
     const memoryBudget = planMemory(described, { textTokens: 2000, maxNewTokens: 1 }).peak + MiB;
@@ -131,6 +114,19 @@ describe('a memory budget', () => {
     await using chat = model.chat({ maxLength: 100_000 });
     expect((await chat.embed('Hello')).last).toHaveLength(64);
     await expect(chat.embed('one two three '.repeat(15_000))).rejects.toThrow(MemoryBudgetError);
+  });
+
+  test('counts what an answer may still take while it is being written', async () => {
+    await using model = await openModel(micro, { backend, memoryBudget: '64 GiB' });
+    await using chat = model.chat();
+    const answer = chat.say('Hello', { maxNewTokens: 1000 });
+    await answer.next();
+    const { heldPositions } = model;
+    expect(heldPositions).toBeGreaterThan(1000);
+    await answer.next();
+    expect(model.heldPositions).toBe(heldPositions);
+    await answer.return(undefined);
+    expect(model.heldPositions).toBe(chat.heldPositions);
   });
 
   test('that was kept by following the advice answers', async () => {

@@ -76,12 +76,11 @@ export async function openModel(model: string, options: OpenModelOptions): Promi
   const files = await readModelFiles(await findFolder(model, options), signal);
   const tokenizer = createTokenizer(files.tokenizer);
   const stopTokens = new Set(chatIds(tokenizer).stop);
-  const memoryBudget = settleBudget(options);
-  const xcomposer = await compile(files, options, memoryBudget);
+  const xcomposer = await compile(files, options);
   const pieces = tokenizer.model.pieces.length;
   const { vocabularySize } = xcomposer.config.decoder;
   if (pieces <= vocabularySize) {
-    return new Model(xcomposer, tokenizer, stopTokens, memoryBudget);
+    return new Model(xcomposer, tokenizer, stopTokens);
   }
   await xcomposer[Symbol.asyncDispose]();
   throw new ModelNotFoundError(
@@ -96,17 +95,13 @@ function settleBudget({ backend, memoryBudget }: OpenModelOptions): number {
   return backend.memory ? defaultBudget() : Infinity;
 }
 
-async function compile(
-  files: ModelFiles,
-  options: OpenModelOptions,
-  memoryBudget: number,
-): Promise<XComposer> {
+async function compile(files: ModelFiles, options: OpenModelOptions): Promise<XComposer> {
   const { backend, compat, prefixCacheBytes, imageCacheBytes, kv, onProgress, signal } = options;
   return compileXComposer({
     backend,
     checkpoint: await openUnpacked(files.folder, signal),
     config: files.config,
-    memoryBudget,
+    memoryBudget: settleBudget(options),
     ...(compat && { compat }),
     ...(prefixCacheBytes !== undefined && { prefixCacheBytes }),
     ...(imageCacheBytes !== undefined && { imageCacheBytes }),
@@ -136,8 +131,6 @@ export class Model implements AsyncDisposable {
     readonly tokenizer: Tokenizer,
     /** Ids that end an answer. */
     readonly stopTokens: ReadonlySet<number>,
-    /** How many bytes this process may take in all. */
-    readonly memoryBudget: number = Infinity,
   ) {}
 
   /** What the model really runs on, for people. */
@@ -145,11 +138,17 @@ export class Model implements AsyncDisposable {
     return this.xcomposer.device;
   }
 
-  /** Positions whose keys and values are held now: by its chats, and of those that have ended. */
+  /** How many bytes this process may take in all. */
+  get memoryBudget(): number {
+    return this.xcomposer.memory.bytes;
+  }
+
+  /**
+   * Positions whose keys and values are held now, or set aside: by its chats and those that have ended,
+   * by answers that are being written, by schedulers.
+   */
   get heldPositions(): number {
-    const { use, bytesPerToken } = this.xcomposer.prefixes;
-    const idle = use.bytes / bytesPerToken;
-    return [...this.#chats].reduce((sum, chat) => sum + chat.heldPositions, idle);
+    return this.xcomposer.memory.heldPositions;
   }
 
   /**

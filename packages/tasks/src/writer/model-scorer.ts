@@ -1,6 +1,7 @@
 import { scoreContinuations } from '@lingbi/core';
 import type { AnswerScorer } from '../dual-focus/answer-scorer.ts';
 import type { Model } from '../model/open-model.ts';
+import { claimScores } from './claim-memory.ts';
 import { chatSettings } from './generation-settings.ts';
 import { feedOf } from './model-feed.ts';
 import type { ModelWriterOptions } from './model-writer.ts';
@@ -14,11 +15,14 @@ export function modelScorer(
     async meanLosses({ prompt, images, answers, signal }) {
       const cancel = signal && { signal };
       const request = { prompt, images, settings: chatSettings, ...cancel };
-      const { prompt: written, chunks } = await feedOf(model, request, reading);
+      const feed = await feedOf(model, request, reading);
       const ids = answers.map((answer) => [...model.tokenizer.encode(answer)]);
       const longest = Math.max(...ids.map(({ length }) => length));
-      using sequence = model.xcomposer.openSequence({ capacity: written.length + longest });
-      const scores = await scoreContinuations(sequence, chunks, ids, cancel);
+      let held = () => 0;
+      using _claimed = claimScores(model, feed, longest, () => held());
+      using sequence = model.xcomposer.openSequence({ capacity: feed.prompt.length + longest });
+      held = () => sequence.length;
+      const scores = await scoreContinuations(sequence, feed.chunks, ids, cancel);
       return scores.map(({ logprobs, total }) => -total / logprobs.length);
     },
   };

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { referenceBackend as backend } from '@lingbi/core';
+import { referenceBackend as backend, MemoryBudgetError } from '@lingbi/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { planMemory } from '../memory/plan-request.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import * as webpage from '../webpage/index.ts';
 import { NoRoomForAnswerError, UnsupportedSettingError } from './errors.ts';
@@ -141,4 +142,52 @@ test('answers are scored by the mean loss of their tokens', async () => {
   const [own, other] = await scorer.meanLosses({ prompt, images: [], answers: [likely, 'zebra'] });
   expect(own).toBeGreaterThan(0);
   expect(own).toBeLessThan(other!);
+});
+
+describe('a memory budget', () => {
+  const opened = (more: number) => {
+    const memoryBudget = planMemory(model.xcomposer.planned!, { textTokens: 40_000 }).peak + more;
+    return openModel(fileURLToPath(new URL('ixc25-micro', fixtures)), { backend, memoryBudget });
+  };
+  const refusal = async (limited: Model, request: Partial<WriteRequest>) => {
+    const query = { format: 'chat', query: 'Hello' } as const;
+    const asked = { prompt: query, settings: greedy, ...request };
+    const error = await writeText(modelWriter(limited), asked, 'page').catch((each) => each);
+    expect(error).toBeInstanceOf(MemoryBudgetError);
+    return error.advice.map(({ setting }: { setting: string }) => setting);
+  };
+
+  test('that has no room for what a recipe writes names its settings', async () => {
+    await using limited = await opened(0);
+    const wordy = { ...greedy, limit: { newTokens: 100_000 } };
+    expect(await refusal(limited, { settings: wordy })).toEqual(['newTokens']);
+    const total = { ...greedy, limit: { totalTokens: 100_000 } };
+    expect(await refusal(limited, { settings: total })).toEqual(['totalTokens']);
+    const beams = { ...greedy, limit: { newTokens: 10_000 }, beams: 9 };
+    expect(await refusal(limited, { settings: beams })).toEqual(['newTokens', 'beams']);
+  });
+
+  test('counts what is being written, so that others know of it', async () => {
+    await using limited = await opened(0);
+    const settings = { ...greedy, limit: { newTokens: 30_000 } };
+    const prompt = { format: 'chat', query: 'Hello' } as const;
+    const writing = modelWriter(limited).write({ prompt, settings })[Symbol.asyncIterator]();
+    await writing.next();
+    expect(limited.heldPositions).toBeGreaterThan(30_000);
+    expect(await refusal(limited, { settings })).toEqual(['newTokens']);
+    await writing.return!();
+    expect(limited.heldPositions).toBe(0);
+  });
+
+  test('that has no room to score answers is kept before any is read', async () => {
+    await using limited = await opened(0);
+    const prompt = { format: 'chat', query: 'Hello' } as const;
+    const score = (answer: string) =>
+      modelScorer(limited).meanLosses({ prompt, images: [], answers: [answer] });
+    expect(await score('one')).toHaveLength(1);
+    await expect(score('one two three '.repeat(40_000))).rejects.toThrow(
+      /^Scoring these answers needs/,
+    );
+    expect(limited.heldPositions).toBe(0);
+  });
 });

@@ -7,6 +7,7 @@ import {
 import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import type { Model } from '../model/open-model.ts';
+import { claimAnswer } from './claim-memory.ts';
 import { UnsupportedSettingError } from './errors.ts';
 import { generateOptions } from './generate-options.ts';
 import { turnStop } from './generation-settings.ts';
@@ -43,15 +44,20 @@ async function* write(
   const { signal, settings } = request;
   const adapter = adapterFor(model, request, unsupported);
   if (adapter.warning) yield adapter.warning;
-  const { prompt, chunks } = await feedOf(model, request, reading);
+  const feed = await feedOf(model, request, reading);
+  const { prompt, chunks } = feed;
   for (const { message } of prompt.warnings) yield { type: 'warning', message };
   const options = generateOptions(settings, tokenizer, prompt.length);
+  let held = () => 0;
+  const asked = { settings, adapter: adapter.name };
+  using _claimed = claimAnswer(model, asked, feed, options, () => held());
   using sequence = xcomposer.openSequence({
     capacity: prompt.length + options.maxNewTokens,
     slots: settings.beams,
     prompt: chunks,
     adapter: adapter.name,
   });
+  held = () => sequence.length;
   const events = generate(sequence, chunks, {
     ...options,
     promptLookup: promptLookup && settings.beams === 1,

@@ -1,6 +1,8 @@
 import type { DeviceTensor } from '../../backend/backend.ts';
 import type { DecoderRuntime, DecodeStep } from '../decoder-runtime.ts';
+import type { Prompt } from '../prompt.ts';
 import { PendingRows } from './pending-rows.ts';
+import type { SchedulerOptions } from './scheduler.ts';
 
 /** A model whose adapters share their caches. */
 export interface BatchModel<Adapter extends string = string> {
@@ -8,6 +10,14 @@ export interface BatchModel<Adapter extends string = string> {
   runtime(adapter: Adapter): DecoderRuntime;
   /** Decodes text of several adapters in one run: one adapter a segment. */
   decodeMixed?(step: DecodeStep, adapters: readonly Adapter[]): Promise<Float32Array>;
+  /**
+   * Sets memory aside for all that the slots of a scheduler may hold.
+   *
+   * @throws MemoryBudgetError
+   */
+  claimSlots?(options: SchedulerOptions): Disposable;
+  /** @throws MemoryBudgetError when reading the pictures of a request would take more than it may. */
+  requirePictureMemory?(prompt: Prompt, adapter: Adapter): void;
 }
 
 interface Job<Adapter> {

@@ -64,6 +64,7 @@ export interface SchedulerLoad {
  */
 export class Scheduler<Adapter extends string = string> implements AsyncDisposable {
   readonly #cache: KvCache;
+  readonly #claimed: Disposable | undefined;
   readonly #batcher: Batcher<Adapter>;
   readonly #pool: SlotPool;
   readonly #waiting: Task<Adapter>[] = [];
@@ -82,7 +83,13 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     checkSchedulerOptions(options);
     const { slots, capacity, beams = 0, idleTokens = Infinity } = options;
     this.#batcher = new Batcher(model, () => this.#drive());
-    this.#cache = model.runtime(adapter).createCache({ capacity, slots, branches: beams });
+    this.#claimed = model.claimSlots?.(options);
+    try {
+      this.#cache = model.runtime(adapter).createCache({ capacity, slots, branches: beams });
+    } catch (error) {
+      this.#claimed?.[Symbol.dispose]();
+      throw error;
+    }
     this.#pool = new SlotPool(this.#cache, slots, idleTokens);
   }
 
@@ -94,7 +101,8 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
   /**
    * Puts a request in line. What cannot be honoured is refused at once.
    *
-   * @throws InvalidOptionError, CacheFullError, TooManyBranchesError, UnsupportedError
+   * @throws InvalidOptionError, CacheFullError, TooManyBranchesError, UnsupportedError; MemoryBudgetError
+   * when its pictures would take more than the model may.
    */
   admit(request: SchedulerRequest<Adapter>): Admitted {
     const { prompt, adapter, ...options } = request;
@@ -103,6 +111,7 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     refuseLookup(options);
     this.model.runtime(adapter);
     this.#requireRoom(prompt, options);
+    this.#requirePictureMemory(prompt, adapter);
     const task = this.#enqueue(joinTexts(prompt), adapter, options);
     this.#drive();
     return { events: task.events, cancel: (reason) => this.#cancel(task, reason) };
@@ -128,6 +137,12 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     }
     await this.#driving;
     this.#cache[Symbol.dispose]();
+    this.#claimed?.[Symbol.dispose]();
+  }
+
+  #requirePictureMemory(prompt: Prompt, adapter: Adapter): void {
+    if (prompt.every(({ type }) => type === 'text')) return;
+    this.model.requirePictureMemory?.(prompt, adapter);
   }
 
   #requireRoom(prompt: Prompt, { maxNewTokens, beams }: GenerateOptions): void {

@@ -17,11 +17,16 @@ import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/de
 import { IdleCaches } from '../../generate/idle-caches.ts';
 import type { Prompt } from '../../generate/prompt.ts';
 import { embedPrompt, type PromptEmbedding } from '../../generate/prompt-embedding.ts';
+import type { BatchModel } from '../../generate/scheduler/batcher.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { continueCache, type Sequence } from '../../generate/sequence.ts';
 import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
+import { MemoryBudget, type MemoryLever } from '../../plan/memory-budget.ts';
 import { MemoryBudgetError } from '../../plan/memory-budget-error.ts';
 import { largestShares, planMemory } from '../../plan/plan-memory.ts';
+import { promptParts } from '../../plan/prompt-parts.ts';
+import { picturesClaim, slotsClaim } from '../../plan/scheduler-claims.ts';
+import { weightsAdvice } from '../../plan/weights-advice.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { readFloat32 } from '../../weights/read-float32.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
@@ -57,7 +62,10 @@ export interface XComposerOptions {
    * not encoded again. Default: 256 MiB, one picture of 24 tiles for the 7B model and a bit. 0 keeps none.
    */
   readonly imageCacheBytes?: number;
-  /** How many bytes this process may take with the model in it. Default: whatever it needs. */
+  /**
+   * How many bytes this process may take with the model in it: opening it, embedding prompts, opening
+   * schedulers and what is claimed of `model.memory` keeps to that. Default: whatever it needs.
+   */
   readonly memoryBudget?: number;
   /**
    * How many bytes of keys and values to keep of sequences that were disposed, for those whose prompt
@@ -121,7 +129,9 @@ async function requireMemory(options: XComposerOptions): Promise<PlannedModel | 
   const planned = await describeModel(options);
   const { peak, bytes } = planMemory(planned);
   if (peak <= memoryBudget) return planned;
-  throw new MemoryBudgetError('Opening this model', peak, memoryBudget, [], largestShares(bytes));
+  const advice = weightsAdvice(planned, (other) => planMemory(other).peak <= memoryBudget);
+  const reasons = largestShares(bytes);
+  throw new MemoryBudgetError('Opening this model', peak, memoryBudget, advice, reasons);
 }
 
 /** Names become parts of the names of graphs and weights. */
@@ -170,11 +180,16 @@ async function projectSeparators(
 export interface EmbedOptions {
   /** Default `base`. */
   readonly adapter?: AnyAdapterName;
+  /** What the caller could lower if it does not fit the memory budget. Default: nothing. */
+  readonly levers?: readonly MemoryLever[];
   readonly signal?: AbortSignal;
 }
 
 interface XComposerExtras
-  extends Pick<XComposerOptions, 'compat' | 'imageCacheBytes' | 'prefixCacheBytes' | 'kv'> {
+  extends Pick<
+    XComposerOptions,
+    'compat' | 'imageCacheBytes' | 'prefixCacheBytes' | 'kv' | 'memoryBudget'
+  > {
   readonly planned?: PlannedModel | undefined;
   readonly weights: WeightSource;
 }
@@ -197,19 +212,23 @@ export class XComposer implements AsyncDisposable {
   readonly imageRows: RowCache;
   /** What sequences left behind, and what that saved. */
   readonly prefixes: IdleCaches;
+  /** What the model may take, and what holds positions of it. */
+  readonly memory: MemoryBudget;
 
   constructor(
     readonly config: XComposerConfig,
     readonly program: Program<GraphName>,
     readonly checkpoint: AsyncDisposable,
     readonly separators: HostTensor | undefined,
-    { compat, imageCacheBytes, prefixCacheBytes = 0, planned, weights, kv }: XComposerExtras,
+    extras: XComposerExtras,
   ) {
+    const { compat, imageCacheBytes, prefixCacheBytes = 0, planned, weights, kv } = extras;
     this.#kv = kv ?? 'float32';
     this.#planned = planned;
     this.#weights = weights;
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
     this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config, this.#kv));
+    this.memory = this.#openBudget(extras.memoryBudget);
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
   }
 
@@ -292,32 +311,64 @@ export class XComposer implements AsyncDisposable {
     const left = this.prefixes.take({ prompt, adapter });
     const cache = left?.cache ?? runtime.createCache({ capacity, branches: slots });
     const held = { cache, past: left?.past ?? [], room: { capacity, slots } };
-    return continueCache(runtime, held, (past) => this.prefixes.leave({ cache, past, adapter }));
+    const counted = this.memory.hold({
+      get positions() {
+        return sequence.length;
+      },
+    });
+    const sequence = continueCache(runtime, held, (past) => {
+      counted[Symbol.dispose]();
+      this.prefixes.leave({ cache, past, adapter });
+    });
+    return sequence;
+  }
+
+  #openBudget(bytes = Infinity): MemoryBudget {
+    const { prefixes } = this;
+    const budget = new MemoryBudget(bytes, () => this.planned);
+    budget.hold({
+      get positions() {
+        return prefixes.use.bytes / prefixes.bytesPerToken;
+      },
+    });
+    return budget;
   }
 
   /**
    * Answers many requests at once. Its slots are caches of `capacity` positions, of which only what is
-   * used takes memory on the CPU.
+   * used takes memory on the CPU; the memory budget counts all of them.
    *
-   * @throws InvalidOptionError
+   * @throws InvalidOptionError; MemoryBudgetError when its slots would take more than the model may.
    */
   openScheduler(options: SchedulerOptions): Scheduler<AnyAdapterName> {
     const runtime = (adapter: AnyAdapterName) => {
       requireAdapter(this.adapters, adapter);
       return this.#runtime(adapter);
     };
-    return new Scheduler({ runtime }, options, 'base');
+    const model: BatchModel<AnyAdapterName> = {
+      runtime,
+      claimSlots: (wanted) => this.memory.claim(slotsClaim(wanted)),
+      requirePictureMemory: (prompt, adapter) => {
+        using _claimed = this.memory.claim(picturesClaim(prompt, adapter));
+      },
+    };
+    return new Scheduler(model, options, 'base');
   }
 
   /**
    * What the model makes of a prompt: the last hidden state, normed, of every position. The first call
    * with an adapter compiles graphs for it, over the weights that are there.
    *
-   * @throws UnsupportedError when there is no such adapter; RangeError for an empty prompt.
+   * @throws UnsupportedError when there is no such adapter; RangeError for an empty prompt;
+   * MemoryBudgetError when it would take more than the model may.
    */
   async embedPrompt(prompt: Prompt, options: EmbedOptions = {}): Promise<PromptEmbedding> {
-    const { adapter = 'base', signal } = options;
+    const { adapter = 'base', signal, levers = [] } = options;
     requireAdapter(this.adapters, adapter);
+    using _claimed = this.memory.claim({
+      ...{ doing: 'Embedding this prompt', levers },
+      request: { prompt: promptParts(prompt), adapter, embeds: true },
+    });
     const reader = await this.#rowReader(adapter);
     const decodeRows = async (step: DecodeStep) => {
       const name = `rows${step.kind === 'text' ? 'Text' : 'Image'}.${adapter}`;

@@ -1,0 +1,109 @@
+import { UnsupportedError } from '../backend/errors.ts';
+import type { PlannedModel } from './describe-model.ts';
+import { largestThatFits } from './largest-that-fits.ts';
+import { type BudgetAdvice, type BudgetSetting, MemoryBudgetError } from './memory-budget-error.ts';
+import { int8Advice, largestShares, type MemoryRequest, planMemory } from './plan-memory.ts';
+
+/** Something that holds keys and values of so many positions. */
+export interface PositionHolder {
+  readonly positions: number;
+}
+
+/** What somebody asks for; what others hold at that time is the budget's to know. */
+export type ClaimedRequest = Omit<MemoryRequest, 'heldPositions'>;
+
+/** A setting of a request, and the request that another value of it makes. */
+export interface MemoryLever {
+  readonly setting: BudgetSetting;
+  readonly now: number;
+  readonly with: (value: number) => ClaimedRequest;
+}
+
+export interface MemoryClaim {
+  /** What needs the memory, for messages: `'This answer'`. */
+  readonly doing: string;
+  readonly request: ClaimedRequest;
+  /** Settings that make it take less when they are lower. Default: none. */
+  readonly levers?: readonly MemoryLever[];
+  /** Positions of the request that are counted as somebody's already. Default: none. */
+  readonly held?: () => number;
+  /** How many bytes this process may take. Default: as the model was opened with. */
+  readonly bytes?: number;
+}
+
+/**
+ * Holds a model to the memory that it may take. Everything that makes it hold positions is counted
+ * here, so that each plan knows of all others. Knows nothing of what the positions stand for.
+ */
+export class MemoryBudget {
+  readonly #holders = new Set<PositionHolder>();
+
+  constructor(
+    /** How many bytes this process may take in all. */
+    readonly bytes: number,
+    /** None when the backend does not say how it uses memory. */
+    readonly planned: () => PlannedModel | undefined,
+  ) {}
+
+  /** Positions whose keys and values are held now, or may be without asking again. */
+  get heldPositions(): number {
+    return [...this.#holders].reduce((sum, { positions }) => sum + positions, 0);
+  }
+
+  /** Counts what a holder holds, until the result is disposed. */
+  hold(holder: PositionHolder): Disposable {
+    this.#holders.add(holder);
+    return { [Symbol.dispose]: () => void this.#holders.delete(holder) };
+  }
+
+  /**
+   * Sets aside what a request will hold, until the result is disposed.
+   *
+   * @throws MemoryBudgetError naming each setting that alone would make it fit, and the value;
+   * UnsupportedError when there is a budget, but the backend does not say how it uses memory.
+   */
+  claim({ request, held = () => 0, bytes = this.bytes, ...rest }: MemoryClaim): Disposable {
+    if (bytes === Infinity) return { [Symbol.dispose]() {} };
+    const heldPositions = this.heldPositions - held();
+    const model = requirePlanned(this.planned());
+    const plan = planMemory(model, { ...request, heldPositions });
+    if (plan.peak > bytes) throw refusal(model, heldPositions, { ...rest, request, bytes });
+    const claimed = plan.positions - heldPositions;
+    return this.hold({
+      get positions() {
+        return Math.max(0, claimed - held());
+      },
+    });
+  }
+}
+
+function refusal(
+  model: PlannedModel,
+  heldPositions: number,
+  { doing, request, levers = [], bytes }: MemoryClaim & { readonly bytes: number },
+): MemoryBudgetError {
+  const planIn = (changed: PlannedModel, asked: ClaimedRequest) =>
+    planMemory(changed, { ...asked, heldPositions });
+  const fits = (asked: ClaimedRequest) => planIn(model, asked).peak <= bytes;
+  const advice = [
+    ...levers.flatMap((lever) => lowered(lever, fits)),
+    ...int8Advice(model, (changed) => planIn(changed, request).peak <= bytes),
+  ];
+  const plan = planIn(model, request);
+  return new MemoryBudgetError(doing, plan.peak, bytes, advice, largestShares(plan.bytes));
+}
+
+function lowered(
+  { setting, now, with: withValue }: MemoryLever,
+  fits: (request: ClaimedRequest) => boolean,
+): BudgetAdvice[] {
+  const value = largestThatFits(now - 1, (each) => fits(withValue(each)));
+  return value > 0 ? [{ setting, value }] : [];
+}
+
+function requirePlanned(planned: PlannedModel | undefined): PlannedModel {
+  if (planned) return planned;
+  throw new UnsupportedError(
+    'Cannot keep a memory budget: the backend does not say how it uses memory. Leave out memoryBudget',
+  );
+}

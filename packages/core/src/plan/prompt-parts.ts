@@ -1,0 +1,12 @@
+import type { Prompt } from '../generate/prompt.ts';
+import type { Grid } from '../models/xcomposer/image-rows.ts';
+import type { PromptPart } from './plan-memory.ts';
+
+/** The parts of a prompt; with `grids`, its pictures and videos as they would be cut into these. */
+export function promptParts(chunks: Prompt, grids?: readonly Grid[]): PromptPart[] {
+  let picture = 0;
+  return chunks.map((chunk): PromptPart => {
+    if (chunk.type === 'text') return { type: 'text', tokens: chunk.ids.length };
+    return { type: 'image', grid: grids?.[picture++] ?? chunk.image.grid };
+  });
+}

@@ -1,0 +1,77 @@
+import {
+  beamCount,
+  type ClaimedRequest,
+  type GenerateOptions,
+  type MemoryLever,
+  promptParts,
+} from '@lingbi/core';
+import type { Model } from '../model/open-model.ts';
+import type { AnswerLimit } from './generation-settings.ts';
+import type { ModelFeed } from './model-feed.ts';
+import type { WriteRequest } from './writer.ts';
+
+/**
+ * Sets memory aside for an answer, until the result is disposed; `held` says how much of it the
+ * answer's sequence holds.
+ *
+ * @throws MemoryBudgetError naming the settings of the request that would make it fit.
+ */
+export function claimAnswer(
+  { xcomposer }: Model,
+  { settings, adapter = 'base' }: Pick<WriteRequest, 'settings' | 'adapter'>,
+  feed: ModelFeed,
+  { maxNewTokens, beams }: Pick<GenerateOptions, 'maxNewTokens' | 'beams'>,
+  held: () => number,
+): Disposable {
+  const prompt = promptParts(feed.chunks);
+  const request = { prompt, maxNewTokens, beams: beamCount(beams), adapter };
+  const levers = [
+    limitLever(settings.limit, feed.prompt.length, request),
+    lever('beams', request.beams, (value) => ({ ...request, beams: value })),
+    ...hdNumLever(feed, request),
+  ];
+  return xcomposer.memory.claim({ doing: 'This answer', request, levers, held });
+}
+
+/**
+ * The same for answers that are scored one after the other, over one prompt.
+ *
+ * @throws MemoryBudgetError
+ */
+export function claimScores(
+  { xcomposer }: Model,
+  { chunks }: ModelFeed,
+  longest: number,
+  held: () => number,
+): Disposable {
+  const request = { prompt: promptParts(chunks), maxNewTokens: longest };
+  return xcomposer.memory.claim({ doing: 'Scoring these answers', request, held });
+}
+
+function lever(
+  setting: MemoryLever['setting'],
+  now: number,
+  change: (value: number) => ClaimedRequest,
+): MemoryLever {
+  return { setting, now, with: change };
+}
+
+/** Of an answer together with its prompt, what the prompt leaves is the answer's. */
+function limitLever(limit: AnswerLimit, prompt: number, request: ClaimedRequest): MemoryLever {
+  if ('newTokens' in limit) {
+    return lever('newTokens', limit.newTokens, (maxNewTokens) => ({ ...request, maxNewTokens }));
+  }
+  return lever('totalTokens', limit.totalTokens, (total) => {
+    return { ...request, maxNewTokens: Math.max(1, total - prompt) };
+  });
+}
+
+/** None when there is no picture to cut less finely. */
+function hdNumLever({ chunks, cut }: ModelFeed, request: ClaimedRequest): MemoryLever[] {
+  if (!cut) return [];
+  const withHdNum = (most: number) => ({
+    ...request,
+    prompt: promptParts(chunks, cut.grids(most)),
+  });
+  return [lever('hdNum', cut.hdNum, withHdNum)];
+}
