@@ -36,8 +36,8 @@ export interface GenerationSuite {
 
 /**
  * However a sequence comes to be, a real model on this backend continues it the same way: read at once,
- * in chunks, from a cache, cut and gone on, in a batch, by one beam, under an adapter that changes
- * nothing or that was merged.
+ * in chunks, from a cache, cut and gone on, in a batch of several adapters, by one beam, under an adapter
+ * that changes nothing or that was merged.
  */
 export function testGeneration(backend: Backend, { folder, runs = 12 }: GenerationSuite): void {
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
@@ -171,7 +171,7 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
   describe(`${backend.name}: the same tokens`, () => {
     const asked = fc.record({
       ids,
-      adapter: fc.constantFrom<AnyAdapterName>('base', 'web', 'write'),
+      adapter: fc.constantFrom<AnyAdapterName>('base', 'web', 'write', 'mine'),
       options: fc.record({
         stopTokens: fc.constant(stopTokens),
         maxNewTokens: fc.integer({ min: 1, max: 10 }),
@@ -183,6 +183,7 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
     test(
       'from a batch as one by one',
       async () => {
+        await load(model, 'mine', await writeAdapter(join(adapters, 'batch'), { seed: 'batch' }));
         const requests = fc.array(asked, { minLength: 2, maxLength: 5 });
         const property = fc.asyncProperty(requests, async (all) => {
           const size = { slots: 3, capacity: CAPACITY, beams: 6, prefillChunk: 7 };
@@ -195,6 +196,7 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
           }
         });
         await fc.assert(property, cases);
+        await model.unloadAdapter('mine');
       },
       2 * minutes,
     );

@@ -11,7 +11,7 @@ import {
   rmsNorm,
   swiglu,
 } from '../../ops/index.ts';
-import { type AdaptedLinear, adaptedLinear } from './adapted-linear.ts';
+import { type Acting, type AdaptedLinear, adaptedLinear } from './adapted-linear.ts';
 
 export interface DecoderConfig {
   readonly vocabularySize: number;
@@ -35,6 +35,8 @@ export interface DecoderLayerWeights {
 
 export interface DecoderWeights {
   readonly layers: readonly DecoderLayerWeights[];
+  /** Adapters that act on tokens of their own alone. Default: whatever acts, acts on every token. */
+  readonly adapters?: readonly string[];
   readonly norm: Weight;
   readonly head: Weight;
 }
@@ -42,7 +44,8 @@ export interface DecoderWeights {
 /**
  * Embedded tokens in, what follows the last one of each sequence out.
  *
- * Inputs: `x` [tokens, hiddenSize]; `cos`, `sin` [tokens, headDim / 2] of their positions.
+ * Inputs: `x` [tokens, hiddenSize]; `cos`, `sin` [tokens, headDim / 2] of their positions; `acts.NAME`
+ * [tokens, 1] for each of `adapters`, 1 for its own tokens, else 0.
  * Outputs: `hidden` [sequences, hiddenSize], normed; `logits` [sequences, vocabularySize].
  */
 export function decoder(name: string, weights: DecoderWeights, config: DecoderConfig): Graph {
@@ -61,25 +64,41 @@ export function decoderRows(name: string, weights: DecoderWeights, config: Decod
 
 function traceDecoder<Key extends string>(
   name: string,
-  { layers }: DecoderWeights,
+  { layers, adapters = [] }: DecoderWeights,
   config: DecoderConfig,
   finish: (decoded: Tensor) => Readonly<Record<Key, Tensor>>,
 ): Graph {
   const { hiddenSize, headDim } = config;
-  const angles = { shape: ['tokens', headDim / 2], dtype: 'float32' } as const;
+  const perToken = (width: number) => ({ shape: ['tokens', width], dtype: 'float32' }) as const;
   const inputs = {
-    x: { shape: ['tokens', hiddenSize], dtype: 'float32' },
-    cos: angles,
-    sin: angles,
-  } as const;
-  return trace(name, inputs, ({ x, ...rotary }) => {
+    x: perToken(hiddenSize),
+    cos: perToken(headDim / 2),
+    sin: perToken(headDim / 2),
+    ...Object.fromEntries(adapters.map((adapter) => [actingInput(adapter), perToken(1)])),
+  };
+  return trace(name, inputs, ({ x, cos, sin, ...rest }) => {
+    const given: Record<string, Tensor> = rest;
+    const acting = Object.fromEntries(adapters.map((each) => [each, given[actingInput(each)]!]));
     const decoded = layers.reduce(
       (rows, layer, index) =>
-        inScope(x, `layers.${index}`, () => decoderLayer(rows, layer, rotary, index, config)),
+        inScope(x, `layers.${index}`, () =>
+          decoderLayer(rows, layer, { cos, sin, acting, index }, config),
+        ),
       x,
     );
     return finish(decoded);
   });
+}
+
+/** The input that says which tokens an adapter acts on. */
+export function actingInput(adapter: string): string {
+  return `acts.${adapter}`;
+}
+
+/** What differs from run to run, and from layer to layer. */
+interface LayerInputs extends Rotary {
+  readonly acting: Acting;
+  readonly index: number;
 }
 
 /** Token ids `ids` [tokens] → `rows` [tokens, hiddenSize]. */
@@ -93,14 +112,14 @@ export function tokenEmbedding(table: Weight): Graph {
 function decoderLayer(
   x: Tensor,
   w: DecoderLayerWeights,
-  rotary: Rotary,
-  layer: number,
+  { acting, index, ...rotary }: LayerInputs,
   { heads, kvHeads, headDim, normEpsilon }: DecoderConfig,
 ): Tensor {
-  const cache = { layer, kvHeads, headDim };
-  const qkv = adaptedLinear(rmsNorm(x, w.attentionNorm, normEpsilon), w.qkv);
-  const attended = add(x, adaptedLinear(attention(qkv, rotary, { heads, cache }), w.attentionOut));
+  const cache = { layer: index, kvHeads, headDim };
+  const project = (rows: Tensor, linear: AdaptedLinear) => adaptedLinear(rows, linear, acting);
+  const qkv = project(rmsNorm(x, w.attentionNorm, normEpsilon), w.qkv);
+  const attended = add(x, project(attention(qkv, rotary, { heads, cache }), w.attentionOut));
   const normed = rmsNorm(attended, w.mlpNorm, normEpsilon);
-  const mixed = swiglu(adaptedLinear(normed, w.gate), adaptedLinear(normed, w.up));
-  return add(attended, adaptedLinear(mixed, w.down));
+  const mixed = swiglu(project(normed, w.gate), project(normed, w.up));
+  return add(attended, project(mixed, w.down));
 }

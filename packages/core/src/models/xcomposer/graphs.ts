@@ -3,11 +3,18 @@ import type { Graph, Tensor } from '../../graph/graph.ts';
 import { inScope, trace } from '../../graph/trace.ts';
 import { activate, linear, reshape, transpose } from '../../ops/index.ts';
 import { type TowerConfig, tower } from '../clip/tower.ts';
-import { type DecoderConfig, decoder, decoderRows, tokenEmbedding } from '../internlm2/decoder.ts';
+import {
+  type DecoderConfig,
+  type DecoderWeights,
+  decoder,
+  decoderRows,
+  tokenEmbedding,
+} from '../internlm2/decoder.ts';
 import type { AdapterName, TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 import {
   decoderPlaces,
   embeddingPlace,
+  mixedPlaces,
   type ProjectorWeights,
   projectorPlaces,
   towerPlaces,
@@ -55,6 +62,24 @@ export function rowGraphs(
     ];
     return decoderRows(name, decoderPlaces(config, shapes, loras), config.decoder);
   });
+}
+
+/** The decoder of text with what a mode adds. */
+export function textPlaces(
+  config: XComposerConfig,
+  shapes: TensorShapes,
+  adapter: AdapterName,
+): DecoderWeights {
+  return decoderPlaces(config, shapes, lorasOf[adapter]);
+}
+
+/** Text of several adapters at once, each of which acts on its own tokens. */
+export function mixedGraph(
+  name: string,
+  decoders: ReadonlyMap<string, DecoderWeights>,
+  config: DecoderConfig,
+): Graph {
+  return decoder(name, mixedPlaces(decoders), config);
 }
 
 /** A graph for text, and one for pictures if there are any: `decodeText.web`, `decodeImage.web`. */

@@ -9,6 +9,7 @@ import type {
   HostTensor,
   Inputs,
   KvFormat,
+  Outputs,
   Program,
   RunOptions,
 } from '../../backend/backend.ts';
@@ -32,12 +33,22 @@ import { readFloat32 } from '../../weights/read-float32.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
 import { WeightSources } from '../../weights/weight-sources.ts';
 import type { TowerConfig } from '../clip/tower.ts';
+import { actingInput, type DecoderWeights } from '../internlm2/decoder.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
+import { AddedGraphs } from './added-graphs.ts';
 import { bindCheckpoint } from './bind-checkpoint.ts';
 import type { AdapterName, AnyAdapterName, XComposerConfig } from './config.ts';
 import { encodeTiles, type MakePixels } from './encode-tiles.ts';
-import { type DecodeGraph, type GraphName, isLazy, rowGraphs, xcomposerGraphs } from './graphs.ts';
+import {
+  type DecodeGraph,
+  type GraphName,
+  isLazy,
+  mixedGraph,
+  rowGraphs,
+  textPlaces,
+  xcomposerGraphs,
+} from './graphs.ts';
 import {
   type Grid,
   type ImageLayout,
@@ -205,8 +216,8 @@ export class XComposer implements AsyncDisposable {
   readonly #weights: WeightSource;
   readonly #kv: KvFormat;
   readonly #loaded = new Map<string, LoadedAdapter>();
-  /** Graphs that give the rows of prompts, by adapter; compiled when they are first asked for. */
-  readonly #rowReaders = new Map<string, Promise<Extension<string>>>();
+  /** Graphs that give the rows of prompts, and those that decode for several adapters at once. */
+  readonly #addedGraphs: AddedGraphs;
   readonly rotary: RotaryPositions;
   /** Pictures that were encoded, and what that saved. */
   readonly imageRows: RowCache;
@@ -226,6 +237,7 @@ export class XComposer implements AsyncDisposable {
     this.#kv = kv ?? 'float32';
     this.#planned = planned;
     this.#weights = weights;
+    this.#addedGraphs = new AddedGraphs(program, weights);
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
     this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config, this.#kv));
     this.memory = this.#openBudget(extras.memoryBudget);
@@ -277,8 +289,7 @@ export class XComposer implements AsyncDisposable {
     if (!loaded) throw new UnsupportedError(`No adapter "${name}" was loaded`);
     this.#loaded.delete(name);
     this.prefixes.forget(name); // another adapter may get its name
-    await (await this.#rowReaders.get(name))?.[Symbol.asyncDispose]();
-    this.#rowReaders.delete(name);
+    await this.#addedGraphs.forget(name);
     await loaded.extension[Symbol.asyncDispose]();
   }
 
@@ -347,6 +358,7 @@ export class XComposer implements AsyncDisposable {
     };
     const model: BatchModel<AnyAdapterName> = {
       runtime,
+      decodeMixed: (step, adapters) => this.#decodeMixed(step, adapters),
       claimSlots: (wanted) => this.memory.claim(slotsClaim(wanted)),
       requirePictureMemory: (prompt, adapter) => {
         using _claimed = this.memory.claim(picturesClaim(prompt, adapter));
@@ -379,14 +391,10 @@ export class XComposer implements AsyncDisposable {
   }
 
   #rowReader(adapter: AnyAdapterName): Promise<Extension<string>> {
-    const known = this.#rowReaders.get(adapter);
-    if (known) return known;
-    const own = this.#loaded.get(adapter)?.added.rowGraphs;
-    const graphs = own ?? rowGraphs(this.config, this.#weights, adapter as AdapterName);
-    const reader = this.program.extend(graphs, this.#weights);
-    this.#rowReaders.set(adapter, reader);
-    reader.catch(() => this.#rowReaders.delete(adapter));
-    return reader;
+    return this.#addedGraphs.get({ what: 'rows', adapters: [adapter] }, () => {
+      const own = this.#loaded.get(adapter)?.added.rowGraphs;
+      return own ?? rowGraphs(this.config, this.#weights, adapter as AdapterName);
+    });
   }
 
   /**
@@ -449,9 +457,24 @@ export class XComposer implements AsyncDisposable {
   async #decode(step: DecodeStep, adapter: AnyAdapterName): Promise<Float32Array> {
     const kind = step.kind === 'text' ? 'Text' : 'Image';
     const name = `decode${kind}.${adapter}` as DecodeGraph; // or an added one
-    const outputs = await this.program.run(name, this.#inputsOf(step), runOptions(step));
-    outputs['hidden']![Symbol.dispose]();
-    return (await readOnce(outputs['logits']!)).data as Float32Array;
+    return logitsOf(await this.program.run(name, this.#inputsOf(step), runOptions(step)));
+  }
+
+  /** `adapters`: one for each segment. */
+  async #decodeMixed(step: DecodeStep, adapters: readonly AnyAdapterName[]): Promise<Float32Array> {
+    const acting = [...new Set(adapters)].filter((each) => each !== 'base').sort();
+    const name = `decodeMixed.${acting.join('+')}`;
+    const graphs = await this.#addedGraphs.get({ what: 'mixed', adapters: acting }, () => {
+      const decoders = new Map(acting.map((each) => [each, this.#textPlaces(each)]));
+      return { [name]: mixedGraph(name, decoders, this.config.decoder) };
+    });
+    const inputs = { ...this.#inputsOf(step), ...actingInputs(step, adapters, acting) };
+    return logitsOf(await graphs.run(name, inputs, runOptions(step)));
+  }
+
+  #textPlaces(adapter: AnyAdapterName): DecoderWeights {
+    const own = this.#loaded.get(adapter)?.added.textPlaces;
+    return own ?? textPlaces(this.config, this.#weights, adapter as AdapterName);
   }
 
   #inputsOf({ x, angles }: DecodeStep): Inputs {
@@ -469,6 +492,25 @@ export class XComposer implements AsyncDisposable {
     const { rows } = await this.program.run('vision', { pixels: input }, signal && { signal });
     return readOnce(rows!);
   }
+}
+
+async function logitsOf({ hidden, logits }: Outputs): Promise<Float32Array> {
+  hidden![Symbol.dispose]();
+  return (await readOnce(logits!)).data as Float32Array;
+}
+
+/** For each adapter, 1 for each token of its segments. */
+function actingInputs(
+  { segments }: DecodeStep,
+  adapters: readonly string[],
+  acting: readonly string[],
+): Inputs {
+  const ofTokens = segments.flatMap(({ tokens }, i) => Array<string>(tokens).fill(adapters[i]!));
+  const inputs = acting.map((adapter) => {
+    const data = Float32Array.from(ofTokens, (each) => (each === adapter ? 1 : 0));
+    return [actingInput(adapter), { dtype: 'float32', shape: [data.length, 1], data }] as const;
+  });
+  return Object.fromEntries(inputs);
 }
 
 function runOptions({ cache, segments, signal }: DecodeStep): RunOptions {

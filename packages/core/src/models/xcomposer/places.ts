@@ -31,6 +31,25 @@ export function decoderPlaces(
   };
 }
 
+/** One decoder for tokens of several adapters: what each adds acts on its own tokens alone. */
+export function mixedPlaces(decoders: ReadonlyMap<string, DecoderWeights>): DecoderWeights {
+  const first = [...decoders.values()][0]!;
+  const layers = first.layers.map((layer, index) => {
+    const mixed = (part: AdaptedPart): AdaptedLinear => ({
+      ...layer[part],
+      loras: [...decoders].flatMap(([adapter, { layers }]) =>
+        layers[index]![part].loras.map((lora) => ({ ...lora, adapter })),
+      ),
+    });
+    const parts = adaptedParts.map((part) => [part, mixed(part)] as const);
+    return { ...layer, ...Object.fromEntries(parts) };
+  });
+  return { ...first, layers, adapters: [...decoders.keys()] };
+}
+
+const adaptedParts = ['qkv', 'attentionOut', 'gate', 'up', 'down'] as const;
+type AdaptedPart = (typeof adaptedParts)[number];
+
 export function embeddingPlace({ decoder }: XComposerConfig): Weight {
   return place('embed', decoder.vocabularySize, decoder.hiddenSize);
 }

@@ -5,7 +5,7 @@ import type { Graph } from '../../graph/graph.ts';
 import type { WeightExpression, WeightMap } from '../../weights/weight-expression.ts';
 import { checkpointWeights } from '../../weights/weight-map.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
-import { decoder, decoderRows } from '../internlm2/decoder.ts';
+import { type DecoderWeights, decoder, decoderRows } from '../internlm2/decoder.ts';
 import { decoderLayerName } from './checkpoint-names.ts';
 import type { TensorShapes, XComposerConfig } from './config.ts';
 import { bothKinds } from './graphs.ts';
@@ -17,6 +17,8 @@ export interface AdapterGraphs {
   readonly graphs: Readonly<Record<string, Graph>>;
   /** The same with the last hidden state of every position. */
   readonly rowGraphs: Readonly<Record<string, Graph>>;
+  /** Where the parameters of its decoder of text stand. */
+  readonly textPlaces: DecoderWeights;
   readonly weights: WeightSource;
 }
 
@@ -56,6 +58,7 @@ export function adapterGraphs(
     rowGraphs: bothKinds(config, 'rows', name, (graph, isImage) =>
       decoderRows(graph, places(isImage), config.decoder),
     ),
+    textPlaces: places(false),
     weights: checkpointWeights(adapter.tensors, map),
   };
 }
