@@ -13,6 +13,7 @@ import {
   rivals,
   shapeNamed,
   transformersProgram,
+  withHugePages,
 } from './contenders/programs.ts';
 import {
   besides,
@@ -37,10 +38,15 @@ export const decodeBench: Bench = {
     const chosen = rivals.filter(({ own }) => !only || only.includes(own));
     const rows: (Row | Absence)[] = [];
     for (const each of chosen)
-      rows.push(...(await decodeAt(CONTEXT, shapeNamed(shape), each, runs)));
+      rows.push(...(await decodeAt(CONTEXT, shapeNamed(shape), each, runs, { hugePages: true })));
     return rows;
   },
 };
+
+interface DecodeOptions {
+  /** Whether ours and its peer take part a second time, with memory in huge pages. */
+  readonly hugePages?: boolean;
+}
 
 /** All contenders after the same prompt. */
 export async function decodeAt(
@@ -48,11 +54,15 @@ export async function decodeAt(
   shape: SynthShape,
   { own, llama, transformers }: Rivals,
   runs: number,
+  { hugePages = false }: DecodeOptions = {},
 ): Promise<(Row | Absence)[]> {
   const capacity = context + (runs + 2) * TOKENS + 16;
+  const ours = () => lingbiProgram(shape, own, capacity);
+  const peer = () => llamaProgram(shape, llama, capacity);
   const contenders = await startAll([
-    () => lingbiProgram(shape, own, capacity),
-    () => llamaProgram(shape, llama, capacity),
+    ours,
+    peer,
+    ...(hugePages ? [ours, peer].map((each) => async () => withHugePages(await each())) : []),
     ...(transformers ? [() => transformersProgram(shape, own, capacity)] : []),
   ]);
   try {
@@ -69,10 +79,17 @@ export async function decodeAt(
     const bytes = bytesPerToken(synthShapes[shape], own, context);
     const share = ({ median }: Row) =>
       metered && `${((bytes * median) / 1e7 / metered).toFixed(0)} % of ${metered.toFixed(1)} GB/s`;
-    return besides(
-      noted(rows, `lingbi ${own}`, (row) => share(row) || undefined),
-      `lingbi ${own}`,
-      `llama.cpp ${llama}`,
+    const pairs = ['', ' in huge pages'].map(
+      (more) => [`lingbi ${own}${more}`, `llama.cpp ${llama}${more}`] as const,
+    );
+    return pairs.reduce<(Row | Absence)[]>(
+      (all, [name, rival]) =>
+        besides(
+          noted(all, name, (row) => share(row) || undefined),
+          name,
+          rival,
+        ),
+      [...rows],
     );
   } finally {
     await endAll(contenders);

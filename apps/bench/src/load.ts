@@ -7,7 +7,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Absence, type Bench, type Row, rowOf } from './bench.ts';
 import { type ContenderProgram, isAbsent, startContender } from './contenders/contender.ts';
-import { lingbiProgram, llamaProgram, shapeNamed } from './contenders/programs.ts';
+import { lingbiProgram, llamaProgram, shapeNamed, withHugePages } from './contenders/programs.ts';
 
 const RUNS = 5;
 const CAPACITY = 512;
@@ -33,12 +33,6 @@ export const loadBench: Bench = {
     return [...rows, rowOf('a first touch of 1 GB of memory', 's', touches)];
   },
 };
-
-/** glibc asks for pages of 2 MiB, where the system gives them on request (a setting of Linux). */
-function withHugePages(program: ContenderProgram): ContenderProgram {
-  const environment = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
-  return { ...program, name: `${program.name}, huge pages`, environment };
-}
 
 /** What the system takes to hand out memory: a model's weights are prepared in as much of it as they take. */
 function secondsToTouch(): number {

@@ -42,6 +42,12 @@ export async function transformersProgram(
   return { name: `transformers.js ${encoding}`, program: './transformers.ts', opening };
 }
 
+/** glibc asks for pages of 2 MiB, where the system gives them on request (a setting of Linux). */
+export function withHugePages(program: ContenderProgram): ContenderProgram {
+  const environment = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
+  return { ...program, name: `${program.name} in huge pages`, environment };
+}
+
 /** @throws RangeError when no shape has this name. */
 export function shapeNamed(name = 'internlm2-1.8b'): SynthShape {
   if (Object.hasOwn(synthShapes, name)) return name as SynthShape;
