@@ -1,5 +1,6 @@
 export type { AdapterConfig } from './adapters/adapter-config.ts';
 export { AdapterError } from './adapters/adapter-error.ts';
+export { AdapterUnloadedError } from './adapters/adapter-unloaded-error.ts';
 export { mergedCheckpoint } from './adapters/merged-checkpoint.ts';
 export { type LoraAdapter, type LoraPair, openAdapter } from './adapters/open-adapter.ts';
 export type {
@@ -69,7 +70,7 @@ export type { PromptEmbedding } from './generate/prompt-embedding.ts';
 export type { LookupUse } from './generate/prompt-lookup/token-feeder.ts';
 export { createRandom, freshSeed, type RandomStream } from './generate/random.ts';
 export { likeliest, type Sampler, type SamplerOptions, sampler } from './generate/sampler.ts';
-export type { BatchModel } from './generate/scheduler/batcher.ts';
+export type { BatchModel, ChosenAdapter } from './generate/scheduler/batcher.ts';
 export {
   type Admitted,
   Scheduler,

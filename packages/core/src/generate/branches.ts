@@ -37,7 +37,8 @@ export interface BranchingSequence {
   readonly slot: number;
   /** Where its branches may be. */
   readonly branchSlots: readonly number[];
-  readonly onSettled: (tokens: readonly number[]) => void;
+  /** Learns what was kept, and the rotary base that the key of each token has. */
+  readonly onSettled: (tokens: readonly number[], thetas: readonly number[]) => void;
 }
 
 /** What a branch has read since the sequence split, and where its keys and values are. */
@@ -53,6 +54,8 @@ export function openBranches(sequence: BranchingSequence): Branches {
 
 class SlotBranches implements Branches {
   readonly #start: number;
+  /** Rotary bases of the tokens so far: branches are of one length. */
+  readonly #thetas: number[] = [];
   #branches: readonly Branch[];
   #settled = false;
 
@@ -103,7 +106,7 @@ class SlotBranches implements Branches {
     this.#settled = true;
     const { cache, branchSlots, onSettled } = this.sequence;
     for (const slot of branchSlots) cache.truncate(0, slot);
-    onSettled(tokens);
+    onSettled(tokens, this.#thetas);
   }
 
   /** Rows go in the order of the slots, so that backends see neighbours as one batch. */
@@ -117,6 +120,7 @@ class SlotBranches implements Branches {
       runtime.rotary.angles(position, position + 1, position + 1),
       ids.length,
     );
+    this.#thetas.push(runtime.rotary.theta(position + 1));
     using x = await runtime.embed(ids, signal);
     const step = { kind: 'text', x, angles, cache, segments } as const;
     const logits = await runtime.decode(signal ? { ...step, signal } : step);

@@ -30,6 +30,11 @@ export interface EncodedImage {
 
 /** What a sequence needs of a model in one mode. Knows nothing of prompts or sampling. */
 export interface DecoderRuntime {
+  /**
+   * What keys and values are made with, beside the rotary base: only runtimes with the same one may go
+   * on from each other's past. An adapter that was loaded anew has another, whatever its name.
+   */
+  readonly origin: unknown;
   readonly rotary: RotaryPositions;
   createCache(options: CacheOptions): KvCache;
   /** Token ids → rows [tokens, hiddenSize]. */

@@ -11,10 +11,10 @@ function heldCache(length: number, disposed: number[] = []): KvCache {
   };
 }
 const left = (cache: KvCache, ...ids: number[]) => {
-  return { cache, past: testPrompt(...ids), adapter: 'base' };
+  return { cache, past: { ...wanted(...ids), steady: ids.length } };
 };
 const wanted = (...ids: number[]) => {
-  return { prompt: testPrompt(...ids), adapter: 'base' };
+  return { prompt: testPrompt(...ids), origin: 'base', theta: 100 };
 };
 
 test('the one that shares most is taken, once, and what it saved is counted', () => {
@@ -29,10 +29,11 @@ test('the one that shares most is taken, once, and what it saved is counted', ()
   expect(idle.use).toEqual({ hits: 2, misses: 1, savedTokens: 5, bytes: 0, sequences: 0 });
 });
 
-test('another adapter or nothing in common is no match', () => {
+test('another adapter, another rotary base or nothing in common is no match', () => {
   const idle = new IdleCaches(1000, 10);
   idle.leave(left(heldCache(2), 1, 2));
-  expect(idle.take({ ...wanted(1, 2), adapter: 'web' })).toBeUndefined();
+  expect(idle.take({ ...wanted(1, 2), origin: 'web' })).toBeUndefined();
+  expect(idle.take({ ...wanted(1, 2), theta: 200 })).toBeUndefined();
   expect(idle.take(wanted(2, 1))).toBeUndefined();
 });
 

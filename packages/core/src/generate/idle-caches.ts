@@ -1,11 +1,11 @@
 import type { KvCache } from '../backend/backend.ts';
-import { type Prompt, promptLength, sharedLength } from './prompt.ts';
+import { type Past, reusableLength, type WantedPast } from './past.ts';
+import { promptLength } from './prompt.ts';
 
 /** What a sequence leaves behind: keys and values, and the prompt that they stand for. */
 export interface IdleCache {
   readonly cache: KvCache;
-  readonly past: Prompt;
-  readonly adapter: string;
+  readonly past: Past;
 }
 
 export interface IdleCacheUse {
@@ -20,15 +20,10 @@ export interface IdleCacheUse {
   readonly sequences: number;
 }
 
-export interface WantedCache {
-  readonly prompt: Prompt;
-  readonly adapter: string;
-}
-
 /**
  * Keys and values of conversations that have ended, for those that begin alike: with the same text
- * ids and the same pictures, under the same adapter. The one left longest ago goes first. What another
- * conversation may come back to is not cut down for a few words in common.
+ * ids and the same pictures, under the same adapter and rotary base. The one left longest ago goes
+ * first. What another conversation may come back to is not cut down for a few words in common.
  */
 export class IdleCaches implements Disposable {
   readonly #idle: IdleCache[] = [];
@@ -52,11 +47,11 @@ export class IdleCaches implements Disposable {
   }
 
   /** The one that holds most of a prompt, if that is half of what it holds. It is then the caller's. */
-  take({ prompt, adapter }: WantedCache): IdleCache | undefined {
+  take(wanted: WantedPast): IdleCache | undefined {
     let best: IdleCache | undefined;
     let most = 0;
     for (const each of this.#idle) {
-      const shared = each.adapter === adapter ? sharedLength(each.past, prompt) : 0;
+      const shared = reusableLength(each.past, wanted);
       if (shared > most && 2 * shared >= each.cache.length()) [best, most] = [each, shared];
     }
     if (!best) {
@@ -65,13 +60,13 @@ export class IdleCaches implements Disposable {
     }
     this.#idle.splice(this.#idle.indexOf(best), 1);
     this.#counts.hits++;
-    this.#counts.savedTokens += Math.min(most, promptLength(prompt) - 1); // the last is read anew
+    this.#counts.savedTokens += Math.min(most, promptLength(wanted.prompt) - 1); // the last is read anew
     return best;
   }
 
-  /** Disposes what was read under an adapter that is no more. */
-  forget(adapter: string): void {
-    for (const each of this.#idle.filter((idle) => idle.adapter === adapter)) {
+  /** Disposes what was made by something that is no more. */
+  forget(origin: unknown): void {
+    for (const each of this.#idle.filter(({ past }) => past.origin === origin)) {
       this.#idle.splice(this.#idle.indexOf(each), 1);
       each.cache[Symbol.dispose]();
     }

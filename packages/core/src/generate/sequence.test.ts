@@ -18,15 +18,15 @@ const picture = (key: string, tokens: number): PromptChunk => ({
  * A model that remembers what it read. Rows are one number wide, the token id; a picture's are its
  * key's length. The likeliest next token is the last one plus one.
  */
-function recordingRuntime(trainedLength = 1000) {
+function recordingRuntime(trainedLength = 1000, rotary: { readonly sticky?: boolean } = {}) {
   const log: string[] = [];
   const held: number[] = [];
   const runtime: DecoderRuntime = {
-    rotary: rotaryPositions({
-      headDim: 4,
-      theta: 100,
-      scaling: { kind: 'dynamic', factor: 2, trainedLength },
-    }),
+    origin: 'recording',
+    rotary: rotaryPositions(
+      { headDim: 4, theta: 100, scaling: { kind: 'dynamic', factor: 2, trainedLength } },
+      rotary,
+    ),
     createCache: ({ capacity }) => listCache(held, capacity),
     embed: async (ids) => ({
       dtype: 'float32',
@@ -111,6 +111,30 @@ describe('prefill()', () => {
     log.length = 0;
     await finishPrefill(sequence.prefill([text(1, 2, 3, 4, 5)]));
     expect(log).toEqual(['text 5']);
+  });
+
+  test('keeps nothing that was read before another sequence enlarged the base for all', async () => {
+    const { runtime, log } = recordingRuntime(4, { sticky: true });
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(1, 2, 3)]));
+    runtime.rotary.angles(0, 9, 9); // what another one does
+    log.length = 0;
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 4)]));
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 4, 5)]));
+    expect(log).toEqual(['text 4', 'text 1']);
+  });
+
+  test('keeps the beginning that has one base, cut off where another began', async () => {
+    const { runtime, log } = recordingRuntime(4);
+    using sequence = openSequence(runtime, 100);
+    await finishPrefill(sequence.prefill([text(1, 2, 3)]));
+    for (const token of [4, 5, 6]) await sequence.feed(token);
+    log.length = 0;
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 9)]));
+    expect(log).toEqual(['text 1']);
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 9, 9, 9)]));
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 9, 9, 8)]));
+    expect(log).toEqual(['text 1', 'text 6', 'text 1']);
   });
 
   test('counts pictures that were encoded, and those that had been before', async () => {

@@ -4,6 +4,7 @@ import type { TiledImage } from '../models/tiled-image.ts';
 import { type Branches, openBranches } from './branches.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import type { IdleCache } from './idle-caches.ts';
+import { emptyPast, type Past, readWith, reusableLength, type SteadyBase } from './past.ts';
 import {
   cutPrompt,
   joinTexts,
@@ -11,7 +12,6 @@ import {
   type PromptChunk,
   type PromptSpan,
   promptLength,
-  sharedLength,
   spansFrom,
 } from './prompt.ts';
 
@@ -86,7 +86,7 @@ export interface Sequence extends Disposable {
 /** A new, empty sequence over a cache of its own, with room for `slots` continuations of it. */
 export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 1): Sequence {
   const cache = runtime.createCache({ capacity, branches: slots });
-  return continueCache(runtime, { cache, past: [] }, () => cache[Symbol.dispose]());
+  return continueCache(runtime, { cache, past: emptyPast }, () => cache[Symbol.dispose]());
 }
 
 /**
@@ -95,8 +95,8 @@ export function openSequence(runtime: DecoderRuntime, capacity: number, slots = 
  */
 export function continueCache(
   runtime: DecoderRuntime,
-  { cache, past, room = {} }: Pick<IdleCache, 'cache' | 'past'> & { readonly room?: SequenceRoom },
-  onDispose: (past: Prompt) => void,
+  { cache, past, room = {} }: IdleCache & { readonly room?: SequenceRoom },
+  onDispose: (past: Past) => void,
 ): Sequence {
   const branchSlots = range(1, cache.slots);
   const place = { slot: 0, branchSlots, past, chunk: PREFILL_CHUNK, room };
@@ -112,8 +112,8 @@ export interface SequencePlace {
   readonly slot: number;
   /** Where its continuations live: slots that nobody else uses. */
   readonly branchSlots: readonly number[];
-  /** What the slot holds. */
-  readonly past: Prompt;
+  /** What the slot holds: of the runtime's origin, or nothing. */
+  readonly past: Past;
   /** Prompt positions decoded in one run. */
   readonly chunk: number;
   /** What it should have room for once it reads. Default: what the cache has. */
@@ -157,7 +157,9 @@ export class SequenceDisposedError extends Error {
 
 export class CachedSequence implements Sequence {
   /** What the cache holds, and what a broken-off prefill would have added. */
-  #past: Prompt;
+  #prompt: Prompt;
+  /** Of what the cache holds. */
+  #base: SteadyBase;
   #branchSlots: readonly number[];
   #branching = false;
   #disposed = false;
@@ -167,15 +169,18 @@ export class CachedSequence implements Sequence {
     readonly runtime: DecoderRuntime,
     readonly cache: KvCache,
     readonly place: SequencePlace,
-    readonly onDispose: (past: Prompt) => void,
+    readonly onDispose: (past: Past) => void,
   ) {
-    this.#past = place.past;
+    const { prompt, theta, steady } = place.past;
+    this.#prompt = prompt;
+    this.#base = { theta, steady };
     this.#branchSlots = place.branchSlots;
   }
 
   /** What it holds now. */
-  get past(): Prompt {
-    return cutPrompt(this.#past, this.length);
+  get past(): Past {
+    const prompt = cutPrompt(this.#prompt, this.length);
+    return { prompt, origin: this.runtime.origin, ...this.#base };
   }
 
   get pictures(): PictureUse {
@@ -204,7 +209,7 @@ export class CachedSequence implements Sequence {
     if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
     await this.#makeRoom();
     this.truncate(this.#reusable(wanted, total));
-    this.#past = wanted;
+    this.#prompt = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
     const pictures = new PictureRows(this.runtime, this.#pictures);
     let logits: Float32Array = new Float32Array();
@@ -236,7 +241,8 @@ export class CachedSequence implements Sequence {
 
   canFeedAtOnce(count: number): boolean {
     const total = this.length + count;
-    return total <= this.capacity && this.#hasTrainedAngles(total);
+    const { rotary } = this.runtime;
+    return total <= this.capacity && rotary.theta(this.length + 1) === rotary.theta(total);
   }
 
   async grow({ capacity = 0, slots = 0 }: SequenceRoom): Promise<void> {
@@ -252,6 +258,7 @@ export class CachedSequence implements Sequence {
     if (this.#disposed) return; // what it held was left to others
     this.#requireWhole();
     this.cache.truncate(length, this.place.slot);
+    this.#base = { ...this.#base, steady: Math.min(this.#base.steady, length) };
   }
 
   branch(): Branches {
@@ -260,10 +267,11 @@ export class CachedSequence implements Sequence {
     this.#branching = true;
     return openBranches({
       ...{ runtime, cache, slot: this.place.slot, branchSlots: this.#branchSlots },
-      onSettled: (tokens) => {
+      onSettled: (tokens, thetas) => {
         this.#branching = false;
-        this.#past = cutPrompt(this.#past, length);
+        this.#prompt = cutPrompt(this.#prompt, length);
         this.#append(tokens);
+        for (const at of tokens.keys()) this.#note(thetas[at]!, length + at, length + at + 1);
       },
     });
   }
@@ -273,7 +281,7 @@ export class CachedSequence implements Sequence {
     const { past } = this;
     this.#disposed = true;
     this.onDispose(past);
-    this.#past = [];
+    this.#prompt = [];
   }
 
   async #makeRoom(): Promise<void> {
@@ -289,23 +297,21 @@ export class CachedSequence implements Sequence {
   /** Notes tokens after what the cache holds now, or will hold when they are branches' own. */
   #append(tokens: readonly number[]): PromptChunk {
     const chunk = { type: 'text', ids: Int32Array.from(tokens) } as const;
-    const held = cutPrompt(this.#past, this.length);
-    this.#past = joinTexts([...held, chunk]);
+    const held = cutPrompt(this.#prompt, this.length);
+    this.#prompt = joinTexts([...held, chunk]);
     return chunk;
   }
 
   /** The last position is always read again: its logits are what the caller wants. */
   #reusable(wanted: Prompt, total: number): number {
-    // Old keys would not be what a fresh reading of this prompt makes.
-    const sameAngles = [total, this.length].every((length) => this.#hasTrainedAngles(length));
-    const shared = Math.min(sharedLength(this.#past, wanted), this.length, total - 1);
-    return sameAngles ? shared : 0;
+    const { origin, rotary } = this.runtime;
+    // Old keys of another base would not be what a fresh reading of this prompt makes.
+    const fresh = { prompt: wanted, origin, theta: rotary.theta(total) };
+    return Math.min(reusableLength(this.past, fresh), this.length, total - 1);
   }
 
-  /** Past the trained length each total has angles of its own. */
-  #hasTrainedAngles(total: number): boolean {
-    const { rotary } = this.runtime;
-    return rotary.theta(total) === rotary.theta(1);
+  #note(theta: number, from: number, to: number): void {
+    this.#base = readWith(this.#base, theta, { from, to });
   }
 
   async #read(
@@ -319,10 +325,15 @@ export class CachedSequence implements Sequence {
         ? await this.runtime.embed(chunk.ids.subarray(from, to), signal)
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
-      const angles = this.runtime.rotary.angles(start, start + to - from, total);
+      const { rotary } = this.runtime;
+      const end = start + to - from;
+      const angles = rotary.angles(start, end, total);
+      const theta = rotary.theta(total);
       const segments = [{ slot: this.place.slot, tokens: to - from, kept }];
       const step = { kind: chunk.type, x, angles, cache: this.cache, segments };
-      return await this.runtime.decode(signal ? { ...step, signal } : step);
+      const logits = await this.runtime.decode(signal ? { ...step, signal } : step);
+      this.#note(theta, start, end);
+      return logits;
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();
     }

@@ -20,6 +20,7 @@ export interface TestRuntime {
 export function testRuntime(): TestRuntime {
   const [held, runs, extensions]: [number[][], number[][], [number, number][]] = [[], [], []];
   const runtime: DecoderRuntime = {
+    origin: 'test',
     rotary: rotaryPositions({ headDim: 4, theta: 100, scaling: { kind: 'none' } }),
     createCache: ({ capacity, slots = 1, branches = 0 }) => {
       for (let slot = 0; slot < slots + branches; slot++) held[slot] = [];

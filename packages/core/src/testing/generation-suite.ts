@@ -37,7 +37,8 @@ export interface GenerationSuite {
 /**
  * However a sequence comes to be, a real model on this backend continues it the same way: read at once,
  * in chunks, from a cache, cut and gone on, in a batch of several adapters, by one beam, under an adapter
- * that changes nothing or that was merged.
+ * that changes nothing, that was merged or whose name another had, after a longer one where rotary bases
+ * stick.
  */
 export function testGeneration(backend: Backend, { folder, runs = 12 }: GenerationSuite): void {
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
@@ -54,8 +55,8 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
     await rm(adapters, { recursive: true });
   });
 
-  function open(checkpoint: Checkpoint): Promise<XComposer> {
-    return compileXComposer({ backend, checkpoint, config });
+  function open(checkpoint: Checkpoint, changed: object = {}): Promise<XComposer> {
+    return compileXComposer({ backend, checkpoint, config, ...changed });
   }
 
   async function alone(
@@ -150,6 +151,58 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
     );
 
     test(
+      'under an adapter whatever had its name before',
+      async () => {
+        const write = (seed: string) => writeAdapter(join(adapters, seed), { seed });
+        const [before, after] = [await write('old'), await write('new')];
+        const remembering = { prefixCacheBytes: 2 ** 20 };
+        await using model = await open(await openCheckpoint(folder), remembering);
+        const options = { slots: 1, capacity: CAPACITY, prefillChunk: CAPACITY };
+        await using scheduler = model.openScheduler(options);
+        const ask = async (asked: readonly number[], adapter: string) => {
+          const request = { stopTokens, maxNewTokens: 2, topLogprobs: 5 };
+          const prompt = promptOf(asked);
+          const tokens = await tokenEventsOf(
+            scheduler.admit({ prompt, adapter, ...request }).events,
+          );
+          return tokens.flatMap(likely);
+        };
+        await load(model, 'right', after);
+        const property = fc.asyncProperty(ids, async (asked) => {
+          await load(model, 'mine', before);
+          await ask(asked, 'mine');
+          await logitsOf(model, asked, 'mine');
+          await model.unloadAdapter('mine');
+          await load(model, 'mine', after);
+          expectNear(await ask(asked, 'mine'), await ask(asked, 'right'));
+          expectNear(await logitsOf(model, asked, 'mine'), await logitsOf(model, asked, 'right'));
+          await model.unloadAdapter('mine');
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    test(
+      'whether read anew or not after a longer one, where bases stick',
+      async () => {
+        const scaling = { rope_scaling: { type: 'dynamic', factor: 2 } };
+        const short = { config: { ...config, ...scaling, max_position_embeddings: 8 } };
+        const sticky = { ...short, compat: { stickyRotary: true } };
+        const property = fc.asyncProperty(ids, ids, async (asked, other) => {
+          await using model = await open(await openCheckpoint(folder), sticky);
+          using sequence = model.openSequence({ capacity: CAPACITY });
+          await finishPrefill(sequence.prefill(promptOf(asked.slice(0, -1))));
+          await logitsOf(model, other);
+          const found = await finishPrefill(sequence.prefill(promptOf(asked)));
+          expectNear(found, await logitsOf(model, asked));
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    test(
       'under an adapter as after it was merged',
       async () => {
         const where = await writeAdapter(join(adapters, 'mine'), { seed: 'mine' });
@@ -227,8 +280,9 @@ async function logitsOf(
   ids: readonly number[],
   adapter: AnyAdapterName = 'base',
 ): Promise<Float32Array> {
-  using sequence = model.openSequence({ capacity: CAPACITY, adapter });
-  return await finishPrefill(sequence.prefill(promptOf(ids)));
+  const prompt = promptOf(ids);
+  using sequence = model.openSequence({ capacity: CAPACITY, adapter, prompt });
+  return await finishPrefill(sequence.prefill(prompt));
 }
 async function tokenEventsOf(events: AsyncIterable<GenerationEvent>): Promise<TokenEvent[]> {
   const tokens: TokenEvent[] = [];

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rotaryPositions } from '../../models/internlm2/rotary.ts';
 import { generate } from '../generate.ts';
+import { emptyPast } from '../past.ts';
 import {
   type CachedSequence,
   continueCache,
@@ -157,7 +158,7 @@ describe('an answer that nobody hears to its end', () => {
   test('takes nothing from a cache that a disposed sequence left to others', async () => {
     const { runtime, held } = testRuntime();
     const cache = runtime.createCache({ capacity: CAPACITY, branches: 1 });
-    const sequence = continueCache(runtime, { cache, past: [] }, () => {});
+    const sequence = continueCache(runtime, { cache, past: emptyPast }, () => {});
     await finishPrefill(sequence.prefill(testPrompt(...circle)));
     const feeder = new LookupFeeder(sequence, circle, { clock: steadyClock });
     for (const token of [0, 1, 2, 3, 0]) await feeder.next(token);

@@ -9,7 +9,10 @@ export interface BatchModel<Adapter extends string = string> {
   /** @throws UnsupportedError when there is no such adapter. */
   runtime(adapter: Adapter): DecoderRuntime;
   /** Decodes text of several adapters in one run: one adapter a segment. */
-  decodeMixed?(step: DecodeStep, adapters: readonly Adapter[]): Promise<Float32Array>;
+  decodeMixed?(
+    step: DecodeStep,
+    adapters: readonly ChosenAdapter<Adapter>[],
+  ): Promise<Float32Array>;
   /**
    * Sets memory aside for all that the slots of a scheduler may hold.
    *
@@ -20,8 +23,14 @@ export interface BatchModel<Adapter extends string = string> {
   requirePictureMemory?(prompt: Prompt, adapter: Adapter): void;
 }
 
-interface Job<Adapter> {
+/** An adapter as it was when a request came: another one may have its name by now. */
+export interface ChosenAdapter<Adapter extends string = string> {
   readonly adapter: Adapter;
+  readonly runtime: DecoderRuntime;
+}
+
+interface Job<Adapter extends string = string> {
+  readonly chosen: ChosenAdapter<Adapter>;
   readonly step: DecodeStep;
   readonly resolve: (logits: Float32Array) => void;
   readonly reject: (reason: unknown) => void;
@@ -39,20 +48,20 @@ export class Batcher<Adapter extends string> {
   #encoded: Promise<unknown> = Promise.resolve();
 
   constructor(
-    readonly model: BatchModel<Adapter>,
+    readonly model: Pick<BatchModel<Adapter>, 'decodeMixed'>,
     /** Called whenever there is something new to do. */
     readonly onWork: () => void,
   ) {}
 
   /** The model as a sequence sees it: what it decodes waits for the next steps. */
-  runtime(adapter: Adapter): DecoderRuntime {
-    const runtime = this.model.runtime(adapter);
+  runtime(chosen: ChosenAdapter<Adapter>): DecoderRuntime {
+    const { runtime } = chosen;
     return {
       ...runtime,
       embed: async (ids) => new PendingRows(ids, runtime.embed),
       encodeImage: (image, signal) =>
         this.#encodeInTurn(() => runtime.encodeImage(image, signal), signal),
-      decode: (step) => this.#enqueue(adapter, step),
+      decode: (step) => this.#enqueue(chosen, step),
     };
   }
 
@@ -75,9 +84,9 @@ export class Batcher<Adapter extends string> {
     return turn;
   }
 
-  #enqueue(adapter: Adapter, step: DecodeStep): Promise<Float32Array> {
+  #enqueue(chosen: ChosenAdapter<Adapter>, step: DecodeStep): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
-      const job = { adapter, step, resolve, reject };
+      const job = { chosen, step, resolve, reject };
       const isToken = step.kind === 'text' && step.segments.every(({ tokens }) => tokens === 1);
       (isToken ? this.#tokens : this.#chunks).push(job);
       this.onWork();
@@ -109,13 +118,14 @@ export class Batcher<Adapter extends string> {
   #groups(jobs: readonly Job<Adapter>[]): readonly Job<Adapter>[][] {
     const sorted = [...jobs].sort((a, b) => firstSlot(a) - firstSlot(b));
     if (this.model.decodeMixed) return [sorted];
-    const adapters = new Set(sorted.map(({ adapter }) => adapter));
-    return [...adapters].map((each) => sorted.filter(({ adapter }) => adapter === each));
+    const origins = new Set(sorted.map(originOf));
+    return [...origins].map((each) => sorted.filter((job) => originOf(job) === each));
   }
 
   async #decode(jobs: readonly Job<Adapter>[], signal?: AbortSignal): Promise<Float32Array> {
-    const [{ adapter, step }] = jobs as readonly [Job<Adapter>];
-    const runtime = this.model.runtime(adapter);
+    const [first] = jobs as readonly [Job<Adapter>];
+    const { step } = first;
+    const { runtime } = first.chosen;
     const x = await joinRows(jobs, runtime, signal);
     try {
       const joined: DecodeStep = {
@@ -123,9 +133,10 @@ export class Batcher<Adapter extends string> {
         segments: jobs.flatMap((job) => job.step.segments),
         ...(signal && { signal }),
       };
-      const adapters = jobs.flatMap((job) => job.step.segments.map(() => job.adapter));
-      const isMixed = adapters.some((each) => each !== adapter);
-      return await (isMixed ? this.model.decodeMixed!(joined, adapters) : runtime.decode(joined));
+      const isMixed = jobs.some((job) => originOf(job) !== originOf(first));
+      if (!isMixed) return await runtime.decode(joined);
+      const adapters = jobs.flatMap(({ step, chosen }) => step.segments.map(() => chosen));
+      return await this.model.decodeMixed!(joined, adapters);
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();
     }
@@ -147,17 +158,21 @@ async function settledOrAborted(before: Promise<unknown>, signal?: AbortSignal):
   }
 }
 
-function stillWanted<Adapter>({ step, reject }: Job<Adapter>): boolean {
+function originOf({ chosen }: Job): unknown {
+  return chosen.runtime.origin;
+}
+
+function stillWanted({ step, reject }: Job): boolean {
   if (step.signal?.aborted) reject(step.signal.reason);
   return !step.signal?.aborted;
 }
 
-function firstSlot({ step }: Job<unknown>): number {
+function firstSlot({ step }: Job): number {
   return step.segments[0]!.slot;
 }
 
 async function joinRows(
-  jobs: readonly Job<unknown>[],
+  jobs: readonly Job[],
   runtime: DecoderRuntime,
   signal: AbortSignal | undefined,
 ): Promise<DecodeStep['x']> {
@@ -167,7 +182,7 @@ async function joinRows(
   return given[0]!; // pictures are read alone
 }
 
-function joinAngles(jobs: readonly Job<unknown>[]): DecodeStep['angles'] {
+function joinAngles(jobs: readonly Job[]): DecodeStep['angles'] {
   if (jobs.length === 1) return jobs[0]!.step.angles;
   const join = (part: 'cos' | 'sin') =>
     Float32Array.from(jobs.flatMap(({ step }) => [...step.angles[part]]));
@@ -175,7 +190,7 @@ function joinAngles(jobs: readonly Job<unknown>[]): DecodeStep['angles'] {
 }
 
 /** The logits of each job: a row for each of its segments. */
-function splitRows(logits: Float32Array, jobs: readonly Job<unknown>[]): readonly Float32Array[] {
+function splitRows(logits: Float32Array, jobs: readonly Job[]): readonly Float32Array[] {
   const rows = jobs.reduce((sum, { step }) => sum + step.segments.length, 0);
   const width = logits.length / rows;
   let at = 0;

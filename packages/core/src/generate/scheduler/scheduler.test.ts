@@ -28,6 +28,7 @@ function testModel() {
   const { runtime, ...seen } = testRuntime();
   const web = {
     ...runtime,
+    origin: 'web',
     decode: async (step: Parameters<typeof runtime.decode>[0]) =>
       (await runtime.decode(step)).map((logit) => -logit),
   };

@@ -5,9 +5,10 @@ import { TooManyBranchesError } from '../assign-slots.ts';
 import { beamCount, checkGenerateOptions, InvalidOptionError } from '../check-options.ts';
 import { type GenerationEvent, generate } from '../generate.ts';
 import type { GenerateOptions } from '../generate-options.ts';
+import type { WantedPast } from '../past.ts';
 import { joinTexts, type Prompt, promptLength } from '../prompt.ts';
 import { openSequenceIn } from '../sequence.ts';
-import { Batcher, type BatchModel } from './batcher.ts';
+import { Batcher, type BatchModel, type ChosenAdapter } from './batcher.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Lease, type PrefixUse, SlotPool } from './slot-pool.ts';
 
@@ -109,10 +110,10 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     if (this.#disposed) throw this.#disposed;
     checkGenerateOptions(options);
     refuseLookup(options);
-    this.model.runtime(adapter);
+    const runtime = this.model.runtime(adapter);
     this.#requireRoom(prompt, options);
     this.#requirePictureMemory(prompt, adapter);
-    const task = this.#enqueue(joinTexts(prompt), adapter, options);
+    const task = this.#enqueue(joinTexts(prompt), { adapter, runtime }, options);
     this.#drive();
     return { events: task.events, cancel: (reason) => this.#cancel(task, reason) };
   }
@@ -156,13 +157,17 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
   }
 
   /** The request's own signal cancels it as well; nothing listens to it when the request has ended. */
-  #enqueue(prompt: Prompt, adapter: Adapter, options: GenerateOptions): Task<Adapter> {
+  #enqueue(
+    prompt: Prompt,
+    chosen: ChosenAdapter<Adapter>,
+    options: GenerateOptions,
+  ): Task<Adapter> {
     const { signal } = options;
     const controller = new AbortController();
     const cancel = (reason?: unknown) => this.#cancel(task, reason);
     const abort = () => cancel(signal!.reason);
     const task: Task<Adapter> = {
-      ...{ prompt, adapter, controller, options: { ...options, signal: controller.signal } },
+      ...{ prompt, chosen, controller, options: { ...options, signal: controller.signal } },
       events: new EventQueue(cancel),
       stopListening: () => signal?.removeEventListener('abort', abort),
     };
@@ -180,7 +185,7 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
     this.#end(task, { error: task.controller.signal.reason });
   }
 
-  #end({ events, stopListening }: Task<Adapter>, failure?: { readonly error: unknown }): void {
+  #end({ events, stopListening }: Task, failure?: { readonly error: unknown }): void {
     stopListening();
     events.end(failure);
   }
@@ -213,7 +218,7 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
       if (!this.#pool.canLease(beams)) return;
       this.#waiting.shift();
       try {
-        const lease = await this.#pool.lease(task.prompt, task.adapter, beams);
+        const lease = await this.#pool.lease(wantedBy(task), beams);
         if (this.#disposed) task.controller.abort(this.#disposed);
         const answering = this.#answer(task, lease).finally(() => this.#running.delete(task));
         this.#running.set(task, answering);
@@ -224,9 +229,8 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
   }
 
   async #answer(task: Task<Adapter>, lease: Lease): Promise<void> {
-    const { prompt, adapter, options, events } = task;
-    const runtime = this.#batcher.runtime(adapter);
-    const sequence = openSequenceIn(runtime, this.#cache, {
+    const { prompt, chosen, options, events } = task;
+    const sequence = openSequenceIn(this.#batcher.runtime(chosen), this.#cache, {
       ...lease,
       chunk: this.options.prefillChunk ?? DEFAULT_CHUNK,
     });
@@ -255,13 +259,18 @@ export class Scheduler<Adapter extends string = string> implements AsyncDisposab
   }
 }
 
-interface Task<Adapter extends string> {
+interface Task<Adapter extends string = string> {
   readonly prompt: Prompt;
-  readonly adapter: Adapter;
+  readonly chosen: ChosenAdapter<Adapter>;
   readonly options: GenerateOptions & { readonly signal: AbortSignal };
   readonly events: EventQueue<GenerationEvent>;
   readonly controller: AbortController;
   stopListening(): void;
+}
+
+function wantedBy({ prompt, chosen }: Task): WantedPast {
+  const { origin, rotary } = chosen.runtime;
+  return { prompt, origin, theta: rotary.theta(promptLength(prompt)) };
 }
 
 /** On two cores a chunk of the 1.8B shape takes about a second. */

@@ -1,12 +1,12 @@
 import type { KvCache } from '../../backend/backend.ts';
-import { type Prompt, sharedLength } from '../prompt.ts';
+import { emptyPast, type Past, reusableLength, type WantedPast } from '../past.ts';
 
 /** A slot and the slots in which a request's beams live, for as long as the request takes. */
 export interface Lease {
   readonly slot: number;
   readonly branchSlots: readonly number[];
   /** What the slot holds already. */
-  readonly past: Prompt;
+  readonly past: Past;
 }
 
 /** What prompts found in slots that earlier requests had left, or that others still use. */
@@ -23,13 +23,12 @@ export interface PrefixUse {
 interface Slot {
   readonly slot: number;
   /** What it holds: while it is busy that grows. */
-  held: { readonly past: Prompt };
-  adapter: string;
+  held: { readonly past: Past };
   busy: boolean;
   usedAt: number;
 }
 
-const nothing = { past: [] } as const;
+const nothing = { past: emptyPast } as const;
 
 /** Copying a shorter beginning from slot to slot gains nothing over reading it. */
 const WORTH_COPYING = 16;
@@ -48,7 +47,7 @@ export class SlotPool {
     readonly idleBudget: number,
   ) {
     this.#slots = Array.from({ length: slots }, (_, slot) => {
-      return { slot, held: nothing, adapter: '', busy: false, usedAt: 0 };
+      return { slot, held: nothing, busy: false, usedAt: 0 };
     });
     this.#freeBranches = Array.from({ length: cache.slots - slots }, (_, i) => slots + i);
   }
@@ -64,9 +63,9 @@ export class SlotPool {
   }
 
   /** The free slot that suits a prompt best, with as much of it as any slot holds. */
-  async lease(prompt: Prompt, adapter: string, beams: number): Promise<Lease> {
+  async lease(wanted: WantedPast, beams: number): Promise<Lease> {
     const idle = this.#slots.filter(({ busy }) => !busy);
-    const best = this.#bestFor(prompt, adapter);
+    const best = this.#bestFor(wanted);
     const chosen = this.#choose(idle, best);
     chosen.busy = true;
     const branchSlots = this.#freeBranches.splice(0, beams);
@@ -78,8 +77,6 @@ export class SlotPool {
       this.release({ slot: chosen.slot, branchSlots });
       throw error;
     }
-    if (chosen.adapter !== adapter) this.#empty(chosen);
-    chosen.adapter = adapter;
     return { slot: chosen.slot, branchSlots, past: chosen.held.past };
   }
 
@@ -91,7 +88,7 @@ export class SlotPool {
   }
 
   /** From now on a leased slot holds what its sequence does. */
-  occupy({ slot }: Lease, sequence: { readonly past: Prompt }): void {
+  occupy({ slot }: Lease, sequence: { readonly past: Past }): void {
     this.#slots[slot]!.held = sequence;
   }
 
@@ -104,12 +101,11 @@ export class SlotPool {
     this.#keepBudget();
   }
 
-  #bestFor(prompt: Prompt, adapter: string): { readonly from?: Slot; readonly shared: number } {
+  #bestFor(wanted: WantedPast): { readonly from?: Slot; readonly shared: number } {
     let best: { from?: Slot; shared: number } = { shared: 0 };
     for (const from of this.#slots) {
-      if (from.adapter !== adapter) continue;
       const held = this.cache.length(from.slot);
-      const shared = Math.min(sharedLength(from.held.past, prompt), held);
+      const shared = Math.min(reusableLength(from.held.past, wanted), held);
       const isBetter = shared > best.shared || (shared === best.shared && best.from?.busy);
       if (shared > 0 && isBetter) best = { from, shared };
     }
@@ -129,7 +125,6 @@ export class SlotPool {
     const { past } = from.held;
     await this.cache.copy(from.slot, to.slot);
     to.held = { past };
-    to.adapter = from.adapter;
   }
 
   #empty(slot: Slot): void {

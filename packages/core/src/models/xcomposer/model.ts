@@ -1,5 +1,6 @@
 /** A checkpoint of the InternLM-XComposer-2.5 family on a backend. */
 import { AdapterError } from '../../adapters/adapter-error.ts';
+import { AdapterUnloadedError } from '../../adapters/adapter-unloaded-error.ts';
 import type { LoraAdapter } from '../../adapters/open-adapter.ts';
 import type {
   Backend,
@@ -15,10 +16,11 @@ import type {
 } from '../../backend/backend.ts';
 import { UnsupportedError } from '../../backend/errors.ts';
 import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/decoder-runtime.ts';
-import { IdleCaches } from '../../generate/idle-caches.ts';
-import type { Prompt } from '../../generate/prompt.ts';
+import { type IdleCache, IdleCaches } from '../../generate/idle-caches.ts';
+import { emptyPast } from '../../generate/past.ts';
+import { type Prompt, promptLength } from '../../generate/prompt.ts';
 import { embedPrompt, type PromptEmbedding } from '../../generate/prompt-embedding.ts';
-import type { BatchModel } from '../../generate/scheduler/batcher.ts';
+import type { BatchModel, ChosenAdapter } from '../../generate/scheduler/batcher.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { continueCache, type Sequence } from '../../generate/sequence.ts';
 import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
@@ -280,7 +282,8 @@ export class XComposer implements AsyncDisposable {
   }
 
   /**
-   * Gives back what an adapter takes. Sequences that use it cannot go on.
+   * Gives back what an adapter takes. Sequences, chats and requests that use it cannot go on: what they
+   * ask next rejects with an `AdapterUnloadedError`, and what they have read is used for nobody else.
    *
    * @throws UnsupportedError when no adapter of that name was loaded.
    */
@@ -288,7 +291,7 @@ export class XComposer implements AsyncDisposable {
     const loaded = this.#loaded.get(name);
     if (!loaded) throw new UnsupportedError(`No adapter "${name}" was loaded`);
     this.#loaded.delete(name);
-    this.prefixes.forget(name); // another adapter may get its name
+    this.prefixes.forget(loaded);
     await this.#addedGraphs.forget(name);
     await loaded.extension[Symbol.asyncDispose]();
   }
@@ -319,9 +322,11 @@ export class XComposer implements AsyncDisposable {
   openSequence({ capacity, slots = 1, adapter = 'base', prompt = [] }: SequenceOptions): Sequence {
     requireAdapter(this.adapters, adapter);
     const runtime = this.#runtime(adapter);
-    const left = this.prefixes.take({ prompt, adapter });
+    const { origin } = runtime;
+    const theta = this.rotary.theta(promptLength(prompt));
+    const left = this.prefixes.take({ prompt, origin, theta });
     const cache = left?.cache ?? runtime.createCache({ capacity, branches: slots });
-    const held = { cache, past: left?.past ?? [], room: { capacity, slots } };
+    const held = { cache, past: left?.past ?? emptyPast, room: { capacity, slots } };
     const counted = this.memory.hold({
       get positions() {
         return sequence.length;
@@ -329,7 +334,7 @@ export class XComposer implements AsyncDisposable {
     });
     const sequence = continueCache(runtime, held, (past) => {
       counted[Symbol.dispose]();
-      this.prefixes.leave({ cache, past, adapter });
+      this.#leave({ cache, past }, adapter);
     });
     return sequence;
   }
@@ -345,6 +350,17 @@ export class XComposer implements AsyncDisposable {
     return budget;
   }
 
+  /** Nobody comes back to what was read under an adapter that is no more. */
+  #leave(left: IdleCache, adapter: AnyAdapterName): void {
+    if (left.past.origin === this.#originOf(adapter)) this.prefixes.leave(left);
+    else left.cache[Symbol.dispose]();
+  }
+
+  /** What keys and values are made with: each adapter that is loaded is one of its own. */
+  #originOf(adapter: AnyAdapterName): unknown {
+    return this.#loaded.get(adapter) ?? adapter;
+  }
+
   /**
    * Answers many requests at once. Its slots are caches of `capacity` positions, of which only what is
    * used takes memory on the CPU; the memory budget counts all of them.
@@ -358,7 +374,7 @@ export class XComposer implements AsyncDisposable {
     };
     const model: BatchModel<AnyAdapterName> = {
       runtime,
-      decodeMixed: (step, adapters) => this.#decodeMixed(step, adapters),
+      decodeMixed: (step, chosen) => this.#decodeMixed(step, chosen),
       claimSlots: (wanted) => this.memory.claim(slotsClaim(wanted)),
       requirePictureMemory: (prompt, adapter) => {
         using _claimed = this.memory.claim(picturesClaim(prompt, adapter));
@@ -381,13 +397,15 @@ export class XComposer implements AsyncDisposable {
       ...{ doing: 'Embedding this prompt', levers },
       request: { prompt: promptParts(prompt), adapter, embeds: true },
     });
+    const runtime = this.#runtime(adapter);
     const reader = await this.#rowReader(adapter);
     const decodeRows = async (step: DecodeStep) => {
+      this.#requireOrigin(adapter, runtime.origin);
       const name = `rows${step.kind === 'text' ? 'Text' : 'Image'}.${adapter}`;
       const { rows } = await reader.run(name, this.#inputsOf(step), runOptions(step));
       return readOnce(rows!);
     };
-    return embedPrompt(this.#runtime(adapter), decodeRows, prompt, signal && { signal });
+    return embedPrompt(runtime, decodeRows, prompt, signal && { signal });
   }
 
   #rowReader(adapter: AnyAdapterName): Promise<Extension<string>> {
@@ -439,13 +457,21 @@ export class XComposer implements AsyncDisposable {
   }
 
   #runtime(adapter: AnyAdapterName): DecoderRuntime {
+    const origin = this.#originOf(adapter);
     return {
-      rotary: this.rotary,
+      ...{ origin, rotary: this.rotary },
       createCache: (options) => this.program.createCache({ ...options, kv: this.#kv }),
       embed: (ids, signal) => this.#embed(ids, signal),
       encodeImage: (image, signal) => this.#encodeOnce(image, signal),
-      decode: (step) => this.#decode(step, adapter),
+      decode: async (step) => {
+        this.#requireOrigin(adapter, origin);
+        return this.#decode(step, adapter);
+      },
     };
+  }
+
+  #requireOrigin(adapter: AnyAdapterName, origin: unknown): void {
+    if (this.#originOf(adapter) !== origin) throw new AdapterUnloadedError(adapter);
   }
 
   async #embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor> {
@@ -460,14 +486,22 @@ export class XComposer implements AsyncDisposable {
     return logitsOf(await this.program.run(name, this.#inputsOf(step), runOptions(step)));
   }
 
-  /** `adapters`: one for each segment. */
-  async #decodeMixed(step: DecodeStep, adapters: readonly AnyAdapterName[]): Promise<Float32Array> {
+  async #decodeMixed(
+    step: DecodeStep,
+    chosen: readonly ChosenAdapter<AnyAdapterName>[],
+  ): Promise<Float32Array> {
+    const requireAll = () => {
+      for (const { adapter, runtime } of chosen) this.#requireOrigin(adapter, runtime.origin);
+    };
+    requireAll();
+    const adapters = chosen.map(({ adapter }) => adapter);
     const acting = [...new Set(adapters)].filter((each) => each !== 'base').sort();
     const name = `decodeMixed.${acting.join('+')}`;
     const graphs = await this.#addedGraphs.get({ what: 'mixed', adapters: acting }, () => {
       const decoders = new Map(acting.map((each) => [each, this.#textPlaces(each)]));
       return { [name]: mixedGraph(name, decoders, this.config.decoder) };
     });
+    requireAll(); // compiling took its time
     const inputs = { ...this.#inputsOf(step), ...actingInputs(step, adapters, acting) };
     return logitsOf(await graphs.run(name, inputs, runOptions(step)));
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AdapterUnloadedError } from '../../adapters/adapter-unloaded-error.ts';
 import { mergedCheckpoint } from '../../adapters/merged-checkpoint.ts';
 import { openAdapter } from '../../adapters/open-adapter.ts';
 import { type MadeUpAdapter, writeAdapter } from '../../adapters/test-files/made-up-adapter.ts';
@@ -49,6 +50,12 @@ async function openModel(checkpoint?: Checkpoint): Promise<XComposer> {
 async function load(model: XComposer, name: string, where: string): Promise<void> {
   await using adapter = await openAdapter(where);
   await model.loadAdapter(name, adapter);
+}
+
+async function lastEvent<Event>(events: AsyncIterable<Event>): Promise<Event | undefined> {
+  let last: Event | undefined;
+  for await (const event of events) last = event;
+  return last;
 }
 
 /** What follows a text, a picture and a text. */
@@ -130,6 +137,51 @@ describe("a user's adapter", () => {
     await load(model, 'mine', await write({ seed: 'two' }));
     await load(model, 'same', await write({ seed: 'two' }));
     expect(await logits(model, 'mine')).toEqual(await logits(model, 'same'));
+  });
+
+  test('leaves nothing behind in the slots of a scheduler either', async () => {
+    await using model = await openModel();
+    await using scheduler = model.openScheduler({ slots: 1, capacity: 32 });
+    const request = { stopTokens: new Set<number>(), maxNewTokens: 1, topLogprobs: 5 };
+    const ask = async (adapter: string) => {
+      const { events } = scheduler.admit({ ...request, prompt: [text], adapter });
+      const all = [];
+      for await (const event of events) all.push(event);
+      return all.flatMap((event) => (event.type === 'token' ? event.logprobs!.top : []));
+    };
+    await load(model, 'mine', await write());
+    await ask('mine');
+    await model.unloadAdapter('mine');
+    await load(model, 'mine', await write({ seed: 'two' }));
+    await load(model, 'same', await write({ seed: 'two' }));
+    const found = await ask('mine');
+    expect(scheduler.load.prefixes).toMatchObject({ hits: 0, misses: 2 });
+    expect(found).toEqual(await ask('same'));
+  });
+
+  test('that is unloaded takes what runs with it along, and what that has read', async () => {
+    await using model = await compileXComposer({
+      ...{ backend: referenceBackend, config, prefixCacheBytes: 2 ** 20 },
+      checkpoint: await openCheckpoint(micro),
+    });
+    await load(model, 'mine', await write());
+    const sequence = model.openSequence({ capacity: 32, adapter: 'mine' });
+    await finishPrefill(sequence.prefill([text]));
+    await using scheduler = model.openScheduler({ slots: 2, capacity: 32, automatic: false });
+    const request = { stopTokens: new Set<number>(), maxNewTokens: 5, prompt: [text] };
+    const [mine, base] = ['mine', 'base'].map((adapter) =>
+      lastEvent(scheduler.admit({ ...request, adapter }).events),
+    );
+    mine!.catch(() => {});
+    for (let steps = 0; steps < 3; steps++) await scheduler.step(); // both write
+    await model.unloadAdapter('mine');
+    await load(model, 'mine', await write({ seed: 'two' }));
+    await expect(sequence.feed(5)).rejects.toThrow(AdapterUnloadedError);
+    sequence[Symbol.dispose]();
+    expect(model.prefixes.use.sequences).toBe(0);
+    while (await scheduler.step());
+    await expect(mine).rejects.toThrow('The adapter "mine" was unloaded');
+    expect(await base).toMatchObject({ type: 'generation-end', newTokens: 5 });
   });
 
   test('is scaled by alpha over rank, or over its root', async () => {
