@@ -1,6 +1,7 @@
 import type { DeviceTensor } from '../../backend/backend.ts';
 import type { DecoderRuntime, DecodeStep } from '../decoder-runtime.ts';
 import type { Prompt } from '../prompt.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { PendingRows } from './pending-rows.ts';
 import type { SchedulerOptions } from './scheduler.ts';
 
@@ -79,7 +80,7 @@ export class Batcher<Adapter extends string> {
   /** One picture after the other: runs of the tower stand in line with those that decode. */
   #encodeInTurn<T>(encode: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const before = this.#encoded;
-    const turn = settledOrAborted(before, signal).then(encode);
+    const turn = untilAborted(before, signal).then(encode);
     this.#encoded = Promise.allSettled([before, turn]);
     return turn;
   }
@@ -140,21 +141,6 @@ export class Batcher<Adapter extends string> {
     } finally {
       if (!('data' in x)) x[Symbol.dispose]();
     }
-  }
-}
-
-/** @throws the signal's reason as soon as it is aborted. */
-async function settledOrAborted(before: Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal!.reason);
-  });
-  signal?.addEventListener('abort', abort);
-  try {
-    await Promise.race([before, aborted]);
-  } finally {
-    signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -425,10 +425,11 @@ export class XComposer implements AsyncDisposable {
 
   async #encodeOnce(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage> {
     let known = true;
-    const rows = await this.imageRows.rows(image.key, () => {
+    const encode = (anybody: AbortSignal) => {
       known = false;
-      return this.#encodeImage(image, signal);
-    });
+      return this.#encodeImage(image, anybody);
+    };
+    const rows = await this.imageRows.rows(image.key, encode, signal);
     return { rows, known };
   }
 

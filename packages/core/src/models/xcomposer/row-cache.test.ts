@@ -43,6 +43,74 @@ describe('createRowCache()', () => {
     expect(await cache.rows('a', async () => rowsOf(2))).toEqual(rowsOf(2));
   });
 
+  /** Rows that come when the test says so. */
+  function slowEncoder() {
+    let [calls, stopped] = [0, 0];
+    let settle = (_: HostTensor | Error) => {};
+    const encode = (signal: AbortSignal) =>
+      new Promise<HostTensor>((resolve, reject) => {
+        calls++;
+        settle = (made) => (made instanceof Error ? reject(made) : resolve(made));
+        signal.addEventListener('abort', () => {
+          stopped++;
+          reject(signal.reason);
+        });
+      });
+    return {
+      encode,
+      settle: (made: HostTensor | Error) => settle(made),
+      seen: () => ({ calls, stopped }),
+    };
+  }
+
+  test('two who ask at once for a picture wait for one encoding', async () => {
+    const cache = createRowCache(0);
+    const { encode, settle, seen } = slowEncoder();
+    const both = [cache.rows('a', encode), cache.rows('a', encode)];
+    settle(rowsOf(1));
+    const [first, second] = await Promise.all(both);
+    expect(second).toBe(first);
+    expect(seen()).toEqual({ calls: 1, stopped: 0 });
+    expect(cache.use).toMatchObject({ hits: 1, misses: 1 });
+  });
+
+  test('one who leaves does not stop it for the other, whoever asked first', async () => {
+    const cache = createRowCache(100);
+    const { encode, settle, seen } = slowEncoder();
+    const stop = new AbortController();
+    const leaving = cache.rows('a', encode, stop.signal);
+    const staying = cache.rows('a', encode);
+    stop.abort(new Error('enough'));
+    await expect(leaving).rejects.toThrow('enough');
+    settle(rowsOf(1));
+    expect(await staying).toEqual(rowsOf(1));
+    expect(seen()).toEqual({ calls: 1, stopped: 0 });
+    expect(cache.use.pictures).toBe(1);
+  });
+
+  test('it stops when the last one has left, and the next one begins anew', async () => {
+    const cache = createRowCache(100);
+    const { encode, settle, seen } = slowEncoder();
+    const stop = new AbortController();
+    const leaving = [1, 2].map(() => cache.rows('a', encode, stop.signal));
+    stop.abort(new Error('enough'));
+    for (const each of leaving) await expect(each).rejects.toThrow('enough');
+    const next = cache.rows('a', encode);
+    settle(rowsOf(2));
+    expect(await next).toEqual(rowsOf(2));
+    expect(seen()).toEqual({ calls: 2, stopped: 1 });
+  });
+
+  test('where it fails nothing is kept, and the next one tries again', async () => {
+    const cache = createRowCache(100);
+    const { encode, settle } = slowEncoder();
+    const both = [cache.rows('a', encode), cache.rows('a', encode)];
+    settle(new Error('no'));
+    for (const each of both) await expect(each).rejects.toThrow('no');
+    expect(cache.use.pictures).toBe(0);
+    expect(await cache.rows('a', async () => rowsOf(2))).toEqual(rowsOf(2));
+  });
+
   test('clear() gives everything back', async () => {
     const cache = createRowCache(100);
     await cache.rows('a', async () => rowsOf(1));

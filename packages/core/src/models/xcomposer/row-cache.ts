@@ -1,11 +1,12 @@
 import type { HostTensor } from '../../backend/backend.ts';
+import { SharedWork } from './shared-work.ts';
 
 /** One picture of 24 tiles for the 7B model and a bit. */
 export const DEFAULT_IMAGE_CACHE_BYTES: number = 256 * 2 ** 20;
 
 /** What a row cache did so far. */
 export interface RowCacheUse {
-  /** Pictures that did not have to be encoded again. */
+  /** Pictures that did not have to be encoded again, or were being encoded already. */
   readonly hits: number;
   readonly misses: number;
   /** Bytes it holds now, at most its budget. */
@@ -16,14 +17,22 @@ export interface RowCacheUse {
 /** Rows of pictures by their `key`: pixels and transform. The picture used longest ago goes first. */
 export interface RowCache {
   readonly use: RowCacheUse;
-  /** The rows of a picture, made by `encode` unless they are here. */
-  rows(key: string, encode: () => Promise<HostTensor>): Promise<HostTensor>;
+  /**
+   * The rows of a picture, made by `encode` unless they are here, or are being made for somebody else.
+   * The signal given to `encode` is aborted when nobody waits for them any more.
+   */
+  rows(
+    key: string,
+    encode: (signal: AbortSignal) => Promise<HostTensor>,
+    signal?: AbortSignal,
+  ): Promise<HostTensor>;
   clear(): void;
 }
 
 /** A cache of at most `budget` bytes; 0 keeps nothing. */
 export function createRowCache(budget: number): RowCache {
   const held = new Map<string, HostTensor>();
+  const encoding = new SharedWork<HostTensor>();
   const counts = { hits: 0, misses: 0, bytes: 0 };
   const drop = (key: string) => {
     counts.bytes -= held.get(key)?.data.byteLength ?? 0;
@@ -43,17 +52,20 @@ export function createRowCache(budget: number): RowCache {
     get use() {
       return { ...counts, pictures: held.size };
     },
-    async rows(key, encode) {
+    async rows(key, encode, signal) {
       const known = held.get(key);
       if (known) {
         counts.hits++;
         keep(key, known); // moves it to the end of the queue
         return known;
       }
-      counts.misses++;
-      const rows = await encode();
-      keep(key, rows);
-      return rows;
+      counts[encoding.has(key) ? 'hits' : 'misses']++;
+      const make = async (anybody: AbortSignal) => {
+        const rows = await encode(anybody);
+        keep(key, rows);
+        return rows;
+      };
+      return encoding.share(key, make, signal);
     },
     clear() {
       held.clear();
