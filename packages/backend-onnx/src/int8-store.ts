@@ -1,6 +1,21 @@
-import { type CacheLayer, LARGEST_STEP, RunError, roundRow, UnsupportedError } from '@lingbi/core';
-import { bufferKey, type HeadRows, type KvStore, type KvStoreSize, moveHeads } from './kv-store.ts';
+import {
+  type CacheLayer,
+  CacheMemoryError,
+  LARGEST_STEP,
+  RunError,
+  roundRow,
+  UnsupportedError,
+} from '@lingbi/core';
+import {
+  bufferKey,
+  type HeadRows,
+  type KvStore,
+  type KvStoreSize,
+  moveHeads,
+  tooLarge,
+} from './kv-store.ts';
 import type { Runtime } from './library.ts';
+import { releaseMemory } from './release-memory.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 import { type NativeValue, valueOver } from './values.ts';
@@ -13,9 +28,9 @@ const MOST_POSITIONS = Math.floor(2 ** 31 / LARGEST_STEP ** 2);
 
 /** Rows of heads as whole numbers: keys around `KEY_ZERO`, values around 0. */
 interface Rounded {
-  readonly steps: Uint8Array | Int8Array;
+  readonly steps: Uint8Array<ArrayBuffer> | Int8Array<ArrayBuffer>;
   /** What a step of each row is worth. */
-  readonly sizes: Float32Array;
+  readonly sizes: Float32Array<ArrayBuffer>;
 }
 
 function emptyRows(part: KvPart, rows: number, width: number): Rounded {
@@ -129,8 +144,10 @@ export class Int8Store implements KvStore {
     );
     this.#releaseViews();
     this.#each((key, layer) => {
+      const { steps, sizes } = this.#buffers.get(key)!;
       this.#copyInto(longer.get(key)!, key, layer, capacity);
       this.#buffers.set(key, longer.get(key)!);
+      releaseMemory(steps, sizes);
     });
     this.#capacity = capacity;
   }
@@ -163,6 +180,7 @@ export class Int8Store implements KvStore {
     this.#releaseViews();
     for (const chunk of this.#chunks.values()) chunk[Symbol.dispose]();
     this.#chunks.clear();
+    for (const { steps, sizes } of this.#buffers.values()) releaseMemory(steps, sizes);
     this.#buffers.clear();
   }
 
@@ -278,11 +296,7 @@ function allocate(layer: CacheLayer, part: KvPart, { capacity, slots }: KvStoreS
   try {
     return emptyRows(part, rows, width);
   } catch (cause) {
-    throw new RunError(
-      `Keys or values of one layer take ${((rows * width) / 2 ** 30).toFixed(1)} GiB in int8 for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
-        'Ask for less capacity or fewer slots',
-      { cause },
-    );
+    throw new CacheMemoryError(capacity, slots, tooLarge(rows * width), { cause });
   }
 }
 

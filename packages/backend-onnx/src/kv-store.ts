@@ -1,6 +1,7 @@
-import { type CacheLayer, RunError } from '@lingbi/core';
+import { type CacheLayer, CacheMemoryError, RunError } from '@lingbi/core';
 import type { DeviceMemory } from './device-memory.ts';
 import type { Runtime } from './library.ts';
+import { releaseMemory } from './release-memory.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 import { allocateValue, type NativeValue, valueOver } from './values.ts';
@@ -17,7 +18,11 @@ export interface KvStore extends Disposable {
   write(layer: CacheLayer, part: KvPart, slot: number, start: number, rows: HeadRows): void;
   /** Copies at least the first `length` tokens of a slot. */
   copy(from: number, to: number, length: number): Promise<void>;
-  /** Makes room for more tokens in each slot, of which `lengthOf` are held. Nothing may be bound to it. */
+  /**
+   * Makes room for more tokens in each slot, of which `lengthOf` are held. Nothing may be bound to it.
+   *
+   * @throws CacheMemoryError when there is no memory for that; all is then as it was.
+   */
   grow(capacity: number, lengthOf: (slot: number) => number): Promise<void>;
 }
 
@@ -46,7 +51,7 @@ export function hostStore(runtime: Runtime, size: KvStoreSize): KvStore {
 
 class HostStore implements KvStore {
   readonly batches = true;
-  readonly #buffers = new Map<string, Float32Array>();
+  readonly #buffers = new Map<string, Float32Array<ArrayBuffer>>();
   readonly #views = new Map<string, NativeValue>();
   /**
    * How many tokens lie between two heads of a slot: the capacity, or as many as are read by
@@ -93,15 +98,20 @@ class HostStore implements KvStore {
     });
   }
 
-  /** Untouched memory costs nothing, so that all of it is asked for before any is written. */
+  /**
+   * Untouched memory costs nothing, so that all of it is asked for before any is written. Then what a
+   * layer had is given back before the next one moves.
+   */
   async grow(capacity: number, lengthOf: (slot: number) => number): Promise<void> {
     for (let slot = 0; slot < this.size.slots; slot++) this.#arrange(slot);
-    const longer = new Map<string, Float32Array>();
+    const longer = new Map<string, Float32Array<ArrayBuffer>>();
     this.#each((key, layer) => longer.set(key, allocate(layer, { ...this.size, capacity })));
     this.#releaseViews();
     this.#each((key, layer) => {
+      const before = this.#buffers.get(key)!;
       this.#copyInto(longer.get(key)!, key, layer, capacity, lengthOf);
       this.#buffers.set(key, longer.get(key)!);
+      releaseMemory(before);
     });
     this.#capacity = capacity;
     this.#strides.fill(capacity);
@@ -109,6 +119,7 @@ class HostStore implements KvStore {
 
   [Symbol.dispose](): void {
     this.#releaseViews();
+    releaseMemory(...this.#buffers.values());
     this.#buffers.clear();
   }
 
@@ -175,17 +186,19 @@ export function bufferKey({ layer }: CacheLayer, part: KvPart): string {
   return `${layer}.${part}`;
 }
 
-function allocate(layer: CacheLayer, { capacity, slots }: KvStoreSize): Float32Array {
+function allocate(layer: CacheLayer, { capacity, slots }: KvStoreSize): Float32Array<ArrayBuffer> {
   const length = slots * layer.kvHeads * capacity * storedHeadDim(layer);
   try {
     return new Float32Array(length);
   } catch (cause) {
-    throw new RunError(
-      `Keys or values of one layer take ${((length * 4) / 2 ** 30).toFixed(1)} GiB for ${capacity} tokens in ${slots} slots, which this process cannot get. ` +
-        'Ask for less capacity or fewer slots',
-      { cause },
-    );
+    throw new CacheMemoryError(capacity, slots, tooLarge(length * 4), { cause });
   }
+}
+
+/** Why there is no cache, for messages. */
+export function tooLarge(bytes: number): string {
+  const size = (bytes / 2 ** 30).toFixed(1);
+  return `keys or values of one layer take ${size} GiB, which this process cannot get`;
 }
 
 export interface FromTo {
@@ -213,11 +226,7 @@ export function moveHeads(
 }
 
 /** Memory of a device: a buffer for each slot, because a device shows no part of a buffer. */
-export function deviceStore(
-  runtime: Runtime,
-  memory: DeviceMemory,
-  size: Omit<KvStoreSize, 'slots'>,
-): KvStore {
+export function deviceStore(runtime: Runtime, memory: DeviceMemory, size: KvStoreSize): KvStore {
   let { capacity } = size;
   const allocated = (...[kvHeads, positions, headDim]: readonly [number, number, number]) =>
     allocateValue(runtime, memory.allocator, 'float32', [1, kvHeads, positions, headDim]);
@@ -226,6 +235,24 @@ export function deviceStore(
   const bufferOf = (layer: CacheLayer, part: KvPart, slot: number) => {
     const key = `${bufferKey(layer, part)}.${slot}`;
     const buffer = buffers.get(key) ?? allocated(layer.kvHeads, capacity, storedHeadDim(layer));
+    buffers.set(key, buffer);
+    return buffer;
+  };
+  const allocatedFor = (larger: number, shape: readonly [number, number, number]) => {
+    try {
+      return allocated(...shape);
+    } catch (cause) {
+      const because = 'the device has no memory for the keys or values of a layer';
+      throw new CacheMemoryError(larger, size.slots, because, { cause });
+    }
+  };
+  /** After a growth that failed, buffers differ in how much they can hold. */
+  const bufferLike = (other: NativeValue, key: string) => {
+    const [, ...shape] = other.shape as [number, number, number, number];
+    const known = buffers.get(key);
+    if (known?.shape[2] === other.shape[2]) return known!;
+    known?.[Symbol.dispose]();
+    const buffer = allocated(...shape);
     buffers.set(key, buffer);
     return buffer;
   };
@@ -240,7 +267,8 @@ export function deviceStore(
     async copy(from, to) {
       for (const layer of size.layers) {
         for (const part of kvParts) {
-          await memory.copy(bufferOf(layer, part, from), bufferOf(layer, part, to));
+          const source = bufferOf(layer, part, from);
+          await memory.copy(source, bufferLike(source, `${bufferKey(layer, part)}.${to}`));
         }
       }
     },
@@ -248,10 +276,16 @@ export function deviceStore(
       for (const [key, buffer] of buffers) {
         const [, kvHeads, held, headDim] = buffer.shape as [1, number, number, number];
         if (held >= larger) continue;
-        using rest = allocated(kvHeads, larger - held, headDim);
-        const longer = allocated(kvHeads, larger, headDim);
-        await memory.join(buffer, rest, longer);
+        using rest = allocatedFor(larger, [kvHeads, larger - held, headDim]);
+        const longer = allocatedFor(larger, [kvHeads, larger, headDim]);
         buffers.set(key, longer);
+        try {
+          await memory.join(buffer, rest, longer);
+        } catch (error) {
+          buffers.set(key, buffer);
+          longer[Symbol.dispose]();
+          throw error;
+        }
         buffer[Symbol.dispose]();
       }
       capacity = larger;

@@ -51,7 +51,7 @@ export class BufferLimitError extends Error {
   }
 }
 
-function gibibytes(bytes: number): string {
+export function gibibytes(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 

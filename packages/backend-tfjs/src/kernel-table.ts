@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Engine } from './engines/engine.ts';
 import { onEngine } from './engines/on-engine.ts';
 import { kernelsFor } from './kernels/kernels.ts';
+import { checkCache } from './memory/check-limits.ts';
 import { isPast, isTensor, type Value } from './value.ts';
 import type { WeightFormat } from './weights/format.ts';
 import { loadWeight } from './weights/load-weight.ts';
@@ -27,6 +28,7 @@ export function kernelTable(engine: Engine, weights: WeightFormat): KernelTable<
       return onEngine(engine, () => tf.keep(tf.clone(value as Tensor)));
     },
     dispose: (value) => value.dispose(),
+    requireCacheMemory: (demand) => checkCache(engine, demand),
     loadWeight: (...weight) => loadWeight(engine, weights, ...weight),
   };
 

@@ -24,11 +24,17 @@ export type {
 export { checkExtension, weightsOnlyOf } from './backend/check-extension.ts';
 export { checkInputs, type Lengths, placeSegments, type RunSegment } from './backend/check-run.ts';
 export { checkWeights, WeightShapeError } from './backend/check-weights.ts';
-export { CacheFullError, RunError, UnsupportedError } from './backend/errors.ts';
+export {
+  CacheFullError,
+  CacheMemoryError,
+  RunError,
+  UnsupportedError,
+} from './backend/errors.ts';
 export { LARGEST_STEP, roundRow } from './backend/int8-rows.ts';
 export { keptRows } from './backend/kept-rows.ts';
 export { kernelBackend } from './backend/kernel-backend.ts';
 export type {
+  CacheDemand,
   CacheEntry,
   Kernel,
   KernelContext,
@@ -157,6 +163,7 @@ export {
 export { formatBytes } from './plan/format-bytes.ts';
 export { largestThatFits } from './plan/largest-that-fits.ts';
 export {
+  type ClaimedMemory,
   type ClaimedRequest,
   MemoryBudget,
   type MemoryClaim,

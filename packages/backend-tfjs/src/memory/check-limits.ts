@@ -1,6 +1,12 @@
-import type { Graph, Shape, Weight } from '@lingbi/core';
+import {
+  type CacheDemand,
+  CacheMemoryError,
+  type Graph,
+  type Shape,
+  type Weight,
+} from '@lingbi/core';
 import type { Engine, EngineName } from '../engines/engine.ts';
-import { BufferLimitError, EngineMemoryError } from '../errors.ts';
+import { BufferLimitError, EngineMemoryError, gibibytes } from '../errors.ts';
 import { WASM_LIMIT, WEBGPU_BUFFER_LIMIT } from './limits.ts';
 import { WASM_COPIES, weightBytes } from './weight-bytes.ts';
 
@@ -29,6 +35,24 @@ export function checkRoom({ name, tf }: Engine, { shape }: Weight): void {
   const added = shape.reduce((product, length) => product * length, 4);
   const needed = WASM_COPIES * (tf.memory().numBytes + added);
   if (needed > WASM_LIMIT) throw new EngineMemoryError(name, needed, WASM_LIMIT);
+}
+
+/**
+ * Pasts grow as they are read: whether they still fit once all slots are full. In int8 they stand in
+ * arrays outside of the engine.
+ *
+ * @throws CacheMemoryError
+ */
+export function checkCache(
+  { name, tf }: Engine,
+  { layers, slots, capacity, held, kv }: CacheDemand,
+): void {
+  if (name !== 'wasm' || kv === 'int8') return;
+  const position = layers.reduce((sum, { kvHeads, headDim }) => sum + 2 * kvHeads * headDim * 4, 0);
+  const needed = WASM_COPIES * (tf.memory().numBytes + (slots * capacity - held) * position);
+  if (needed <= WASM_LIMIT) return;
+  const because = `with it the TensorFlow.js engine "wasm" would need ${gibibytes(needed)}, but it aborts the process beyond ${gibibytes(WASM_LIMIT)}`;
+  throw new CacheMemoryError(capacity, slots, because);
 }
 
 function checkTotal(engine: EngineName, graphs: readonly Graph[]): void {

@@ -1,5 +1,14 @@
-import { embed, linear, type Shape, trace, type WeightSource } from '@lingbi/core';
+import {
+  CacheMemoryError,
+  embed,
+  linear,
+  type Shape,
+  trace,
+  type WeightSource,
+} from '@lingbi/core';
+import { noiseWeights } from '@lingbi/core/testing';
 import { expect, test } from 'vitest';
+import { decode, longDecoder, textRows } from '../test-files/small-model.ts';
 import { tfjs } from '../tfjs.ts';
 import { checkLimits } from './check-limits.ts';
 import { weightBytes } from './weight-bytes.ts';
@@ -22,6 +31,22 @@ test('wasm refuses weights that would abort the process, before a byte is read',
   const compiled = tfjs({ engine: 'wasm' }).compile(graphs, unread);
   await expect(compiled).rejects.toThrow('need 4.0 GiB on the TensorFlow.js engine "wasm"');
   await expect(compiled).rejects.toMatchObject({ name: 'EngineMemoryError', needed: 4 * GiB });
+});
+
+test('wasm refuses a cache that would abort the process once it is full, and goes on with the one it had', async () => {
+  const decoder = longDecoder();
+  const weights = noiseWeights(decoder.weights);
+  const wasm = tfjs({ engine: 'wasm' });
+  await using program = await wasm.compile({ decode: decoder }, weights);
+  expect(() => program.createCache({ capacity: 2 ** 27 })).toThrow(CacheMemoryError);
+  using cache = program.createCache({ capacity: 8 });
+  await decode(program, textRows('a', 0, 5), { cache });
+  await expect(cache.grow({ capacity: 2 ** 27 })).rejects.toThrow(
+    /^A cache of 134217728 tokens in 1 slots cannot be had: with it the TensorFlow.js engine "wasm"/,
+  );
+  expect([cache.capacity, cache.length()]).toEqual([8, 5]);
+  await decode(program, textRows('a', 5, 8), { cache });
+  using _rounded = program.createCache({ capacity: 2 ** 27, kv: 'int8' });
 });
 
 test('weights of lazy graphs do not count when a model is compiled', () => {

@@ -29,8 +29,10 @@ export interface KvCache extends Disposable {
   /** How many tokens a slot can hold. */
   readonly capacity: number;
   /**
-   * Makes room for more; what the slots hold stays. Where that means other memory, as on ONNX Runtime,
-   * what they hold may be there twice until the garbage collector has been.
+   * Makes room for more; what the slots hold stays. Where that means other memory, keys and values of
+   * one layer at most are there twice at any moment.
+   *
+   * @throws CacheMemoryError when there is no memory for that; the cache is then as it was.
    */
   grow(room: CacheRoom): Promise<void>;
   /** How many tokens a slot holds. */

@@ -13,6 +13,24 @@ export class CacheFullError extends Error {
   }
 }
 
+/** There is no memory for a cache. One that was to grow is as it was before. */
+export class CacheMemoryError extends Error {
+  override readonly name = 'CacheMemoryError';
+  constructor(
+    /** Tokens that each slot was to hold. */
+    readonly capacity: number,
+    readonly slots: number,
+    because: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `A cache of ${capacity} tokens in ${slots} slots cannot be had: ${because}. ` +
+        'Ask for less capacity or fewer slots',
+      options,
+    );
+  }
+}
+
 /** A backend was asked for something it cannot do: an operation, a number format, a device. */
 export class UnsupportedError extends Error {
   override readonly name = 'UnsupportedError';

@@ -21,6 +21,7 @@ export class KernelCache<T> implements KvCache {
     requireCount('capacity', capacity);
     requireCount('slots', slots);
     requireFormat(table, kv);
+    table.requireCacheMemory?.({ layers, slots, capacity, kv, held: 0 });
     this.capacity = capacity;
     this.kv = kv;
     this.slots = slots + branches;
@@ -34,6 +35,7 @@ export class KernelCache<T> implements KvCache {
 
   /** Kernels make entries longer when they next append to them. */
   async grow({ capacity = 0, slots = 0 }: CacheRoom): Promise<void> {
+    if (capacity > this.capacity) this.#requireMemory(capacity);
     this.capacity = Math.max(this.capacity, capacity);
     this.#lengths.addBranches(slots - this.slots);
     this.slots = Math.max(this.slots, slots);
@@ -74,6 +76,14 @@ export class KernelCache<T> implements KvCache {
     for (const entry of this.#entries.values()) this.#empty(entry);
     this.#entries.clear();
     this.#lengths.clear();
+  }
+
+  #requireMemory(capacity: number): void {
+    const { layers, kv } = this;
+    const { slots } = this.#lengths;
+    const lengths = Array.from({ length: slots }, (_, slot) => this.length(slot));
+    const held = lengths.reduce((sum, length) => sum + length, 0);
+    this.table.requireCacheMemory?.({ layers, slots, capacity, kv, held });
   }
 
   #copyEntries(from: number, to: number): void {

@@ -36,6 +36,17 @@ export type Kernel<Op extends OpName, T> = (
 export type KernelName = Exclude<OpName, 'parameter'>;
 export type Kernels<T> = { readonly [Op in KernelName]?: Kernel<Op, T> };
 
+/** A cache as it will be once all of its slots are full. */
+export interface CacheDemand {
+  readonly layers: readonly CacheLayer[];
+  /** Those that only continue others not counted. */
+  readonly slots: number;
+  readonly capacity: number;
+  readonly kv: KvFormat;
+  /** Tokens that its slots hold already. */
+  readonly held: number;
+}
+
 /** Everything an eager runtime provides; `kernelBackend` makes a backend of it. */
 export interface KernelTable<T> {
   readonly name: string;
@@ -60,6 +71,13 @@ export interface KernelTable<T> {
     readers: ReadonlySet<OpName>,
     signal?: AbortSignal,
   ): Promise<T>;
+  /**
+   * Refuses a cache that there would be no memory for once it is full, before anything is put into it.
+   * Default: refuses none.
+   *
+   * @throws CacheMemoryError
+   */
+  requireCacheMemory?(demand: CacheDemand): void;
   /** How the runtime uses memory. Default: `plainMemory`, everything as float32 in this process. */
   readonly memory?: MemoryModel;
   /** Called once when the program is disposed, after all its values are. */

@@ -75,7 +75,11 @@ export interface Sequence extends Disposable {
    * is: past the trained length each total has angles of its own.
    */
   canFeedAtOnce(count: number): boolean;
-  /** Makes room for more; what it holds stays. */
+  /**
+   * Makes room for more; what it holds stays.
+   *
+   * @throws CacheMemoryError when there is no memory for that; the sequence is then as it was.
+   */
   grow(room: SequenceRoom): Promise<void>;
   /** Forgets everything after the first `length` positions. */
   truncate(length: number): void;

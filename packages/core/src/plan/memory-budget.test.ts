@@ -196,6 +196,7 @@ describe('a model with a memory budget', () => {
   test('refuses pictures of a scheduled request that it has no room to read', async () => {
     await using opened = await open(text(400_000));
     await using scheduler = opened.openScheduler({ slots: 1, capacity: 400_000 });
+    using _others = opened.memory.hold({ positions: 130_000 });
     const pixels = () => new Float32Array(3 * 560 * 560);
     const grid = { rows: 1, columns: 1 };
     const image = { grid, tileSize: 560, key: 'flat', globalView: pixels, tile: pixels };

@@ -31,6 +31,12 @@ export interface MemoryClaim {
   readonly bytes?: number;
 }
 
+/** Memory set aside for a request, until it is disposed. */
+export interface ClaimedMemory extends Disposable {
+  /** Whether this would have been granted as well, in place of the request. */
+  fits(request: ClaimedRequest): boolean;
+}
+
 /**
  * Holds a model to the memory that it may take. Everything that makes it hold positions is counted
  * here, so that each plan knows of all others. Knows nothing of what the positions stand for.
@@ -62,18 +68,22 @@ export class MemoryBudget {
    * @throws MemoryBudgetError naming each setting that alone would make it fit, and the value;
    * UnsupportedError when there is a budget, but the backend does not say how it uses memory.
    */
-  claim({ request, held = () => 0, bytes = this.bytes, ...rest }: MemoryClaim): Disposable {
-    if (bytes === Infinity) return { [Symbol.dispose]() {} };
+  claim({ request, held = () => 0, bytes = this.bytes, ...rest }: MemoryClaim): ClaimedMemory {
+    if (bytes === Infinity) return { fits: () => true, [Symbol.dispose]() {} };
     const heldPositions = this.heldPositions - held();
     const model = requirePlanned(this.planned());
     const plan = planMemory(model, { ...request, heldPositions });
     if (plan.peak > bytes) throw refusal(model, heldPositions, { ...rest, request, bytes });
     const claimed = plan.positions - heldPositions;
-    return this.hold({
+    const holding = this.hold({
       get positions() {
         return Math.max(0, claimed - held());
       },
     });
+    return {
+      fits: (other) => planMemory(model, { ...other, heldPositions }).peak <= bytes,
+      [Symbol.dispose]: () => holding[Symbol.dispose](),
+    };
   }
 }
 

@@ -42,6 +42,7 @@ describe('planMemory()', () => {
     expect(plan.segments.map(({ tokens }) => tokens)).toEqual([841, 59]);
     expect(plan).toMatchObject({ promptTokens: 900, positions: 1000 });
     expect(plan.bytes.cache).toBe(1000 * POSITION);
+    expect(plan.bytes.moving).toBe((1000 * POSITION) / 3);
     expect(plan.bytes.imageRows).toBe(841 * 64 * 4);
   });
 

@@ -65,6 +65,8 @@ export interface MemoryShares {
   readonly loading: number;
   /** Keys and values. */
   readonly cache: number;
+  /** Keys and values of one layer, which are there twice while a cache grows. */
+  readonly moving: number;
   /** Decoded pictures and the canvases their tiles are cut from. */
   readonly pictures: number;
   /** Encoded pictures, as the decoder reads them. */
@@ -102,11 +104,12 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   const bytes = {
     ...weightShares(model, runs, request),
     ...runShares(model, segments, runs, held),
+    moving: layerBytes(model, promptTokens + (request.maxNewTokens ?? 0)),
     embedding: request.embeds ? promptTokens * model.config.decoder.hiddenSize * 4 : 0,
   };
-  const { loading, cache, pictures, imageRows, embedding, vision, decoder } = bytes;
+  const { loading, cache, moving, pictures, imageRows, embedding, vision, decoder } = bytes;
   const work = model.memory.keepsWork ? vision + decoder : Math.max(vision, decoder);
-  const running = cache + pictures + imageRows + embedding + work + bytes.compiling;
+  const running = cache + moving + pictures + imageRows + embedding + work + bytes.compiling;
   const peak = bytes.process + bytes.weights + bytes.mappedWeights + Math.max(loading, running);
   return { segments, promptTokens, positions: held.own + held.branches, bytes, peak };
 }
@@ -128,6 +131,7 @@ export const memoryShareNames: Readonly<Record<keyof MemoryShares, string>> = {
   mappedWeights: 'weights in mapped files',
   loading: 'loading',
   cache: 'keys and values',
+  moving: 'a layer that moves when its cache grows',
   pictures: 'pictures',
   imageRows: 'encoded pictures',
   embedding: 'rows of all positions',
@@ -230,6 +234,12 @@ function runShares(
     vision: work(false),
     decoder: work(true),
   };
+}
+
+/** Keys and values of so many positions in the layer that takes most. */
+function layerBytes({ memory, graphs, kv }: PlannedModel, positions: number): number {
+  const { cache } = graphs['decodeText.base'];
+  return positions * Math.max(0, ...cache.map((layer) => memory.position(layer, kv)));
 }
 
 /** A canvas of bytes, and the picture it was made of, which is about as large. */

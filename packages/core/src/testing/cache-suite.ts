@@ -336,6 +336,21 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       expectClose(found, await expected('beside', 90), tolerance, 'the other slot');
     });
 
+    test('a cache that cannot grow so far is as it was, and goes on', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 8 });
+      const x = promptRows('whole', 8);
+      await feed(program, cache, rowsOf(x, 0, 5));
+      // Where memory is only asked for when it is used, there may be no refusal.
+      const refused = await cache.grow({ capacity: 2 ** 45 }).catch((error) => error);
+      if (refused) {
+        expect(['CacheMemoryError', 'UnsupportedError']).toContain(refused.name);
+        expect(cache.capacity).toBe(8);
+      }
+      const found = await feed(program, cache, rowsOf(x, 5, 8));
+      expectClose(found, await expected('whole', 8), tolerance, 'after the refusal');
+    });
+
     test('a cache that grows may get more slots that continue others, which go on', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ kv, capacity: 8, branches: 1 });

@@ -1,9 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { referenceBackend as backend } from '@lingbi/core';
+import { referenceBackend as backend, CacheMemoryError, type Sequence } from '@lingbi/core';
 import { findFfmpeg, TooManyFramesError } from '@lingbi/video';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { planMemory } from '../memory/plan-request.ts';
 import { type Model, openModel } from '../model/open-model.ts';
-import type { Chat } from './chat.ts';
+import type { Chat, ChatOptions, SayOptions } from './chat.ts';
 import type { ChatEvent } from './events.ts';
 import type { ImageInput } from './media.ts';
 
@@ -200,6 +201,43 @@ describe('a conversation', () => {
     const { usage } = await chat.ask(long, { maxNewTokens: 1000, sampler });
     expect(usage).toMatchObject({ newTokens: 4 });
     expect(usage.cachedTokens).toBeGreaterThan(10);
+  });
+
+  test('grows by half at least, as far as the budget and its longest prompt allow', async () => {
+    const capacities = async (turns: readonly number[], options: ChatOptions & SayOptions = {}) => {
+      const { maxLength, ...limits } = options;
+      using opening = vi.spyOn(model.xcomposer, 'openSequence');
+      await using chat = model.chat({ ...(maxLength && { maxLength }) });
+      const found: number[] = [];
+      for (const maxNewTokens of turns) {
+        await chat.ask('Hi', { maxNewTokens, sampler: () => 2, ...limits });
+        found.push(opening.mock.results[0]!.value.capacity);
+      }
+      return found;
+    };
+    const short = [8, 1024, 2100, 3500];
+    expect(await capacities(short)).toEqual([1024, 2048, 3072, 5120]);
+    expect(await capacities(short, { maxLength: 500 })).toEqual([1024, 2048, 3072, 4096]);
+    const long = [60_000, 70_000];
+    expect(await capacities(long)).toEqual([59 * 1024, 85 * 1024]);
+    const memoryBudget = planMemory(model.xcomposer.planned!, { textTokens: 75_000 }).peak;
+    expect(await capacities(long, { memoryBudget })).toEqual([59 * 1024, 69 * 1024]);
+  });
+
+  test('that finds no memory to grow as it wants takes what it needs, or stays as it was', async () => {
+    using opening = vi.spyOn(model.xcomposer, 'openSequence');
+    await using chat = model.chat();
+    const short = { maxNewTokens: 3500, sampler: () => 2 };
+    await chat.ask('Hi', short);
+    const { history, heldPositions } = chat;
+    const sequence: Sequence = opening.mock.results[0]!.value;
+    using refusing = vi.spyOn(sequence, 'grow').mockImplementation(async ({ capacity = 0 }) => {
+      if (capacity > sequence.capacity) throw new CacheMemoryError(capacity, 1, 'none is left');
+    });
+    await expect(chat.ask('Hi', { ...short, maxNewTokens: 4200 })).rejects.toThrow('none is left');
+    expect(refusing.mock.calls.map(([{ capacity }]) => capacity)).toEqual([6144, 5120]);
+    expect([chat.history, chat.heldPositions]).toEqual([history, heldPositions]);
+    expect((await chat.ask('Hi', short)).usage.cachedTokens).toBeGreaterThan(5);
   });
 
   test('keeps its past when more beams are asked for', async () => {

@@ -1,12 +1,13 @@
 import {
   type AnyAdapterName,
   beamCount,
+  CacheMemoryError,
+  type ClaimedMemory,
   type ClaimedRequest,
   checkGenerateOptions,
   type GenerateOptions,
   type Grid,
   type MemoryLever,
-  type Prompt,
   type PromptEmbedding,
   promptParts,
   type Sequence,
@@ -148,9 +149,9 @@ export class Chat implements AsyncDisposable {
       using constraint = await this.#constraintOf(options);
       const shown = yield* this.#shownWith(question, options);
       const prompt = this.#prepare(question, shown);
-      using _claimed = this.#claimMemory(prompt, shown, answering, options.memoryBudget);
+      using claimed = this.#claimMemory(prompt, shown, answering, options.memoryBudget);
       const held = constraint ? { ...answering, constraint } : answering;
-      for await (const event of this.#respond(prompt, held)) {
+      for await (const event of this.#respond(prompt, held, claimed)) {
         if (event.type === 'end') {
           this.#history = [...this.#history, { query: question, answer: event.text }];
           this.#shown = shown;
@@ -293,7 +294,7 @@ export class Chat implements AsyncDisposable {
     shown: readonly Shown[],
     { maxNewTokens, beams }: Pick<RespondOptions, 'maxNewTokens' | 'beams'>,
     memoryBudget?: number | string,
-  ): Disposable {
+  ): ClaimedMemory {
     const count = beamCount(beams);
     const request = {
       ...{ prompt: promptParts(chunks), maxNewTokens, beams: count, capacityStep: CAPACITY_STEP },
@@ -323,19 +324,57 @@ export class Chat implements AsyncDisposable {
     return [{ setting: 'hdNum', now, with: (most) => withGrids(this.#album.grids(shown, most)) }];
   }
 
-  async *#respond(prompt: PreparedPrompt, options: RespondOptions): AsyncGenerator<ChatEvent> {
-    const length = prompt.written.length + options.maxNewTokens;
-    const sequence = await this.#sequenceFor(length, beamCount(options.beams), prompt.chunks);
+  async *#respond(
+    prompt: PreparedPrompt,
+    options: RespondOptions,
+    claimed: ClaimedMemory,
+  ): AsyncGenerator<ChatEvent> {
+    const sequence = await this.#sequenceFor(prompt, options, claimed);
     yield* respond(sequence, this.#model.tokenizer, prompt, options);
   }
 
   /** The sequence of the turns before, with room for this one. */
-  async #sequenceFor(length: number, slots: number, prompt: Prompt): Promise<Sequence> {
-    const capacity = Math.ceil(length / CAPACITY_STEP) * CAPACITY_STEP;
-    const { adapter = 'base' } = this.#options;
+  async #sequenceFor(
+    { chunks: prompt, written }: PreparedPrompt,
+    { maxNewTokens, beams }: RespondOptions,
+    claimed: ClaimedMemory,
+  ): Promise<Sequence> {
+    const { adapter = 'base', maxLength = xcomposer2d5.maxLength } = this.#options;
+    const slots = beamCount(beams);
+    const capacity = inSteps(written.length + maxNewTokens);
     this.#sequence ??= this.#model.xcomposer.openSequence({ capacity, slots, adapter, prompt });
-    await this.#sequence.grow({ capacity, slots });
+    const roomy = roomyCapacity(this.#sequence.capacity, capacity, maxLength + maxNewTokens);
+    const full = {
+      prompt: [{ type: 'text', tokens: roomy - maxNewTokens }],
+      maxNewTokens,
+    } as const;
+    const fits = roomy > capacity && claimed.fits({ ...full, beams: slots, adapter });
+    await growTo(this.#sequence, fits ? [roomy, capacity] : [capacity], slots);
     return this.#sequence;
+  }
+}
+
+function inSteps(positions: number): number {
+  return Math.ceil(positions / CAPACITY_STEP) * CAPACITY_STEP;
+}
+
+/** Growing moves all that is held: half as much again at least makes it rare. */
+function roomyCapacity(held: number, wanted: number, longest: number): number {
+  if (wanted <= held) return wanted;
+  return Math.max(wanted, Math.min(inSteps(1.5 * held), inSteps(longest)));
+}
+
+/** Grows to the first of these capacities that there is memory for. */
+async function growTo(
+  sequence: Sequence,
+  [capacity, ...others]: readonly number[],
+  slots: number,
+): Promise<void> {
+  try {
+    await sequence.grow({ capacity: capacity!, slots });
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof CacheMemoryError)) throw error;
+    await growTo(sequence, others, slots);
   }
 }
 
