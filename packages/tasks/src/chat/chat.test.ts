@@ -240,6 +240,25 @@ describe('a conversation', () => {
     expect((await chat.ask('Hi', short)).usage.cachedTokens).toBeGreaterThan(5);
   });
 
+  test('penalties count the prompt where the reference passes ids, or where it is asked for', async () => {
+    const [mark] = model.tokenizer.encode('?');
+    // Above all else, unless the penalty divides it.
+    const options = { maxNewTokens: 1, logitBias: new Map([[mark!, 200]]), repetitionPenalty: 100 };
+    const first = async (chatOptions: ChatOptions, more: SayOptions = {}) => {
+      await using chat = model.chat(chatOptions);
+      for await (const event of chat.say('Who are you?', { ...options, ...more })) {
+        if (event.type === 'token') return event.token;
+      }
+      throw new Error('no token');
+    };
+    expect(await first({})).toBe(mark);
+    expect(await first({ nullImage: true })).not.toBe(mark);
+    expect(await first({}, { penaltyScope: 'prompt-and-answer' })).not.toBe(mark);
+    expect(await first({ nullImage: true }, { penaltyScope: 'answer' })).toBe(mark);
+    await using chat = model.chat({ nullImage: true });
+    expect((await chat.ask('Who are you?', { maxNewTokens: 1 })).usage.newTokens).toBe(1);
+  });
+
   test('keeps its past when more beams are asked for', async () => {
     await using chat = model.chat();
     await chat.ask('Hello', { maxNewTokens: 2 });

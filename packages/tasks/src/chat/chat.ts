@@ -280,9 +280,22 @@ export class Chat implements AsyncDisposable {
     requireStopStrings(stop);
     if (responseFormat) requireOneAnswer(options);
     const { maxNewTokens = DEFAULT_MAX_NEW_TOKENS } = options;
-    const generating = { ...options, maxNewTokens, stopTokens: this.#model.stopTokens };
+    const generating = {
+      ...{ ...options, ...this.#penaltyScope(options) },
+      ...{ maxNewTokens, stopTokens: this.#model.stopTokens },
+    };
     checkGenerateOptions(generating);
     return { ...generating, stop };
+  }
+
+  /** Where the reference passes ids, its penalties see those of the prompt (spec CHAT §6.1). */
+  #penaltyScope({
+    repetitionPenalty,
+    noRepeatNgram,
+    penaltyScope = 'prompt-and-answer',
+  }: SayOptions): Pick<RespondOptions, 'penaltyScope'> {
+    const hasPenalty = repetitionPenalty !== undefined || noRepeatNgram !== undefined;
+    return this.#options.nullImage && hasPenalty ? { penaltyScope } : {};
   }
 
   async #constraintOf({ responseFormat }: SayOptions): Promise<TokenConstraint | undefined> {

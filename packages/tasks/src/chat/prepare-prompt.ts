@@ -21,7 +21,10 @@ export interface PromptOptions {
   readonly maxLength?: number;
   /** Whether markers in what the user wrote act as markers. Default `none`: they stay text. */
   readonly parseSpecial?: ParseSpecial;
-  /** The reference's path for `image = null`: the prompt begins with `<s>` twice. */
+  /**
+   * The reference's path for `image = null`: the prompt begins with `<s>` twice, and penalties count its
+   * text (`penaltyScope`).
+   */
   readonly nullImage?: boolean;
 }
 

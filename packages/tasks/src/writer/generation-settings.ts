@@ -20,8 +20,13 @@ export interface GenerationSettings {
   readonly beams: number;
   /** `'greedy'` takes the likeliest token; with beams, the likeliest continuations. */
   readonly sampling: Sampling | 'greedy';
-  /** Ids of the answer become less likely to come again. 1 changes nothing. */
+  /** Ids that have come become less likely to come again. 1 changes nothing. */
   readonly repetitionPenalty: number;
+  /**
+   * Whose ids those are: of the answer, or of the prompt's text as well. Default: as the reference does,
+   * which counts the prompt where it goes on with a text (`answerStart`) and shows no pictures.
+   */
+  readonly penaltyScope?: 'answer' | 'prompt-and-answer';
   /** Scores of finished beams are divided by length^this; without beams it means nothing. */
   readonly lengthPenalty: number;
   /** Pieces of the vocabulary that end the answer. */
@@ -48,7 +53,7 @@ export const chatSettings: GenerationSettings = {
 
 const settingNames: readonly (keyof GenerationSettings)[] = [
   ...(['limit', 'beams', 'sampling', 'repetitionPenalty', 'lengthPenalty'] as const),
-  ...(['stop', 'maxPromptTokens', 'seed'] as const),
+  ...(['stop', 'maxPromptTokens', 'seed', 'penaltyScope'] as const),
 ];
 
 /**

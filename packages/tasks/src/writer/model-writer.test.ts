@@ -6,6 +6,7 @@ import { planMemory } from '../memory/plan-request.ts';
 import { type Model, openModel } from '../model/open-model.ts';
 import * as webpage from '../webpage/index.ts';
 import { NoRoomForAnswerError, UnsupportedSettingError } from './errors.ts';
+import { generateOptions } from './generate-options.ts';
 import { chatSettings } from './generation-settings.ts';
 import { modelScorer } from './model-scorer.ts';
 import { modelWriter } from './model-writer.ts';
@@ -142,6 +143,31 @@ test('answers are scored by the mean loss of their tokens', async () => {
   const [own, other] = await scorer.meanLosses({ prompt, images: [], answers: [likely, 'zebra'] });
   expect(own).toBeGreaterThan(0);
   expect(own).toBeLessThan(other!);
+});
+
+describe('penalties of a recipe', () => {
+  const scopeOf = (request: Partial<WriteRequest>) => {
+    const prompt = { format: 'chat', query: 'Hello' } as const;
+    return generateOptions({ prompt, settings: greedy, ...request }, model.tokenizer, 10)
+      .penaltyScope;
+  };
+  const goesOn = { format: 'chat', query: 'Hello', answerStart: 'Good' } as const;
+
+  test('count what the reference counts: the prompt where a text goes on without pictures', () => {
+    expect(scopeOf({})).toBe('answer');
+    expect(scopeOf({ prompt: goesOn })).toBe('prompt-and-answer');
+    expect(scopeOf({ prompt: goesOn, images: ['a.png'] })).toBe('answer');
+    expect(scopeOf({ prompt: { format: 'raw', spans: [] } })).toBe('answer');
+  });
+
+  test('count what the settings say', () => {
+    const settings = (penaltyScope: 'answer' | 'prompt-and-answer') => ({
+      ...greedy,
+      penaltyScope,
+    });
+    expect(scopeOf({ settings: settings('prompt-and-answer') })).toBe('prompt-and-answer');
+    expect(scopeOf({ prompt: goesOn, settings: settings('answer') })).toBe('answer');
+  });
 });
 
 describe('a memory budget', () => {

@@ -47,7 +47,7 @@ async function* write(
   const feed = await feedOf(model, request, reading);
   const { prompt, chunks } = feed;
   for (const { message } of prompt.warnings) yield { type: 'warning', message };
-  const options = generateOptions(settings, tokenizer, prompt.length);
+  const options = generateOptions(request, tokenizer, prompt.length);
   let held = () => 0;
   const asked = { settings, adapter: adapter.name };
   using _claimed = claimAnswer(model, asked, feed, options, () => held());
