@@ -91,6 +91,16 @@ describe('beams', () => {
     expect(end).toMatchObject({ newTokens: tokens.length, reason: end.answers![0]!.reason });
   });
 
+  test('end where the caller says, before as many tokens as no stop token may come before', async () => {
+    const stopWhen = (tokens: readonly number[]) => tokens.length === 3;
+    for (const count of [1, 3]) {
+      const options = { ...plain, beams: count, minNewTokens: 6 };
+      const { end, tokens } = await write({ ...options, stopWhen });
+      expect([end.reason, tokens.length]).toEqual(['stop-condition', 3]);
+      expect((await write(options)).tokens.length).toBeGreaterThanOrEqual(6);
+    }
+  });
+
   test('one beam is greedy decoding', async () => {
     expect((await write({ ...plain, beams: 1 })).tokens).toEqual((await write(plain)).tokens);
   });
