@@ -43,7 +43,14 @@ export class IdleCaches implements Disposable {
   leave(left: IdleCache): void {
     if (left.cache.length() > 0) this.#idle.push(left);
     else left.cache[Symbol.dispose]();
-    while (this.use.bytes > this.budget) this.#idle.shift()!.cache[Symbol.dispose]();
+    while (this.use.bytes > this.budget) this.dropOldest();
+  }
+
+  /** Gives back the one that was left longest ago. Whether there was one. */
+  dropOldest(): boolean {
+    const oldest = this.#idle.shift();
+    oldest?.cache[Symbol.dispose]();
+    return oldest !== undefined;
   }
 
   /** The one that holds most of a prompt, if that is half of what it holds. It is then the caller's. */

@@ -7,7 +7,7 @@ import { compileXComposer } from '../models/xcomposer/model.ts';
 import { referenceBackend } from '../reference/reference-backend.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { describeModel, type PlannedModel } from './describe-model.ts';
-import { type ClaimedRequest, MemoryBudget } from './memory-budget.ts';
+import { type ClaimedRequest, MemoryBudget, type MemoryLever } from './memory-budget.ts';
 import { MemoryBudgetError } from './memory-budget-error.ts';
 import { type MemoryRequest, planMemory } from './plan-memory.ts';
 import { weightsAdvice } from './weights-advice.ts';
@@ -44,6 +44,43 @@ describe('claim()', () => {
     }
     expect(budget.heldPositions).toBe(0);
     budget.claim({ doing, request: text(200_000) })[Symbol.dispose]();
+  });
+
+  describe('what nobody uses', () => {
+    /** Caches that are there in case somebody comes back to them. */
+    function idle(...lengths: number[]) {
+      const giveBack = () => lengths.shift() !== undefined;
+      return {
+        giveBack,
+        get positions() {
+          return lengths.reduce((sum, length) => sum + length, 0);
+        },
+      };
+    }
+
+    test('makes room, as much as is needed', () => {
+      const budget = budgetFor(text(300_000));
+      const caches = idle(100_000, 100_000, 50_000);
+      using _held = budget.hold(caches);
+      using _claimed = budget.claim({ doing, request: text(240_000) });
+      expect(caches.positions).toBe(50_000);
+      expect(budget.heldPositions).toBe(290_000);
+    });
+
+    test('stays where it would not help, and advice is as if it were gone', () => {
+      const budget = budgetFor(text(300_000));
+      const caches = idle(200_000);
+      using _held = budget.hold(caches);
+      const request = { ...text(250_000), maxNewTokens: 100_000 };
+      const lever: MemoryLever = {
+        setting: 'maxNewTokens',
+        now: 100_000,
+        with: (maxNewTokens) => ({ ...request, maxNewTokens }),
+      };
+      const asking = () => budget.claim({ doing, request, levers: [lever] });
+      expect(asking).toThrow(/Set maxNewTokens to (49\d{3}|5\d{4})/);
+      expect(caches.positions).toBe(200_000);
+    });
   });
 
   test('counts what the claimant holds once', () => {

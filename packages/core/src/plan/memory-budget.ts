@@ -7,6 +7,8 @@ import { int8Advice, largestShares, type MemoryRequest, planMemory } from './pla
 /** Something that holds keys and values of so many positions. */
 export interface PositionHolder {
   readonly positions: number;
+  /** Gives some of them back. Whether there were any; without it, all are in use. */
+  readonly giveBack?: () => boolean;
 }
 
 /** What somebody asks for; what others hold at that time is the budget's to know. */
@@ -53,7 +55,19 @@ export class MemoryBudget {
 
   /** Positions whose keys and values are held now, or may be without asking again. */
   get heldPositions(): number {
-    return [...this.#holders].reduce((sum, { positions }) => sum + positions, 0);
+    return positionsOf([...this.#holders]);
+  }
+
+  get #positionsInUse(): number {
+    return this.heldPositions - positionsOf(this.#idle);
+  }
+
+  get #idle(): readonly PositionHolder[] {
+    return [...this.#holders].filter(({ giveBack }) => giveBack);
+  }
+
+  #giveBackUntil(fits: () => boolean): void {
+    while (!fits() && this.#idle.some((holder) => holder.giveBack!()));
   }
 
   /** Counts what a holder holds, until the result is disposed. */
@@ -63,28 +77,36 @@ export class MemoryBudget {
   }
 
   /**
-   * Sets aside what a request will hold, until the result is disposed.
+   * Sets aside what a request will hold, until the result is disposed. What nobody uses is given back
+   * where that makes room for it.
    *
    * @throws MemoryBudgetError naming each setting that alone would make it fit, and the value;
    * UnsupportedError when there is a budget, but the backend does not say how it uses memory.
    */
   claim({ request, held = () => 0, bytes = this.bytes, ...rest }: MemoryClaim): ClaimedMemory {
     if (bytes === Infinity) return { fits: () => true, [Symbol.dispose]() {} };
-    const heldPositions = this.heldPositions - held();
     const model = requirePlanned(this.planned());
-    const plan = planMemory(model, { ...request, heldPositions });
-    if (plan.peak > bytes) throw refusal(model, heldPositions, { ...rest, request, bytes });
-    const claimed = plan.positions - heldPositions;
+    const isRoomFor = (asked: ClaimedRequest, heldPositions: number) =>
+      planMemory(model, { ...asked, heldPositions }).peak <= bytes;
+    const inUse = this.#positionsInUse - held();
+    if (!isRoomFor(request, inUse)) throw refusal(model, inUse, { ...rest, request, bytes });
+    this.#giveBackUntil(() => isRoomFor(request, this.heldPositions - held()));
+    const others = this.heldPositions - held();
+    const claimed = planMemory(model, request).positions;
     const holding = this.hold({
       get positions() {
         return Math.max(0, claimed - held());
       },
     });
     return {
-      fits: (other) => planMemory(model, { ...other, heldPositions }).peak <= bytes,
+      fits: (other) => isRoomFor(other, others),
       [Symbol.dispose]: () => holding[Symbol.dispose](),
     };
   }
+}
+
+function positionsOf(holders: readonly PositionHolder[]): number {
+  return holders.reduce((sum, { positions }) => sum + positions, 0);
 }
 
 function refusal(

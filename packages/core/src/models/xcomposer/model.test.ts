@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../backend/backend.ts';
 import { finishPrefill } from '../../generate/sequence.ts';
 import type { Graph } from '../../graph/graph.ts';
+import { planMemory } from '../../plan/plan-memory.ts';
 import { referenceBackend } from '../../reference/reference-backend.ts';
 import { relativeError } from '../../testing/index.ts';
 import { openCheckpoint } from '../../weights/open-checkpoint.ts';
@@ -204,6 +205,20 @@ test('an adapter that the checkpoint lacks is an error that names the others', a
   expect(() => model.openSequence({ capacity: 4, adapter: 'web' })).toThrow(
     'This checkpoint has no "web" adapter: it offers base',
   );
+});
+
+test('what sequences left is given back before a request is refused', async () => {
+  await using model = await open({ prefixCacheBytes: 1 << 20 });
+  {
+    using sequence = model.openSequence({ capacity: 16 });
+    await finishPrefill(sequence.prefill([{ type: 'text', ids }]));
+  }
+  expect(model.memory.heldPositions).toBe(ids.length);
+  const request = { prompt: [{ type: 'text', tokens: 300_000 }] } as const;
+  const bytes = planMemory(model.planned!, request).peak;
+  using _claimed = model.memory.claim({ doing: 'This answer', request, bytes });
+  expect(model.prefixes.use.sequences).toBe(0);
+  expect(model.memory.heldPositions).toBe(300_000);
 });
 
 test('a sequence begins with what another has left, where that is asked for', async () => {

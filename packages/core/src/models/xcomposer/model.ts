@@ -346,6 +346,7 @@ export class XComposer implements AsyncDisposable {
       get positions() {
         return prefixes.use.bytes / prefixes.bytesPerToken;
       },
+      giveBack: () => prefixes.dropOldest(),
     });
     return budget;
   }
