@@ -70,7 +70,7 @@ export {
 } from './memory/plan-request.ts';
 export { DisposedError, ModelNotFoundError, PackedModelError } from './model/errors.ts';
 export type { DownloadOptions } from './model/find-folder.ts';
-export { mergeAdapter } from './model/merge-adapter.ts';
+export { type AdapterReport, mergeAdapter } from './model/merge-adapter.ts';
 export { type ModelFiles, readModelFiles } from './model/model-files.ts';
 export { Model, type OpenModelOptions, openModel } from './model/open-model.ts';
 export * as webpage from './webpage/index.ts';

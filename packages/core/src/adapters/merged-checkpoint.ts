@@ -6,7 +6,7 @@ import type { LoraAdapter, LoraPair } from './open-adapter.ts';
 
 /**
  * A checkpoint with an adapter in it for good: W + factor · B · A, computed in float32 and rounded once to
- * the format of W. Every other tensor, partial LoRA and task adapters among them, is as it was, to the
+ * the format of W, and the separators of pictures that were trained with it. Every other tensor, partial LoRA and task adapters among them, is as it was, to the
  * byte. Disposing it disposes both.
  *
  * @throws AdapterError when the checkpoint lacks a weight that the adapter adapts, or holds it in blocks.
@@ -19,15 +19,19 @@ export function mergedCheckpoint(base: Checkpoint, adapter: LoraAdapter): Checkp
     );
   }
   for (const [weight, pair] of adapter.pairs) requireShapes(base, adapter, weight, pair);
+  for (const [name, stored] of adapter.replaced) requireSameShape(base, adapter, name, stored);
+  const isChanged = (name: string) => adapter.pairs.has(name) || adapter.replaced.has(name);
   return {
     names: base.names,
     files: base.files,
     has: (name) => base.has(name),
     describe(name) {
       const { at, ...described } = base.describe(name);
-      return adapter.pairs.has(name) || !at ? described : { ...described, at };
+      return isChanged(name) || !at ? described : { ...described, at };
     },
     async read(name, signal) {
+      const stored = adapter.replaced.get(name);
+      if (stored) return replacedBytes(base.describe(name), adapter, stored, signal);
       const bytes = await base.read(name, signal);
       const pair = adapter.pairs.get(name);
       if (!pair) return bytes;
@@ -57,6 +61,16 @@ async function readPair(
   const read = async (name: string) =>
     toFloat32(await tensors.read(name, signal), tensors.describe(name).dtype);
   return { rank, factor, down: await read(pair.down), up: await read(pair.up) };
+}
+
+async function replacedBytes(
+  { dtype, shape }: StoredTensor,
+  { tensors }: LoraAdapter,
+  stored: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const numbers = toFloat32(await tensors.read(stored, signal), tensors.describe(stored).dtype);
+  return encodeWeight(numbers, shape.at(-1)!, { kind: 'dense', dtype }).values!;
 }
 
 function mergedBytes(
@@ -91,5 +105,20 @@ function requireShapes(
   throw new AdapterError(
     folder,
     `it maps ${found[1]} → ${found[0]} features at ${weight}, which is [${out}, ${width}]`,
+  );
+}
+
+function requireSameShape(
+  base: Checkpoint,
+  { folder, tensors }: LoraAdapter,
+  name: string,
+  stored: string,
+): void {
+  if (!base.has(name)) throw new AdapterError(folder, `the checkpoint has no ${name}`);
+  const [wanted, found] = [base.describe(name).shape, tensors.describe(stored).shape];
+  if (wanted.join() === found.join()) return;
+  throw new AdapterError(
+    folder,
+    `${stored} is [${found.join(', ')}], but ${name} is [${wanted.join(', ')}]`,
   );
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { names } from '../models/xcomposer/checkpoint-names.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { type AdapterConfig, readAdapterConfig } from './adapter-config.ts';
@@ -11,8 +12,10 @@ export interface LoraAdapter extends AsyncDisposable {
   readonly config: AdapterConfig;
   /** The pair of matrices of each adapted linear, by the checkpoint's name for its weight. */
   readonly pairs: ReadonlyMap<string, LoraPair>;
+  /** Tensors that stand in place of the checkpoint's, by its names: separators of pictures that were trained. */
+  readonly replaced: ReadonlyMap<string, string>;
   readonly tensors: Checkpoint;
-  /** Tensors that belong to no pair: copies of partial LoRA and such. They are not used. */
+  /** All others: copies of partial LoRA and such. They are not used. */
   readonly ignored: readonly string[];
 }
 
@@ -36,10 +39,12 @@ export async function openAdapter(folder: string, signal?: AbortSignal): Promise
   const tensors = await openCheckpoint(await findWeights(folder), signal && { signal });
   try {
     const pairs = findPairs(folder, tensors, config);
-    const used = new Set([...pairs.values()].flatMap(({ down, up }) => [down, up]));
+    const replaced = findReplaced(tensors);
+    const matrices = [...pairs.values()].flatMap(({ down, up }) => [down, up]);
+    const used = new Set([...matrices, ...replaced.values()]);
     const ignored = tensors.names.filter((name) => !used.has(name));
     return {
-      ...{ folder, config, pairs, tensors, ignored },
+      ...{ folder, config, pairs, replaced, tensors, ignored },
       [Symbol.asyncDispose]: () => tensors[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -98,6 +103,13 @@ function findPairs(
       return [weight, { down, up }];
     }),
   );
+}
+
+/** PEFT keeps what stays trainable beside the adapter (spec FINETUNE §7.1). */
+function findReplaced(tensors: Checkpoint): Map<string, string> {
+  const trained = [names.rowSeparator, names.viewSeparator];
+  const found = trained.map((name) => [name, `base_model.model.${name}`] as const);
+  return new Map(found.filter(([, stored]) => tensors.has(stored)));
 }
 
 function requireRank(

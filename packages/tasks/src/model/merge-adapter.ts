@@ -6,9 +6,16 @@ import { ModelNotFoundError } from './errors.ts';
 /** Weights and what lists them; all other files of a checkpoint go along. */
 const weightFiles = /\.(safetensors|bin|pt|pth)$|\.index\.json$/;
 
+/** What became of an adapter. */
+export interface AdapterReport {
+  /** Names of tensors that it holds and that are not used: copies of partial LoRA, as PEFT leaves them. */
+  readonly ignored: readonly string[];
+}
+
 /**
  * Writes a checkpoint with a LoRA adapter in it for good: W + factor · B · A where it acts, everything else
  * as it was, partial LoRA and the published task adapters among it. Matrices are merged one by one.
+ * Separators of pictures that were trained with it are written in place of the model's.
  *
  * @throws AdapterError, CheckpointError; ModelNotFoundError when `out` is there already.
  */
@@ -17,7 +24,7 @@ export async function mergeAdapter(
   adapter: string,
   out: string,
   { signal }: { readonly signal?: AbortSignal } = {},
-): Promise<void> {
+): Promise<AdapterReport> {
   if (await stat(out).catch(() => undefined)) {
     throw new ModelNotFoundError(
       out,
@@ -27,8 +34,9 @@ export async function mergeAdapter(
   const partial = `${out}.partial`;
   await mkdir(partial, { recursive: true });
   try {
-    await writeMerged(model, adapter, partial, signal);
+    const report = await writeMerged(model, adapter, partial, signal);
     await rename(partial, out);
+    return report;
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
@@ -40,7 +48,7 @@ async function writeMerged(
   adapter: string,
   folder: string,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<AdapterReport> {
   const options = signal && { signal };
   await using base = await openCheckpoint(model, options);
   await using opened = await openAdapter(adapter, signal);
@@ -54,4 +62,5 @@ async function writeMerged(
     if (!entry.isFile() || weightFiles.test(entry.name)) continue;
     await copyFile(join(model, entry.name), join(folder, entry.name));
   }
+  return { ignored: opened.ignored };
 }

@@ -18,6 +18,7 @@ import { defaultBudget } from '../memory/free-memory.ts';
 import { parseBytes } from '../memory/parse-bytes.ts';
 import { DisposedError, ModelNotFoundError, PackedModelError } from './errors.ts';
 import { type DownloadOptions, findFolder } from './find-folder.ts';
+import type { AdapterReport } from './merge-adapter.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
 import { openGrammars } from './open-grammars.ts';
 
@@ -154,13 +155,15 @@ export class Model implements AsyncDisposable {
   /**
    * Takes in a LoRA adapter in the layout of PEFT: adapter_config.json beside adapter_model.safetensors
    * or .bin. Chats choose it by its name, as they do `web` and `write`; several may be loaded at once.
+   * Tells what it holds that is not used.
    *
    * @throws AdapterError, CheckpointError, WeightShapeError when it cannot be used with this model.
    */
-  async loadAdapter(name: string, folder: string, signal?: AbortSignal): Promise<void> {
+  async loadAdapter(name: string, folder: string, signal?: AbortSignal): Promise<AdapterReport> {
     if (this.#disposed) throw new DisposedError('model');
     await using adapter = await openAdapter(folder, signal);
     await this.xcomposer.loadAdapter(name, adapter, signal);
+    return { ignored: adapter.ignored };
   }
 
   /** Gives back what an adapter takes; chats that use it cannot go on. */

@@ -31,7 +31,6 @@ import { promptParts } from '../../plan/prompt-parts.ts';
 import { picturesClaim, slotsClaim } from '../../plan/scheduler-claims.ts';
 import { weightsAdvice } from '../../plan/weights-advice.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
-import { readFloat32 } from '../../weights/read-float32.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
 import { WeightSources } from '../../weights/weight-sources.ts';
 import type { TowerConfig } from '../clip/tower.ts';
@@ -60,6 +59,7 @@ import {
 } from './image-rows.ts';
 import { requireAdapter } from './require-adapter.ts';
 import { createRowCache, DEFAULT_IMAGE_CACHE_BYTES, type RowCache } from './row-cache.ts';
+import { readSeparators, trainedSeparators } from './separators.ts';
 import { type AdapterGraphs, adapterGraphs } from './user-adapter.ts';
 
 export interface XComposerOptions {
@@ -125,7 +125,10 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     const planned = await requireMemory(options);
     program = await compileGraphs(config, weights, options);
     if (options.kv) program.createCache({ capacity: 1, kv: options.kv })[Symbol.dispose](); // or say so now
-    const separators = config.vision && (await projectSeparators(program, weights, options.signal));
+    const { signal } = options;
+    const separators =
+      config.vision &&
+      (await projectSeparators(program, await readSeparators(weights, signal), signal));
     const extras = { ...options, planned, weights };
     return new XComposer(config, program, checkpoint, separators, extras);
   } catch (error) {
@@ -180,12 +183,9 @@ function compileGraphs(
 /** The vectors that end a line and part the views, as the decoder sees them: [2, hiddenSize]. */
 async function projectSeparators(
   program: Program<GraphName>,
-  weights: WeightSource,
+  cells: HostTensor,
   signal: AbortSignal | undefined,
 ): Promise<HostTensor> {
-  const { shape } = weights.describe('separators');
-  const data = await readFloat32(weights, 'separators', signal);
-  const cells = { dtype: 'float32', shape, data } as const;
   const { rows } = await program.run('project', { cells }, signal && { signal });
   return readOnce(rows!);
 }
@@ -211,6 +211,8 @@ interface XComposerExtras
 interface LoadedAdapter {
   readonly extension: AsyncDisposable;
   readonly added: AdapterGraphs;
+  /** Those of pictures that were trained with it. */
+  readonly separators: HostTensor | undefined;
 }
 
 export class XComposer implements AsyncDisposable {
@@ -267,8 +269,9 @@ export class XComposer implements AsyncDisposable {
 
   /**
    * Takes in a LoRA adapter of a user's, to be chosen by its name like `web` or `write`, beside any
-   * others. It acts on every token; base weights, partial LoRA and caches are shared. Its matrices are
-   * read before this returns, so that the adapter may be disposed.
+   * others. It acts on every token, and separators of pictures that were trained with it stand in place
+   * of the model's; base weights, partial LoRA and caches are shared. It is read before this returns, so
+   * that it may be disposed. What it holds besides, `adapter.ignored`, is not used.
    *
    * @throws AdapterError when the name is taken, or it adapts what this model does not have;
    * WeightShapeError when it was trained on another one.
@@ -277,8 +280,18 @@ export class XComposer implements AsyncDisposable {
     requireNewName(name, adapter, this.adapters);
     const added = adapterGraphs(name, adapter, this.config, this.#weights);
     const { graphs, weights } = added;
+    const separators = await this.#trainedSeparators(adapter, signal);
     const extension = await this.program.extend(graphs, weights, signal && { signal });
-    this.#loaded.set(name, { extension, added });
+    this.#loaded.set(name, { extension, added, separators });
+  }
+
+  async #trainedSeparators(
+    adapter: LoraAdapter,
+    signal?: AbortSignal,
+  ): Promise<HostTensor | undefined> {
+    if (adapter.replaced.size === 0 || !this.separators) return undefined;
+    const cells = await trainedSeparators(this.#weights, adapter, signal);
+    return projectSeparators(this.program, cells, signal);
   }
 
   /**
@@ -424,6 +437,20 @@ export class XComposer implements AsyncDisposable {
     return (await this.#encodeOnce(image, signal)).rows;
   }
 
+  /** What the tower makes of a picture is the same for all; only separators may be an adapter's own. */
+  async #encodeFor(
+    adapter: AnyAdapterName,
+    image: TiledImage,
+    signal?: AbortSignal,
+  ): Promise<EncodedImage> {
+    const separators = this.#loaded.get(adapter)?.separators;
+    const encoded = await this.#encodeOnce(image, signal);
+    if (!separators) return encoded;
+    const data = encoded.rows.data.slice() as Float32Array;
+    placeSeparators(data, separators, imageLayout(image.grid, this.cellsPerSide));
+    return { ...encoded, rows: { ...encoded.rows, data } };
+  }
+
   async #encodeOnce(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage> {
     let known = true;
     const encode = (anybody: AbortSignal) => {
@@ -464,7 +491,7 @@ export class XComposer implements AsyncDisposable {
       ...{ origin, rotary: this.rotary },
       createCache: (options) => this.program.createCache({ ...options, kv: this.#kv }),
       embed: (ids, signal) => this.#embed(ids, signal),
-      encodeImage: (image, signal) => this.#encodeOnce(image, signal),
+      encodeImage: (image, signal) => this.#encodeFor(adapter, image, signal),
       decode: async (step) => {
         this.#requireOrigin(adapter, origin);
         return this.#decode(step, adapter);

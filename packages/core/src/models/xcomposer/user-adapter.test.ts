@@ -40,6 +40,11 @@ let count = 0;
 const write = (made: Partial<MadeUpAdapter> = {}) =>
   writeAdapter(join(folder, `${count++}`), { seed: 'one', ...made });
 
+const separators = {
+  'base_model.model.plora_glb_GN': [1, 1, 64],
+  'base_model.model.plora_sub_GN': [1, 1, 1, 64],
+};
+
 async function openModel(checkpoint?: Checkpoint): Promise<XComposer> {
   return compileXComposer({
     ...{ backend: referenceBackend, config },
@@ -82,6 +87,31 @@ describe("a user's adapter", () => {
     const found = await logits(model, 'mine');
     expect(relativeError(found, await logits(merged))).toBeLessThan(1e-5);
     expect(relativeError(found, await logits(model))).toBeGreaterThan(1e-2);
+  });
+
+  test('brings separators of pictures along, as it does where it is merged', async () => {
+    const where = await write({ more: separators });
+    await using model = await openModel();
+    const base = await logits(model);
+    await load(model, 'mine', where);
+    await load(model, 'plain', await write());
+    const wide = widenCheckpoint(await openCheckpoint(micro));
+    await using merged = await openModel(mergedCheckpoint(wide, await openAdapter(where)));
+    const found = await logits(model, 'mine');
+    expect(relativeError(found, await logits(merged))).toBeLessThan(1e-5);
+    expect(relativeError(found, await logits(model, 'plain'))).toBeGreaterThan(1e-3);
+    expect(relativeError(await logits(model), base)).toBe(0);
+  });
+
+  test('with separators of another width is refused', async () => {
+    const where = await write({ more: { 'base_model.model.plora_sub_GN': [1, 1, 1, 32] } });
+    await using model = await openModel();
+    await expect(load(model, 'mine', where)).rejects.toThrow('holds 32 numbers, not 64');
+    await using base = await openCheckpoint(micro);
+    await using adapter = await openAdapter(where);
+    expect(() => mergedCheckpoint(base, adapter)).toThrow(
+      '[1, 1, 1, 32], but plora_sub_GN is [1, 1, 1, 64]',
+    );
   });
 
   test('acts on embeddings as well, until it is taken away', async () => {
@@ -281,8 +311,8 @@ describe('mergedCheckpoint()', () => {
     expect(changed.every((name) => /(wqkv|wo|w[123])\.weight$/.test(name))).toBe(true);
   });
 
-  test('tensors that are not LoRA are named, and not used', async () => {
-    const more = { 'base_model.model.plora_glb_GN': [1, 1, 64] };
+  test('tensors that are neither LoRA nor trained with it are named, and not used', async () => {
+    const more = { 'base_model.model.model.layers.0.attention.wo.Plora_A.weight': [4, 64] };
     await using adapter = await openAdapter(await write({ more }));
     expect(adapter.ignored).toEqual(Object.keys(more));
   });
