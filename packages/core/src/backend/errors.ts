@@ -5,11 +5,9 @@ export class CacheFullError extends Error {
     readonly added: number,
     readonly length: number,
     readonly capacity: number,
+    mend = 'Create it with a larger capacity, or truncate() it first',
   ) {
-    super(
-      `${added} new tokens do not fit: the cache holds ${length} of ${capacity}. ` +
-        'Create it with a larger capacity, or truncate() it first',
-    );
+    super(`${added} new tokens do not fit: the cache holds ${length} of ${capacity}. ${mend}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CacheFullError } from '../backend/errors.ts';
 import { TooManyBranchesError } from './assign-slots.ts';
 import {
   advanceBeams,
@@ -251,6 +252,25 @@ describe('an option that cannot be honoured is refused before the model runs', (
     expect(() => generate(sequence, testPrompt(1), options)).toThrow(InvalidOptionError);
     expect(() => generate(sequence, testPrompt(1), options)).toThrow(message);
     expect(runs).toEqual([]);
+  });
+
+  test('an answer that the sequence has no room for; what just fits is written', async () => {
+    const { runtime, runs } = testRuntime();
+    const prompt = testPrompt(3, 1, 4);
+    for (const beams of [1, 3]) {
+      using sequence = openSequence(runtime, 12, 3);
+      const open = (maxNewTokens: number) =>
+        generate(sequence, prompt, { stopTokens: new Set(), maxNewTokens, beams });
+      const before = runs.length;
+      expect(() => open(11)).toThrow(CacheFullError);
+      expect(() => open(11)).toThrow(
+        '13 new tokens do not fit: the cache holds 0 of 12. Lower maxNewTokens to 10, or open',
+      );
+      expect(runs).toHaveLength(before);
+      expect((await written(open(10))).tokens).toHaveLength(10);
+    }
+    using small = openSequence(runtime, 2);
+    expect(() => generate(small, prompt, plain)).toThrow('Open the sequence with a larger');
   });
 
   test('more beams than the sequence has slots', () => {

@@ -1,3 +1,4 @@
+import { CacheFullError } from '../backend/errors.ts';
 import { TooManyBranchesError } from './assign-slots.ts';
 import { type EndReason, endReason, type Hypothesis } from './beams/beam-search.ts';
 import { type BeamProgress, searchBeams } from './beams/search-beams.ts';
@@ -53,7 +54,8 @@ export type GenerationEvent = PromptProgress | TokenEvent | BeamProgress | Gener
 /**
  * Reads a prompt, then writes tokens until something ends the answer.
  *
- * @throws InvalidOptionError, TooManyBranchesError before the model runs.
+ * @throws InvalidOptionError, TooManyBranchesError before the model runs; so CacheFullError when the
+ * sequence has no room for the prompt and `maxNewTokens`.
  */
 export function generate(
   sequence: Sequence,
@@ -63,7 +65,18 @@ export function generate(
   checkGenerateOptions(options);
   const count = beamCount(options.beams);
   if (count > 1 && count > sequence.slots) throw new TooManyBranchesError(count, sequence.slots);
+  requireRoom(sequence, promptLength(prompt), options.maxNewTokens);
   return readAndWrite(sequence, prompt, options);
+}
+
+/** The last token is told, and not read. */
+function requireRoom({ capacity }: Sequence, prompt: number, maxNewTokens: number): void {
+  const wanted = prompt + maxNewTokens - 1;
+  if (wanted <= capacity) return;
+  const left = capacity - prompt + 1;
+  const lower = left > 0 ? `Lower maxNewTokens to ${left}, or open` : 'Open';
+  const mend = `${lower} the sequence with a larger capacity, or grow() it`;
+  throw new CacheFullError(wanted, 0, capacity, mend);
 }
 
 async function* readAndWrite(
