@@ -1,6 +1,7 @@
 import { createInterface, type Interface } from 'node:readline/promises';
-import type { Chat, ImageInput } from '@lingbi/tasks';
-import { type Command, Option } from 'commander';
+import type { Chat, ImageInput, SayOptions } from '@lingbi/tasks';
+import type { Command } from 'commander';
+import { type AnswerFlags, addAnswerOptions, answerOptions } from '../answer-options.ts';
 import { openShownModel } from '../open-model.ts';
 import {
   addModelOptions,
@@ -13,13 +14,14 @@ import { parseAnother, parseCount } from '../parse-value.ts';
 import type { OutputFlags } from '../report/report.ts';
 import { showAnswer } from '../report/show-answer.ts';
 import { type Run, runCommand } from '../run-command.ts';
+import { requireAdapter, useAdapter } from '../use-adapter.ts';
 import { addWritingOptions, sayOptions, type WritingFlags } from '../writing-options.ts';
 
-interface ChatFlags extends ModelFlags, PictureFlags, WritingFlags, OutputFlags {
+interface ChatFlags extends ModelFlags, PictureFlags, WritingFlags, AnswerFlags, OutputFlags {
   readonly video?: readonly string[];
   readonly frames?: number;
   readonly thinFrames?: boolean;
-  readonly adapter: 'base' | 'web' | 'write';
+  readonly adapter: string;
   readonly meta: boolean;
 }
 
@@ -28,6 +30,8 @@ Examples:
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --image poster.jpg "What is written here?"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --beams 3 --repetition-penalty 1.005 --image a.png "Describe it"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --video race.mp4 --frames 16 "Who wins?"
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --image bill.png --schema bill.schema.json "What does it cost?"
+  lingbi chat --model internlm/internlm-xcomposer2d5-7b --adapter ./my-lora --stop "." "In one sentence: who are you?"
   lingbi chat --model internlm/internlm-xcomposer2d5-7b --image a.png --image b.png    (asks for questions)`;
 
 export function addChatCommand(program: Command): void {
@@ -40,15 +44,16 @@ export function addChatCommand(program: Command): void {
       runCommand(flags, (run) => chat(question, flags, run)),
     );
   addModelOptions(command)
-    .addOption(
-      new Option('--adapter <name>', 'task adapter')
-        .choices(['base', 'web', 'write'])
-        .default('base'),
+    .option(
+      '--adapter <name>',
+      'task adapter: base, web or write; or the folder of a LoRA adapter',
+      'base',
     )
     .option('--no-meta', 'leave out the system text the model was trained with');
   addPictureOptions(command);
   addVideoOptions(command);
   addWritingOptions(command);
+  addAnswerOptions(command);
   addOutputOptions(command);
 }
 
@@ -68,16 +73,19 @@ function addVideoOptions(command: Command): void {
 }
 
 async function chat(question: string | undefined, flags: ChatFlags, run: Run): Promise<undefined> {
-  await using model = await openShownModel(flags, run);
   const { adapter, hdNum, meta, allowHost } = flags;
+  await requireAdapter(adapter);
+  const options = { ...sayOptions(flags), ...(await answerOptions(flags)), signal: run.signal };
+  await using model = await openShownModel(flags, run);
   await using chat = model.chat({
-    adapter,
+    adapter: await useAdapter(model, adapter, run.signal),
     meta,
     ...(hdNum !== undefined && { hdNum }),
     ...(allowHost && { reading: { web: { allow: allowHost } } }),
   });
-  if (question !== undefined) await ask(chat, question, imagesOf(flags), flags, run);
-  else await converse(chat, flags, run);
+  const images = imagesOf(flags);
+  if (question === undefined) await converse(chat, { ...options, images }, run);
+  else await showAnswer(chat.say(question, { ...options, images }), run.report);
 }
 
 function imagesOf({ image = [], video = [], ...flags }: ChatFlags): readonly ImageInput[] {
@@ -90,18 +98,22 @@ function imagesOf({ image = [], video = [], ...flags }: ChatFlags): readonly Ima
 }
 
 /** Reads questions until the input ends; the pictures go with the first one. */
-async function converse(chat: Chat, flags: ChatFlags, run: Run): Promise<void> {
-  const lines = questionLines(run.signal);
-  let images = imagesOf(flags);
+async function converse(
+  chat: Chat,
+  { images = [], ...options }: SayOptions,
+  { report, signal }: Run,
+): Promise<void> {
+  const lines = questionLines(signal);
+  let shown = images;
   lines.prompt();
   for await (const line of lines) {
     if (line.trim() !== '') {
-      await ask(chat, line, images, flags, run);
-      images = [];
+      await showAnswer(chat.say(line, { ...options, images: shown }), report);
+      shown = [];
     }
     lines.prompt();
   }
-  run.signal.throwIfAborted();
+  signal.throwIfAborted();
 }
 
 function questionLines(signal: AbortSignal): Interface {
@@ -110,15 +122,4 @@ function questionLines(signal: AbortSignal): Interface {
   // A terminal that edits lines keeps Ctrl-C to itself.
   lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   return lines;
-}
-
-async function ask(
-  chat: Chat,
-  question: string,
-  images: readonly ImageInput[],
-  flags: ChatFlags,
-  { report, signal }: Run,
-): Promise<void> {
-  const options = { ...sayOptions(flags), images, signal };
-  await showAnswer(chat.say(question, options), report);
 }
