@@ -63,7 +63,8 @@ describe('a converted checkpoint holds the weights of its source', () => {
   test('with the adapters that were asked for', async () => {
     const out = join(folder, 'web');
     await convertCheckpoint(micro, out, { adapters: ['web'] });
-    const { adapters } = (await openWeights(out)).config;
+    await using converted = await openWeights(out);
+    const { adapters } = converted.config;
     expect(adapters).toEqual(['base', 'web']);
   });
 
@@ -259,16 +260,14 @@ async function changedIndex(
 
 /** Each weight as the converted checkpoint has it, and as its source has it. */
 async function compare(out: string) {
-  const converted = await openWeights(out);
-  const source = await openWeights(micro);
+  await using converted = await openWeights(out);
+  await using source = await openWeights(micro);
   const names = Object.keys(xcomposerWeightMap(source.config, source.checkpoint));
   const both = new Map<string, { found: Float32Array; wanted: Float32Array }>();
   for (const name of names) {
     const found = await readFloat32(converted.weights, name);
     both.set(name, { found, wanted: await readFloat32(source.weights, name) });
   }
-  await converted.checkpoint[Symbol.asyncDispose]();
-  await source.checkpoint[Symbol.asyncDispose]();
   return both;
 }
 
@@ -287,7 +286,12 @@ async function openWeights(path: string) {
   const weights: WeightSource = manifest
     ? convertedWeights(checkpoint, manifest)
     : checkpointWeights(checkpoint, xcomposerWeightMap(config, checkpoint));
-  return { checkpoint, config, weights };
+  return {
+    checkpoint,
+    config,
+    weights,
+    [Symbol.asyncDispose]: () => checkpoint[Symbol.asyncDispose](),
+  };
 }
 
 async function hashes(path: string): Promise<[string, string][]> {
