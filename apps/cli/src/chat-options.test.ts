@@ -36,7 +36,11 @@ async function writeAdapter(): Promise<string> {
     ...({ dtype: 'float32', shape } as const),
     bytes: () => new Uint8Array(numbers.buffer),
   }));
-  await writeSafetensors(join(where, 'adapter_model.safetensors'), tensors);
+  const copy = {
+    ...tensors[0]!,
+    name: 'base_model.model.model.layers.0.attention.wo.Plora_A.weight',
+  };
+  await writeSafetensors(join(where, 'adapter_model.safetensors'), [...tensors, copy]);
   return where;
 }
 
@@ -45,6 +49,13 @@ describe('lingbi chat', () => {
     const own = await writeAdapter();
     const answers = await Promise.all([end('--adapter', own), end('--adapter', 'web'), end()]);
     expect(new Set(answers.map(({ text }) => text)).size).toBe(3);
+  });
+
+  test('--adapter tells what an adapter holds that is not used', async () => {
+    const ended = await lingbi([...chat, '--adapter', join(folder, 'my-lora'), 'Hello']);
+    const names = ['base_model.model.model.layers.0.attention.wo.Plora_A.weight'];
+    const found = eventsOf(ended).filter(({ type }) => type === 'tensors-ignored');
+    expect(found).toEqual([expect.objectContaining({ names })]);
   });
 
   test('--stop ends the answer before any of its texts', async () => {

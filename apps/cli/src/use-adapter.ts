@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { Model } from '@lingbi/tasks';
 import { UsageError } from './exit-codes.ts';
+import { listNames } from './report/list-names.ts';
+import type { Run } from './run-command.ts';
 
 /** Those that published checkpoints hold. */
 const taskAdapters: readonly string[] = ['base', 'web', 'write'];
@@ -21,13 +23,20 @@ export async function requireAdapter(nameOrFolder: string): Promise<void> {
   );
 }
 
-/** The name to choose an adapter by: a task's own, or one that is loaded from a folder now. */
+/**
+ * The name to choose an adapter by: a task's own, or one that is loaded from a folder now. Says what that
+ * holds and is not used.
+ */
 export async function useAdapter(
   model: Model,
   nameOrFolder: string,
-  signal: AbortSignal,
+  { report, signal }: Pick<Run, 'report' | 'signal'>,
 ): Promise<string> {
   if (taskAdapters.includes(nameOrFolder)) return nameOrFolder;
-  await model.loadAdapter(OWN, nameOrFolder, signal);
+  const { ignored } = await model.loadAdapter(OWN, nameOrFolder, signal);
+  if (ignored.length > 0) {
+    report.event({ type: 'tensors-ignored', names: ignored });
+    report.warn(`${nameOrFolder} holds ${listNames(ignored)}: not used`);
+  }
   return OWN;
 }

@@ -78,7 +78,7 @@ async function chat(question: string | undefined, flags: ChatFlags, run: Run): P
   const options = { ...sayOptions(flags), ...(await answerOptions(flags)), signal: run.signal };
   await using model = await openShownModel(flags, run);
   await using chat = model.chat({
-    adapter: await useAdapter(model, adapter, run.signal),
+    adapter: await useAdapter(model, adapter, run),
     meta,
     ...(hdNum !== undefined && { hdNum }),
     ...(allowHost && { reading: { web: { allow: allowHost } } }),

@@ -1,4 +1,5 @@
 import type { ConvertEvent } from '@lingbi/hub';
+import { listNames } from './list-names.ts';
 import type { Report } from './report.ts';
 
 export interface ShownConversion extends Disposable {
@@ -19,7 +20,5 @@ export function showConversion(report: Report): ShownConversion {
 }
 
 function ignoredText(names: readonly string[]): string {
-  const rest = names.length - 3;
-  const more = rest > 0 ? ` and ${rest} more` : '';
-  return `no weight of this family is made of ${names.slice(0, 3).join(', ')}${more}: left out`;
+  return `no weight of this family is made of ${listNames(names)}: left out`;
 }
