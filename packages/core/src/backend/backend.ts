@@ -37,7 +37,10 @@ export interface KvCache extends Disposable {
   grow(room: CacheRoom): Promise<void>;
   /** How many tokens a slot holds. */
   length(slot?: number): number;
-  /** Forgets every token of a slot after the first `length`; what comes before is reused. */
+  /**
+   * Forgets every token of a slot after the first `length`; what comes before is reused. Their memory is
+   * for tokens to come: on ONNX Runtime only growing or disposing the cache gives it back.
+   */
   truncate(length: number, slot?: number): void;
   /** Makes slot `to` hold what slot `from` holds. */
   copy(from: number, to: number): Promise<void>;
