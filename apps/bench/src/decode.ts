@@ -14,6 +14,7 @@ import {
   shapeNamed,
   transformersProgram,
   withHugePages,
+  withInt8Cache,
 } from './contenders/programs.ts';
 import {
   besides,
@@ -35,17 +36,20 @@ export const decodeBench: Bench = {
   describe: `Tokens a second after ${CONTEXT}, greedy, beside llama.cpp and transformers.js`,
   takes: ['shape', 'only', 'runs'],
   run: async ({ shape, only, runs = RUNS }) => {
+    // Contenders of the larger shape fill the memory of a small machine as it is.
+    const variants = shape === '7b' ? [] : (['int8 cache', 'huge pages'] as const);
     const chosen = rivals.filter(({ own }) => !only || only.includes(own));
     const rows: (Row | Absence)[] = [];
     for (const each of chosen)
-      rows.push(...(await decodeAt(CONTEXT, shapeNamed(shape), each, runs, { hugePages: true })));
+      rows.push(...(await decodeAt(CONTEXT, shapeNamed(shape), each, { runs, variants })));
     return rows;
   },
 };
 
 interface DecodeOptions {
-  /** Whether ours and its peer take part a second time, with memory in huge pages. */
-  readonly hugePages?: boolean;
+  readonly runs: number;
+  /** What takes part beside the plain contenders: ours with another cache, ours and its peer in other memory. */
+  readonly variants: readonly ('int8 cache' | 'huge pages')[];
 }
 
 /** All contenders after the same prompt. */
@@ -53,16 +57,18 @@ export async function decodeAt(
   context: number,
   shape: SynthShape,
   { own, llama, transformers }: Rivals,
-  runs: number,
-  { hugePages = false }: DecodeOptions = {},
-): Promise<(Row | Absence)[]> {
+  { runs, variants }: DecodeOptions,
+): Promise<readonly (Row | Absence)[]> {
   const capacity = context + (runs + 2) * TOKENS + 16;
   const ours = () => lingbiProgram(shape, own, capacity);
   const peer = () => llamaProgram(shape, llama, capacity);
   const contenders = await startAll([
     ours,
     peer,
-    ...(hugePages ? [ours, peer].map((each) => async () => withHugePages(await each())) : []),
+    ...(variants.includes('int8 cache') ? [async () => withInt8Cache(await ours())] : []),
+    ...(variants.includes('huge pages')
+      ? [ours, peer].map((each) => async () => withHugePages(await each()))
+      : []),
     ...(transformers ? [() => transformersProgram(shape, own, capacity)] : []),
   ]);
   try {
@@ -79,19 +85,21 @@ export async function decodeAt(
     const bytes = bytesPerToken(synthShapes[shape], own, context);
     const share = ({ median }: Row) =>
       metered && `${((bytes * median) / 1e7 / metered).toFixed(0)} % of ${metered.toFixed(1)} GB/s`;
-    const pairs = ['', ' in huge pages'].map(
-      (more) => [`lingbi ${own}${more}`, `llama.cpp ${llama}${more}`] as const,
-    );
-    return pairs.reduce<(Row | Absence)[]>(
-      (all, [name, rival]) =>
-        besides(
-          noted(all, name, (row) => share(row) || undefined),
-          name,
-          rival,
-        ),
-      [...rows],
+    const plain = noted(rows, `lingbi ${own}`, (row) => share(row) || undefined);
+    return pairsOf(`lingbi ${own}`, `llama.cpp ${llama}`).reduce<readonly (Row | Absence)[]>(
+      (all, [name, rival]) => besides(all, name, rival),
+      noted(plain, `lingbi ${own} in huge pages`, (row) => share(row) || undefined),
     );
   } finally {
     await endAll(contenders);
   }
+}
+
+/** Who is compared with whom. */
+function pairsOf(own: string, peer: string): readonly (readonly [own: string, peer: string])[] {
+  return [
+    [own, peer],
+    [`${own} with int8 cache`, peer],
+    [`${own} in huge pages`, `${peer} in huge pages`],
+  ];
 }

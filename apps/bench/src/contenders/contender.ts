@@ -14,6 +14,8 @@ export interface Opening {
   readonly threads: number;
   /** How many tokens a sequence may have. */
   readonly capacity: number;
+  /** How keys and values are kept, where a runtime leaves that open. Default: as it likes. */
+  readonly kv?: 'int8';
   /** Where the runtime itself is installed, if it is no part of this repository. */
   readonly packages?: string;
 }

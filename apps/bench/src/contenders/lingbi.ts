@@ -7,8 +7,8 @@ import { promptIds, type Server, serve, timeOf } from './serve.ts';
 
 await serve(open);
 
-async function open({ model: folder, threads, capacity }: Opening): Promise<Server> {
-  const model = await openModel(folder, { backend: onnx({ threads }) });
+async function open({ model: folder, threads, capacity, kv }: Opening): Promise<Server> {
+  const model = await openModel(folder, { backend: onnx({ threads }), ...(kv && { kv }) });
   const sequence = model.xcomposer.openSequence({ capacity });
   let logits: Float32Array = new Float32Array();
   const read = async (tokens: number) => {
