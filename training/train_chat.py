@@ -65,6 +65,7 @@ CHAT = {
     "character maps": Lesson(families.character_maps, 3, 12, end=1000),
     "lists": Lesson(families.lists, 5, 12, 1000, then=3),
     "page repeats": Lesson(partial(families.repeats, told=html_of), 2, 8, 2700),
+    "article repeats": Lesson(families.article_repeats, 2, 8, 2700),
     "video 5": Lesson(partial(families.videos, count=5), 3, 6, 2023, then=5),
     "counts": Lesson(families.counts, 5, 12, 3400, then=10),
 }

@@ -1,12 +1,13 @@
 """Short articles from a small grammar: what the `write` adapter learns."""
 
+import json
+
 from .examples import Turn
+from .font import SHARED
 from .rng import Random
 
-TOPICS = ("cats", "rain", "bread", "music", "trains", "gardens", "robots", "the sea", "winter", "tea", "books", "maps")
-OPENINGS = ("Everybody knows {}, but few of us look twice.", "There is more to {} than meets the eye.", "A day with {} is never lost.")
-MIDDLES = ("In the morning they are quiet.", "They change with the seasons.", "They ask for patience and give it back.", "Children see it at once; the rest of us must learn.", "Old friends tell stories about them.")  # fmt: skip
-CLOSINGS = ("So let us be glad of {}.", "That is why we need {}.", "Tomorrow, look at {} again.")
+_GRAMMAR: dict[str, list[str]] = json.loads((SHARED / "articles.json").read_text())
+TOPICS, OPENINGS, MIDDLES, CLOSINGS = (_GRAMMAR[part] for part in ("topics", "openings", "middles", "closings"))
 
 
 def article_turn(random: Random) -> Turn:

@@ -169,6 +169,12 @@ def repeats(random: Random, told: Callable[[Page], str] = words_of) -> Example:
     return Example([Turn(f"Repeat: {words}", words, "", copied(len(words), 0, len("Repeat: ")))])
 
 
+def article_repeats(random: Random) -> Example:
+    """The same with the words of articles, which nothing else in these lessons says."""
+    text = article_turn(random).answer
+    return Example([Turn(f"Repeat: {text}", text, "", copied(len(text), 0, len("Repeat: ")))])
+
+
 def small_codes(random: Random, turns: int = 4, labelled: bool = False, cut: int = 25) -> Example:
     """A code that only the tiles show, in a picture of nine."""
     scene = small_code_scene(random, labelled, cut)
