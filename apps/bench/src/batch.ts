@@ -1,7 +1,7 @@
 /**
  * Requests that write together, beside one alone, and the plot of it:
  *
- *     npm run bench -- batch --only int8 --json
+ *     npm run bench -- batch --only int8,f32 --json
  */
 import type { Bench, Row } from './bench.ts';
 import { measureBatch } from './generation/batch.ts';
@@ -9,7 +9,7 @@ import { withBenchModel } from './generation/bench-model.ts';
 
 const COUNTS = [2, 4, 8];
 const LAYERS = 24;
-const encodings = ['int4', 'int8'] as const;
+const encodings = ['int4', 'int8', 'f32'] as const;
 
 export const batchBench: Bench = {
   describe: `Tokens a second of ${COUNTS.join(', ')} requests together, beside one alone`,
@@ -20,7 +20,7 @@ export const batchBench: Bench = {
     for (const weights of encodings.filter((each) => only.includes(each))) {
       const model = { layers: LAYERS, vision: false, weights };
       const found = await withBenchModel(model, (opened) => measureBatch(opened, COUNTS, runs));
-      rows.push(...found.map((row) => named(row, `${weights}-128`)));
+      rows.push(...found.map((row) => named(row, weights === 'f32' ? weights : `${weights}-128`)));
     }
     return rows;
   },

@@ -22,8 +22,8 @@ interface BenchModel {
   readonly layers: number;
   readonly vision: boolean;
   readonly kv?: KvFormat;
-  /** In blocks of 128. Default: 4 bits. */
-  readonly weights?: 'int4' | 'int8';
+  /** Integers are in blocks of 128. Default: 4 bits. */
+  readonly weights?: 'int4' | 'int8' | 'f32';
 }
 
 /** Random weights of InternLM2-1.8B: all of it, or some of its layers and as much of the rest. */
@@ -35,7 +35,8 @@ export async function withBenchModel<T>(
   try {
     const out = join(folder, 'model');
     const shape = { ...decoderSizes(layers), ...(vision && { vision: shallowTower }) };
-    await synthCheckpoint(out, { shape, weights, block: 128, ...(vision && f32) });
+    const encoding = weights === 'f32' ? { weights } : { weights, block: 128 as const };
+    await synthCheckpoint(out, { shape, ...encoding, ...(vision && f32) });
     const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
     const checkpoint = await openCheckpoint(out);
     await using model = await compileXComposer({ backend: onnx(), checkpoint, config, kv });
