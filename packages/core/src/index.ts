@@ -133,6 +133,7 @@ export {
   checkpointTensors,
   type VisionSizes,
 } from './models/xcomposer/checkpoint-tensors.ts';
+export { compileXComposer } from './models/xcomposer/compile-model.ts';
 export {
   type AdapterName,
   type AnyAdapterName,
@@ -143,14 +144,13 @@ export {
 export { ConfigError } from './models/xcomposer/config-fields.ts';
 export type { GraphName, XComposerGraphs } from './models/xcomposer/graphs.ts';
 export { type Grid, imageTokens } from './models/xcomposer/image-rows.ts';
-export {
-  compileXComposer,
-  type EmbedOptions,
-  type SequenceOptions,
-  XComposer,
-  type XComposerCompat,
-  type XComposerOptions,
-} from './models/xcomposer/model.ts';
+export { XComposer } from './models/xcomposer/model.ts';
+export type {
+  EmbedOptions,
+  SequenceOptions,
+  XComposerCompat,
+  XComposerOptions,
+} from './models/xcomposer/options.ts';
 export type { RowCache, RowCacheUse } from './models/xcomposer/row-cache.ts';
 export { weightMap as xcomposerWeightMap } from './models/xcomposer/weight-map.ts';
 export { type WeightRole, weightGroup, weightRole } from './models/xcomposer/weight-roles.ts';

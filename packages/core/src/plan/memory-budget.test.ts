@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { MemoryModel } from '../backend/memory-model.ts';
 import type { Prompt } from '../generate/prompt.ts';
-import { compileXComposer } from '../models/xcomposer/model.ts';
+import { compileXComposer } from '../models/xcomposer/compile-model.ts';
 import { referenceBackend } from '../reference/reference-backend.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { describeModel, type PlannedModel } from './describe-model.ts';

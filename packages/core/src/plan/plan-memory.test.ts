@@ -5,7 +5,7 @@ import { liveBytes } from '../backend/live-bytes.ts';
 import type { MemoryModel } from '../backend/memory-model.ts';
 import { plainMemory } from '../backend/plain-memory.ts';
 import { trace } from '../graph/trace.ts';
-import { compileXComposer } from '../models/xcomposer/model.ts';
+import { compileXComposer } from '../models/xcomposer/compile-model.ts';
 import { add, linear, reshape } from '../ops/index.ts';
 import { referenceBackend } from '../reference/reference-backend.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';

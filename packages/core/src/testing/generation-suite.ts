@@ -12,8 +12,9 @@ import { type GenerationEvent, generate, type TokenEvent } from '../generate/gen
 import type { GenerateOptions } from '../generate/generate-options.ts';
 import type { Prompt } from '../generate/prompt.ts';
 import { finishPrefill } from '../generate/sequence.ts';
+import { compileXComposer } from '../models/xcomposer/compile-model.ts';
 import type { AnyAdapterName } from '../models/xcomposer/config.ts';
-import { compileXComposer, type XComposer } from '../models/xcomposer/model.ts';
+import type { XComposer } from '../models/xcomposer/model.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { relativeError } from './relative-error.ts';

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compileXComposer, type XComposer } from '../../models/xcomposer/model.ts';
+import { compileXComposer } from '../../models/xcomposer/compile-model.ts';
+import type { XComposer } from '../../models/xcomposer/model.ts';
 import { referenceBackend } from '../../reference/reference-backend.ts';
 import { openCheckpoint } from '../../weights/open-checkpoint.ts';
 import { generate } from '../generate.ts';

@@ -11,7 +11,8 @@ import type { GenerationEvent } from '../../generate/generate.ts';
 import { generate, type TokenEvent } from '../../generate/generate.ts';
 import { referenceBackend } from '../../reference/reference-backend.ts';
 import { openCheckpoint } from '../../weights/open-checkpoint.ts';
-import { compileXComposer, type XComposer } from './model.ts';
+import { compileXComposer } from './compile-model.ts';
+import type { XComposer } from './model.ts';
 
 const micro = fileURLToPath(new URL('../../../../../fixtures/ixc25-micro', import.meta.url));
 const options = { stopTokens: new Set<number>(), maxNewTokens: 9, topLogprobs: 3 };

@@ -9,8 +9,10 @@ import { referenceBackend } from '../../reference/reference-backend.ts';
 import { relativeError } from '../../testing/index.ts';
 import { openCheckpoint } from '../../weights/open-checkpoint.ts';
 import type { TiledImage } from '../tiled-image.ts';
+import { compileXComposer } from './compile-model.ts';
 import { readConfig } from './config.ts';
-import { compileXComposer, type XComposer, type XComposerOptions } from './model.ts';
+import type { XComposer } from './model.ts';
+import type { XComposerOptions } from './options.ts';
 
 const folder = fileURLToPath(new URL('../../../../../fixtures/ixc25-micro', import.meta.url));
 const config = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));

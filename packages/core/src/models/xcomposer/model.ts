@@ -1,20 +1,15 @@
 /** A checkpoint of the InternLM-XComposer-2.5 family on a backend. */
-import { AdapterError } from '../../adapters/adapter-error.ts';
 import { AdapterUnloadedError } from '../../adapters/adapter-unloaded-error.ts';
 import type { LoraAdapter } from '../../adapters/open-adapter.ts';
 import type {
-  Backend,
-  CompileOptions,
   DeviceTensor,
   Extension,
   HostTensor,
-  Inputs,
   KvFormat,
-  Outputs,
   Program,
-  RunOptions,
 } from '../../backend/backend.ts';
 import { UnsupportedError } from '../../backend/errors.ts';
+import { readOnce } from '../../backend/read-once.ts';
 import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/decoder-runtime.ts';
 import { type IdleCache, IdleCaches } from '../../generate/idle-caches.ts';
 import { emptyPast } from '../../generate/past.ts';
@@ -23,180 +18,27 @@ import { embedPrompt, type PromptEmbedding } from '../../generate/prompt-embeddi
 import type { BatchModel, ChosenAdapter } from '../../generate/scheduler/batcher.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { continueCache, type Sequence } from '../../generate/sequence.ts';
-import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
-import { MemoryBudget, type MemoryLever } from '../../plan/memory-budget.ts';
-import { MemoryBudgetError } from '../../plan/memory-budget-error.ts';
-import { largestShares, planMemory } from '../../plan/plan-memory.ts';
+import type { PlannedModel } from '../../plan/describe-model.ts';
+import { MemoryBudget } from '../../plan/memory-budget.ts';
 import { promptParts } from '../../plan/prompt-parts.ts';
 import { picturesClaim, slotsClaim } from '../../plan/scheduler-claims.ts';
-import { weightsAdvice } from '../../plan/weights-advice.ts';
-import type { Checkpoint } from '../../weights/checkpoint.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
 import { WeightSources } from '../../weights/weight-sources.ts';
 import type { TowerConfig } from '../clip/tower.ts';
-import { actingInput, type DecoderWeights } from '../internlm2/decoder.ts';
+import type { DecoderWeights } from '../internlm2/decoder.ts';
 import { type RotaryPositions, rotaryPositions } from '../internlm2/rotary.ts';
 import type { TiledImage } from '../tiled-image.ts';
 import { AddedGraphs } from './added-graphs.ts';
-import { bindCheckpoint } from './bind-checkpoint.ts';
 import type { AdapterName, AnyAdapterName, XComposerConfig } from './config.ts';
-import { encodeTiles, type MakePixels } from './encode-tiles.ts';
-import {
-  type DecodeGraph,
-  type GraphName,
-  isLazy,
-  mixedGraph,
-  rowGraphs,
-  textPlaces,
-  xcomposerGraphs,
-} from './graphs.ts';
-import {
-  type Grid,
-  type ImageLayout,
-  imageLayout,
-  imageTokens,
-  type Placement,
-} from './image-rows.ts';
-import { requireAdapter } from './require-adapter.ts';
+import { actingInputs, decodeInputs, logitsOf, runOptions } from './decode-inputs.ts';
+import { type DecodeGraph, type GraphName, mixedGraph, rowGraphs, textPlaces } from './graphs.ts';
+import type { Grid } from './image-rows.ts';
+import type { EmbedOptions, SequenceOptions, XComposerOptions } from './options.ts';
+import { PictureEncoder, projectSeparators } from './picture-encoder.ts';
+import { requireAdapter, requireNewName } from './require-adapter.ts';
 import { createRowCache, DEFAULT_IMAGE_CACHE_BYTES, type RowCache } from './row-cache.ts';
-import { readSeparators, trainedSeparators } from './separators.ts';
+import { trainedSeparators } from './separators.ts';
 import { type AdapterGraphs, adapterGraphs } from './user-adapter.ts';
-
-export interface XComposerOptions {
-  readonly backend: Backend;
-  /** The model takes it over: disposing the model closes it, and so does a failure to compile. */
-  readonly checkpoint: Checkpoint;
-  /** What the checkpoint's config.json holds. */
-  readonly config: unknown;
-  /** Surprising habits of the published code, each off unless asked for. */
-  readonly compat?: XComposerCompat;
-  /**
-   * How many bytes of encoded pictures to keep, so that a picture shown again, in any sequence, is
-   * not encoded again. Default: 256 MiB, one picture of 24 tiles for the 7B model and a bit. 0 keeps none.
-   */
-  readonly imageCacheBytes?: number;
-  /**
-   * How many bytes this process may take with the model in it: opening it, embedding prompts, opening
-   * schedulers and what is claimed of `model.memory` keeps to that. Default: whatever it needs.
-   */
-  readonly memoryBudget?: number;
-  /**
-   * How many bytes of keys and values to keep of sequences that were disposed, for those whose prompt
-   * begins alike. Default: 0, none.
-   */
-  readonly prefixCacheBytes?: number;
-  /**
-   * How keys and values are kept: `'int8'` takes little more than a quarter of the memory, and changes
-   * likelihoods by about a hundredth. Default: `'float32'`.
-   */
-  readonly kv?: KvFormat;
-  readonly onProgress?: CompileOptions['onProgress'];
-  readonly signal?: AbortSignal;
-}
-
-export interface XComposerCompat {
-  /** A long sequence enlarges the rotary base of all later ones (spec MODEL §5). */
-  readonly stickyRotary?: boolean;
-}
-
-export interface SequenceOptions {
-  /** How many positions the sequence can hold: the prompt and everything generated. */
-  readonly capacity: number;
-  /** How many continuations it can hold side by side, as beam search needs them. Default 1. */
-  readonly slots?: number;
-  /** Which adapter acts on every token: a task's, or one that was loaded. Default: none, `base`. */
-  readonly adapter?: AnyAdapterName;
-  /** What it will be asked to read first: it may begin with what another has left (`prefixCacheBytes`). */
-  readonly prompt?: Prompt;
-}
-
-/**
- * Compiles a checkpoint for a backend. The graphs of the task adapters load their weights when they
- * are first asked for.
- *
- * @throws ConfigError, MissingWeightError, WeightShapeError before a byte of the weights is read.
- */
-export async function compileXComposer(options: XComposerOptions): Promise<XComposer> {
-  const { checkpoint } = options;
-  let program: Program<GraphName> | undefined;
-  try {
-    const { config, weights } = bindCheckpoint(checkpoint, options.config);
-    if (config.vision) weights.describe('separators'); // no graph names them, but they must be there
-    const planned = await requireMemory(options);
-    program = await compileGraphs(config, weights, options);
-    if (options.kv) program.createCache({ capacity: 1, kv: options.kv })[Symbol.dispose](); // or say so now
-    const { signal } = options;
-    const separators =
-      config.vision &&
-      (await projectSeparators(program, await readSeparators(weights, signal), signal));
-    const extras = { ...options, planned, weights };
-    return new XComposer(config, program, checkpoint, separators, extras);
-  } catch (error) {
-    await program?.[Symbol.asyncDispose]();
-    await checkpoint[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-/** The model as it can be planned, if its backend says how it uses memory. */
-async function requireMemory(options: XComposerOptions): Promise<PlannedModel | undefined> {
-  const { backend, memoryBudget = Infinity } = options;
-  if (!backend.memory && memoryBudget === Infinity) return undefined;
-  const planned = await describeModel(options);
-  const { peak, bytes } = planMemory(planned);
-  if (peak <= memoryBudget) return planned;
-  const advice = weightsAdvice(planned, (other) => planMemory(other).peak <= memoryBudget);
-  const reasons = largestShares(bytes);
-  throw new MemoryBudgetError('Opening this model', peak, memoryBudget, advice, reasons);
-}
-
-/** Names become parts of the names of graphs and weights. */
-function requireNewName(name: string, { folder }: LoraAdapter, taken: readonly string[]): void {
-  if (!/^[\w-][\w.-]{0,63}$/.test(name)) {
-    throw new AdapterError(
-      folder,
-      `"${name}" is no name for it: use up to 64 letters, digits, -, _ and .`,
-    );
-  }
-  if (taken.includes(name)) {
-    throw new AdapterError(
-      folder,
-      `there is an adapter "${name}" already: unload it, or choose another name`,
-    );
-  }
-}
-
-function compileGraphs(
-  config: XComposerConfig,
-  weights: WeightSource,
-  { backend, onProgress, signal }: XComposerOptions,
-): Promise<Program<GraphName>> {
-  const graphs = xcomposerGraphs(config, weights);
-  const lazy = (Object.keys(graphs) as GraphName[]).filter(isLazy);
-  return backend.compile(graphs, weights, {
-    lazy,
-    ...(onProgress && { onProgress }),
-    ...(signal && { signal }),
-  });
-}
-
-/** The vectors that end a line and part the views, as the decoder sees them: [2, hiddenSize]. */
-async function projectSeparators(
-  program: Program<GraphName>,
-  cells: HostTensor,
-  signal: AbortSignal | undefined,
-): Promise<HostTensor> {
-  const { rows } = await program.run('project', { cells }, signal && { signal });
-  return readOnce(rows!);
-}
-
-export interface EmbedOptions {
-  /** Default `base`. */
-  readonly adapter?: AnyAdapterName;
-  /** What the caller could lower if it does not fit the memory budget. Default: nothing. */
-  readonly levers?: readonly MemoryLever[];
-  readonly signal?: AbortSignal;
-}
 
 interface XComposerExtras
   extends Pick<
@@ -222,6 +64,7 @@ export class XComposer implements AsyncDisposable {
   readonly #loaded = new Map<string, LoadedAdapter>();
   /** Graphs that give the rows of prompts, and those that decode for several adapters at once. */
   readonly #addedGraphs: AddedGraphs;
+  readonly #pictures: PictureEncoder;
   readonly rotary: RotaryPositions;
   /** Pictures that were encoded, and what that saved. */
   readonly imageRows: RowCache;
@@ -246,6 +89,7 @@ export class XComposer implements AsyncDisposable {
     this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config, this.#kv));
     this.memory = this.#openBudget(extras.memoryBudget);
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
+    this.#pictures = new PictureEncoder({ config, program, separators, cache: this.imageRows });
   }
 
   /** What the model really runs on, for people. */
@@ -315,20 +159,17 @@ export class XComposer implements AsyncDisposable {
    * @throws UnsupportedError when the checkpoint reads only text.
    */
   get tower(): TowerConfig {
-    if (this.config.vision) return this.config.vision.tower;
-    throw new UnsupportedError(
-      'This checkpoint reads only text: it holds no vision tower. Open one of InternLM-XComposer to show it pictures',
-    );
+    return this.#pictures.tower;
   }
 
   /** How many cells a tile is wide: each stands for two patches by two. */
   get cellsPerSide(): number {
-    return this.tower.tileSize / this.tower.patchSize / 2;
+    return this.#pictures.cellsPerSide;
   }
 
   /** How many prompt positions a picture of this grid takes. */
   imageTokens(grid: Grid): number {
-    return imageTokens(grid, this.cellsPerSide);
+    return this.#pictures.imageTokens(grid);
   }
 
   /** @throws UnsupportedError when the checkpoint holds no such adapter. */
@@ -416,7 +257,7 @@ export class XComposer implements AsyncDisposable {
     const decodeRows = async (step: DecodeStep) => {
       this.#requireOrigin(adapter, runtime.origin);
       const name = `rows${step.kind === 'text' ? 'Text' : 'Image'}.${adapter}`;
-      const { rows } = await reader.run(name, this.#inputsOf(step), runOptions(step));
+      const { rows } = await reader.run(name, decodeInputs(step), runOptions(step));
       return readOnce(rows!);
     };
     return embedPrompt(runtime, decodeRows, prompt, signal && { signal });
@@ -434,45 +275,18 @@ export class XComposer implements AsyncDisposable {
    * one, so that only one of them is held at a time. The result belongs to the cache: do not change it.
    */
   async encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
-    return (await this.#encodeOnce(image, signal)).rows;
+    return (await this.#pictures.encode(image, signal)).rows;
   }
 
-  /** What the tower makes of a picture is the same for all; only separators may be an adapter's own. */
-  async #encodeFor(
+  /** Separators may be an adapter's own. */
+  #encodeFor(
     adapter: AnyAdapterName,
     image: TiledImage,
     signal?: AbortSignal,
   ): Promise<EncodedImage> {
     const separators = this.#loaded.get(adapter)?.separators;
-    const encoded = await this.#encodeOnce(image, signal);
-    if (!separators) return encoded;
-    const data = encoded.rows.data.slice() as Float32Array;
-    placeSeparators(data, separators, imageLayout(image.grid, this.cellsPerSide));
-    return { ...encoded, rows: { ...encoded.rows, data } };
-  }
-
-  async #encodeOnce(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage> {
-    let known = true;
-    const encode = (anybody: AbortSignal) => {
-      known = false;
-      return this.#encodeImage(image, anybody);
-    };
-    const rows = await this.imageRows.rows(image.key, encode, signal);
-    return { rows, known };
-  }
-
-  async #encodeImage(image: TiledImage, signal?: AbortSignal): Promise<HostTensor> {
-    const layout = imageLayout(image.grid, this.cellsPerSide);
-    const width = this.config.decoder.hiddenSize;
-    const data = new Float32Array(layout.length * width);
-    placeSeparators(data, this.separators!, layout);
-    const tiles = [...tilesOf(image, layout)];
-    const making = tiles.map(({ pixels }) => pixels);
-    let at = 0;
-    for await (const rows of encodeTiles(making, (pixels) => this.#encodeTile(pixels, signal))) {
-      place(data, rows, tiles[at++]!.placements);
-    }
-    return { dtype: 'float32', shape: [layout.length, width], data };
+    if (!separators) return this.#pictures.encode(image, signal);
+    return this.#pictures.encodeWith(separators, image, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -512,7 +326,7 @@ export class XComposer implements AsyncDisposable {
   async #decode(step: DecodeStep, adapter: AnyAdapterName): Promise<Float32Array> {
     const kind = step.kind === 'text' ? 'Text' : 'Image';
     const name = `decode${kind}.${adapter}` as DecodeGraph; // or an added one
-    return logitsOf(await this.program.run(name, this.#inputsOf(step), runOptions(step)));
+    return logitsOf(await this.program.run(name, decodeInputs(step), runOptions(step)));
   }
 
   async #decodeMixed(
@@ -531,7 +345,7 @@ export class XComposer implements AsyncDisposable {
       return { [name]: mixedGraph(name, decoders, this.config.decoder) };
     });
     requireAll(); // compiling took its time
-    const inputs = { ...this.#inputsOf(step), ...actingInputs(step, adapters, acting) };
+    const inputs = { ...decodeInputs(step), ...actingInputs(step, adapters, acting) };
     return logitsOf(await graphs.run(name, inputs, runOptions(step)));
   }
 
@@ -539,89 +353,10 @@ export class XComposer implements AsyncDisposable {
     const own = this.#loaded.get(adapter)?.added.textPlaces;
     return own ?? textPlaces(this.config, this.#weights, adapter as AdapterName);
   }
-
-  #inputsOf({ x, angles }: DecodeStep): Inputs {
-    const shape = [x.shape[0]!, this.config.decoder.headDim / 2];
-    return {
-      x,
-      cos: { dtype: 'float32', shape, data: angles.cos },
-      sin: { dtype: 'float32', shape, data: angles.sin },
-    };
-  }
-
-  async #encodeTile(pixels: Float32Array, signal?: AbortSignal): Promise<HostTensor> {
-    const { tileSize } = this.tower;
-    const input = { dtype: 'float32', shape: [3, tileSize, tileSize], data: pixels } as const;
-    const { rows } = await this.program.run('vision', { pixels: input }, signal && { signal });
-    return readOnce(rows!);
-  }
-}
-
-async function logitsOf({ hidden, logits }: Outputs): Promise<Float32Array> {
-  hidden![Symbol.dispose]();
-  return (await readOnce(logits!)).data as Float32Array;
-}
-
-/** For each adapter, 1 for each token of its segments. */
-function actingInputs(
-  { segments }: DecodeStep,
-  adapters: readonly string[],
-  acting: readonly string[],
-): Inputs {
-  const ofTokens = segments.flatMap(({ tokens }, i) => Array<string>(tokens).fill(adapters[i]!));
-  const inputs = acting.map((adapter) => {
-    const data = Float32Array.from(ofTokens, (each) => (each === adapter ? 1 : 0));
-    return [actingInput(adapter), { dtype: 'float32', shape: [data.length, 1], data }] as const;
-  });
-  return Object.fromEntries(inputs);
-}
-
-function runOptions({ cache, segments, signal }: DecodeStep): RunOptions {
-  return { cache, segments, ...(signal && { signal }) };
-}
-
-interface PlacedTile {
-  readonly pixels: MakePixels;
-  readonly placements: readonly Placement[];
-}
-
-/** The global view, then the tiles row by row; their pixels are made when they are asked for. */
-function* tilesOf(image: TiledImage, layout: ImageLayout): Generator<PlacedTile> {
-  yield { pixels: () => image.globalView(), placements: layout.globalView() };
-  for (let row = 0; row < image.grid.rows; row++) {
-    for (let column = 0; column < image.grid.columns; column++) {
-      const placements = layout.tile(row, column);
-      yield { pixels: () => image.tile(row, column), placements };
-    }
-  }
 }
 
 /** Keys and values of one position in all layers, in float32. */
 function bytesPerToken({ decoder }: XComposerConfig, kv: KvFormat): number {
   const { layers, kvHeads, headDim } = decoder;
   return layers * 2 * kvHeads * (kv === 'int8' ? headDim + 4 : headDim * 4);
-}
-
-function placeSeparators(data: Float32Array, separators: HostTensor, layout: ImageLayout): void {
-  const width = separators.shape[1]!;
-  const [line, view] = [0, 1].map((row) =>
-    separators.data.subarray(row * width, (row + 1) * width),
-  );
-  for (const position of layout.rowSeparators) data.set(line!, position * width);
-  data.set(view!, layout.viewSeparator * width);
-}
-
-function place(data: Float32Array, rows: HostTensor, placements: readonly Placement[]): void {
-  const width = rows.shape[1]!;
-  for (const { from, to, cells } of placements) {
-    data.set(rows.data.subarray(from * width, (from + cells) * width), to * width);
-  }
-}
-
-async function readOnce(tensor: DeviceTensor): Promise<HostTensor> {
-  try {
-    return await tensor.read();
-  } finally {
-    tensor[Symbol.dispose]();
-  }
 }

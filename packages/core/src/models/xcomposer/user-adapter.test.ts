@@ -15,7 +15,8 @@ import { relativeError } from '../../testing/relative-error.ts';
 import { widenCheckpoint } from '../../testing/widen-checkpoint.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
 import { openCheckpoint } from '../../weights/open-checkpoint.ts';
-import { compileXComposer, type XComposer } from './model.ts';
+import { compileXComposer } from './compile-model.ts';
+import type { XComposer } from './model.ts';
 
 const micro = fileURLToPath(new URL('../../../../../fixtures/ixc25-micro', import.meta.url));
 const config = JSON.parse(readFileSync(`${micro}/config.json`, 'utf8'));
