@@ -6,7 +6,7 @@
 /** The API version asked for: the newest this table was checked against, ONNX Runtime 1.30. */
 export const apiVersion = 30;
 
-/** `address` is passed in, `result` receives a pointer, `count` a number of bytes or items. */
+/** `address` is passed in, `result` receives a pointer, `count` a number of bytes or items; a `flag` is a bool. */
 export type Parameter =
   | 'address'
   | 'result'
@@ -16,7 +16,8 @@ export type Parameter =
   | 'addresses'
   | 'int32'
   | 'int64s'
-  | 'count';
+  | 'count'
+  | 'flag';
 
 /** The place in the struct, and what the function takes. */
 export type ApiFunction = readonly [place: number, ...parameters: Parameter[]];
@@ -70,6 +71,7 @@ export const statusFunctions = {
   CreateCUDAProviderOptions: [205, 'result'],
   AddExternalInitializers: [210, 'address', 'texts', 'addresses', 'count'],
   AppendExecutionProvider: [216, 'address', 'text', 'texts', 'texts', 'count'],
+  SessionOptionsSetLoadCancellationFlag: [293, 'address', 'flag'],
 } as const;
 export type StatusFunction = keyof typeof statusFunctions;
 

@@ -132,6 +132,7 @@ export class OnnxApi {
       int32: 'int32',
       int64s: 'int64 *',
       count: 'size_t',
+      flag: 'bool',
     };
     this.#kept.push(types, pointers, counts);
     return types;

@@ -8,7 +8,8 @@ import {
   trace,
 } from '@lingbi/core';
 import { expectClose, int32, noiseWeights, randomFloats } from '@lingbi/core/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { OnnxApi } from './api.ts';
 import { onnx } from './backend.ts';
 
 const backend = onnx({ threads: 1 });
@@ -44,6 +45,20 @@ describe('abort', () => {
     clearInterval(ticking);
     expect(turns).toBeGreaterThanOrEqual(20);
     await finish(program.run('short', { x: rows(2) }));
+  });
+
+  test('ends compiling within a weight that is being packed', async () => {
+    const release = vi.spyOn(OnnxApi.prototype, 'release');
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(reason), 20);
+    const packing = onnx({ threads: 1, prepack: true });
+    const options = { signal: controller.signal };
+    const compiling = packing.compile({ long: chain(400) }, weights, options);
+    await expect(compiling).rejects.toBe(reason);
+    // One that was compiled to its end would have been there to give back.
+    expect(release.mock.calls.map(([name]) => name)).not.toContain('ReleaseSession');
+    release.mockRestore();
   });
 
   test('of a run that waits its turn leaves the one at work alone', async () => {

@@ -92,7 +92,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       await this.#weights.load(weights, signal, onProgress);
       for (const name of eager) {
         signal?.throwIfAborted();
-        await this.#compile(name, ['slots']);
+        await this.#compile(name, ['slots'], signal);
       }
     } catch (error) {
       await this[Symbol.asyncDispose]();
@@ -142,7 +142,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
           added.flatMap((graph) => graph.weights),
           signal,
         );
-        for (const name of Object.keys(graphs)) await this.#compile(name, ['slots']);
+        for (const name of Object.keys(graphs)) await this.#compile(name, ['slots'], signal);
       });
     } catch (error) {
       await remove();
@@ -188,7 +188,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     requireRows(graph, segments);
     const groups = this.#group(graph, segments, cache);
     await this.#weights.load(graph.weights, options.signal);
-    const compiled = await this.#compile(name, kindsOf(groups));
+    const compiled = await this.#compile(name, kindsOf(groups), options.signal);
     const plan = { graph, inputs, segments, groups, cache };
     const outputs = await this.#execute(compiled, plan, options.signal);
     if (graph.cache.length > 0) cache?.commit(segments, groups);
@@ -218,18 +218,23 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   }
 
   /** A graph without attention is the same for any groups. */
-  #compile(name: string, groups: readonly GroupKind[]): Promise<Compiled> {
+  #compile(name: string, groups: readonly GroupKind[], signal?: AbortSignal): Promise<Compiled> {
     const graph = this.graphs[name]!;
     const key = graph.cache.length > 0 ? `${name}/${groups}` : name;
     const known = this.#compiled.get(key);
     if (known) return known;
-    const compiled = this.#openSession(name, graph, groups);
+    const compiled = this.#openSession(name, graph, groups, signal);
     this.#compiled.set(key, compiled);
     compiled.catch(() => this.#compiled.delete(key));
     return compiled;
   }
 
-  async #openSession(name: string, graph: Graph, groups: readonly GroupKind[]): Promise<Compiled> {
+  async #openSession(
+    name: string,
+    graph: Graph,
+    groups: readonly GroupKind[],
+    signal: AbortSignal | undefined,
+  ): Promise<Compiled> {
     const lowered = lowerGraph(graph, {
       groups,
       accuracyLevel: this.options.accuracyLevel,
@@ -238,7 +243,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       weight: (each) => this.#weights.get(each),
     });
     const outputs = Object.keys(graph.outputs).map(graphOutput);
-    const session = await OnnxSession.open(this.runtime, name, lowered, outputs, this.#settings);
+    const { runtime } = this;
+    const session = await OnnxSession.open(runtime, name, lowered, outputs, this.#settings, signal);
     this.#weights.forgetEncoded();
     return { session, lowered, tables: new Map() };
   }

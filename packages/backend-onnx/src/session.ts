@@ -44,26 +44,23 @@ export class OnnxSession implements Disposable {
     this.#expectOutputs();
   }
 
-  /** `outputs` are the results that ONNX Runtime allocates, in the order `run` returns them. */
+  /**
+   * `outputs` are the results that ONNX Runtime allocates, in the order `run` returns them.
+   *
+   * @throws the signal's reason when it is aborted: within a weight that is being packed.
+   */
   static async open(
     runtime: Runtime,
     name: string,
     lowered: LoweredGraph,
     outputs: readonly string[],
     settings: SessionSettings,
+    signal?: AbortSignal,
   ): Promise<OnnxSession> {
     const { api } = runtime;
     const options = createOptions(runtime, lowered, settings);
     try {
-      const handle = await api.createAsync(
-        `compiling "${name}"`,
-        'CreateSessionFromArrayWithPrepackedWeightsContainer',
-        runtime.environment,
-        lowered.model,
-        lowered.model.byteLength,
-        options,
-        settings.prepackedWeights,
-      );
+      const handle = await compileModel(runtime, name, lowered, options, settings, signal);
       const binding = api.create(`preparing "${name}"`, 'CreateIoBinding', handle);
       const copiesInputs = settings.provider.memoryName !== undefined;
       return new OnnxSession(runtime, name, outputs, handle, binding, copiesInputs);
@@ -150,6 +147,35 @@ export class OnnxSession implements Disposable {
     const results = handles.slice(0, this.outputs.length);
     for (const other of handles.slice(this.outputs.length)) api.release('ReleaseValue', other);
     return results.map((handle) => adoptValue(this.runtime, handle));
+  }
+}
+
+async function compileModel(
+  { api, environment }: Runtime,
+  name: string,
+  { model }: LoweredGraph,
+  options: Handle,
+  { prepackedWeights }: SessionSettings,
+  signal: AbortSignal | undefined,
+): Promise<Handle> {
+  const doing = `compiling "${name}"`;
+  const stop = () => api.call(doing, 'SessionOptionsSetLoadCancellationFlag', options, true);
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', stop);
+  try {
+    const handle = await api.createAsync(
+      doing,
+      'CreateSessionFromArrayWithPrepackedWeightsContainer',
+      ...[environment, model, model.byteLength, options, prepackedWeights],
+    );
+    if (signal?.aborted) api.release('ReleaseSession', handle);
+    signal?.throwIfAborted();
+    return handle;
+  } catch (error) {
+    if (error instanceof OnnxRuntimeError) signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
 }
 

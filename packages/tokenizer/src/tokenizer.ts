@@ -8,7 +8,7 @@ import { createEncoder, type Encoder } from './encode/encoder.ts';
 import { joinSpans, type ParseSpecial, type TextSpan } from './encode/trusted-text.ts';
 import { checkModel } from './model/check-model.ts';
 import type { TokenizerModel } from './model/model.ts';
-import { readModel } from './model/read-model.ts';
+import { parseModel } from './model/read-model.ts';
 
 export interface TokenizerOptions {
   /**
@@ -55,9 +55,9 @@ export function createTokenizer(
   source: Uint8Array | TokenizerModel,
   { isMarker = isBracketed, cache = true }: TokenizerOptions = {},
 ): Tokenizer {
-  const model = source instanceof Uint8Array ? readModel(source) : checkModel(source);
-  const encoder = createEncoder(model, { isMarker, cache });
-  const ids = new Map(model.pieces.map(({ text }, id) => [text, id]));
+  const model = source instanceof Uint8Array ? parseModel(source) : source;
+  const ids = checkModel(model);
+  const encoder = createEncoder(model, ids, { isMarker, cache });
   return {
     model,
     idOf: (piece) => ids.get(piece),

@@ -4,8 +4,9 @@ export class ModelNotFoundError extends Error {
   constructor(
     readonly model: string,
     detail: string,
+    options?: ErrorOptions,
   ) {
-    super(`Cannot open the model "${model}": ${detail}`);
+    super(`Cannot open the model "${model}": ${detail}`, options);
   }
 }
 

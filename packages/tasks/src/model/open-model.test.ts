@@ -2,8 +2,13 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { referenceBackend as backend, writeSafetensors } from '@lingbi/core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Backend,
+  referenceBackend as backend,
+  type Program,
+  writeSafetensors,
+} from '@lingbi/core';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openModel } from './open-model.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
@@ -71,6 +76,25 @@ describe('openModel()', () => {
     const opening = openModel(packed, { backend });
     await expect(opening).rejects.toMatchObject({ name: 'PackedModelError', packing });
     await expect(opening).rejects.toThrow(`lingbi convert "${packed}" "${packed}-lingbi"`);
+  });
+
+  test('a damaged tokenizer is named, and what was compiled meanwhile is given back', async () => {
+    const damaged = join(folder, 'damaged');
+    await cp(micro, damaged, { recursive: true });
+    await writeFile(join(damaged, 'tokenizer.model'), 'no vocabulary');
+    let program: Program | undefined;
+    const once: Backend['compile'] = async (graphs, weights, options) => {
+      program ??= await backend.compile(graphs, weights, options);
+      return program;
+    };
+    await openModel(micro, { backend: { ...backend, compile: once } });
+    const disposed = vi.spyOn(program!, Symbol.asyncDispose);
+    // Compiling takes no time now, so that it is over when the tokenizer is read.
+    const opening = openModel(damaged, { backend: { ...backend, compile: once } });
+    await expect(opening).rejects.toThrow(
+      `Cannot open the model "${damaged}": its tokenizer.model cannot be read. Skipping field 13`,
+    );
+    expect(disposed).toHaveBeenCalledTimes(1);
   });
 
   test('a damaged configuration is named', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Backend,
   type Checkpoint,
@@ -75,19 +76,58 @@ export async function openModel(model: string, options: OpenModelOptions): Promi
   requireKnownOptions('openModel', options, openModelOptions);
   const { signal } = options;
   const files = await readModelFiles(await findFolder(model, options), signal);
-  const tokenizer = createTokenizer(files.tokenizer);
-  const stopTokens = new Set(chatIds(tokenizer).stop);
-  const xcomposer = await compile(files, options);
+  const { xcomposer, tokenizer } = await openParts(files, options);
   const pieces = tokenizer.model.pieces.length;
   const { vocabularySize } = xcomposer.config.decoder;
   if (pieces <= vocabularySize) {
-    return new Model(xcomposer, tokenizer, stopTokens);
+    return new Model(xcomposer, tokenizer, new Set(chatIds(tokenizer).stop));
   }
   await xcomposer[Symbol.asyncDispose]();
   throw new ModelNotFoundError(
     model,
     `its tokenizer.model has ${pieces} pieces, but its weights know ${vocabularySize} tokens. Use the tokenizer.model that was published with these weights`,
   );
+}
+
+interface ModelParts {
+  readonly xcomposer: XComposer;
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * How long compiling has this thread for itself, in milliseconds: what a backend does then, it does on
+ * threads of its own, and the tokenizer, half a second of work, costs no time.
+ */
+const COMPILE_HEAD_START = 250;
+
+/** What was begun ends before this throws. */
+async function openParts(files: ModelFiles, options: OpenModelOptions): Promise<ModelParts> {
+  const failed = new AbortController();
+  const { signal = failed.signal } = options;
+  const either = AbortSignal.any([signal, failed.signal]);
+  const compiling = compile(files, { ...options, signal: either });
+  try {
+    await Promise.race([compiling, sleep(COMPILE_HEAD_START, undefined, { ref: false })]);
+    const tokenizer = readTokenizer(files);
+    return { xcomposer: await compiling, tokenizer };
+  } catch (error) {
+    failed.abort(error);
+    const compiled = await compiling.catch(() => undefined);
+    await compiled?.[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** @throws ModelNotFoundError when it cannot be read, or lacks what chats need. */
+function readTokenizer({ folder, tokenizer: bytes }: ModelFiles): Tokenizer {
+  try {
+    const tokenizer = createTokenizer(bytes);
+    chatIds(tokenizer);
+    return tokenizer;
+  } catch (cause) {
+    const detail = `its tokenizer.model cannot be read. ${(cause as Error).message}`;
+    throw new ModelNotFoundError(folder, detail, { cause });
+  }
 }
 
 /** A backend that does not say how it uses memory is held to no budget, unless one was asked for. */

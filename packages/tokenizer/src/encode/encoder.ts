@@ -1,4 +1,5 @@
-import type { TokenizerModel } from '../model/model.ts';
+import type { PieceIds } from '../model/check-model.ts';
+import type { Piece, TokenizerModel } from '../model/model.ts';
 import { createLiteralFinder, type Literal, type LiteralFinder } from './literals.ts';
 import { createMerger, type Merger } from './merge.ts';
 import { normalize } from './normalize.ts';
@@ -20,10 +21,15 @@ export interface EncoderOptions {
  * The encoder of a model: control strings are cut out first, each run between them is normalized,
  * user-defined pieces are cut out of it, and what is left is merged.
  */
-export function createEncoder(model: TokenizerModel, options: EncoderOptions): Encoder {
-  const controls = createLiteralFinder(controlLiterals(model));
-  const userDefined = createLiteralFinder(userDefinedLiterals(model, options.isMarker));
-  const merge = createModelMerger(model, options.cache);
+export function createEncoder(
+  model: TokenizerModel,
+  ids: PieceIds,
+  options: EncoderOptions,
+): Encoder {
+  const controls = createLiteralFinder(literalsOf(model, trustOfControl));
+  const trustOfUser = trustOfUserDefined(options.isMarker);
+  const userDefined = createLiteralFinder(literalsOf(model, trustOfUser));
+  const merge = createModelMerger(model, ids, options.cache);
   const encodeRun: Encoder = (run) =>
     cutOut(normalize(run, model.normalizer), userDefined, ({ text }) => merge(text));
   return (text) => cutOut(text, controls, encodeRun);
@@ -45,23 +51,29 @@ function cutOut(text: TrustedText, finder: LiteralFinder, encodeRest: Encoder): 
   return ids;
 }
 
-function controlLiterals({ pieces }: TokenizerModel): Literal[] {
-  return pieces.flatMap(({ text, type }, id) =>
-    type === 'control' || type === 'unknown' ? [{ text, id, trust: TRUST.all }] : [],
-  );
+/** How much trust it takes to write a piece as it stands; undefined for one that merges make. */
+type TrustOf = (piece: Piece) => number | undefined;
+
+const trustOfControl: TrustOf = ({ type }) =>
+  type === 'control' || type === 'unknown' ? TRUST.all : undefined;
+
+function trustOfUserDefined(isMarker: (piece: string) => boolean): TrustOf {
+  return ({ text, type }) => {
+    if (type !== 'user-defined') return undefined;
+    return isMarker(text) ? TRUST['user-defined'] : TRUST.none;
+  };
 }
 
-function userDefinedLiterals(
-  { pieces }: TokenizerModel,
-  isMarker: (piece: string) => boolean,
-): Literal[] {
-  return pieces.flatMap(({ text, type }, id) => {
-    if (type !== 'user-defined') return [];
-    return [{ text, id, trust: isMarker(text) ? TRUST['user-defined'] : TRUST.none }];
+function literalsOf({ pieces }: TokenizerModel, trustOf: TrustOf): Literal[] {
+  const literals: Literal[] = [];
+  pieces.forEach((piece, id) => {
+    const trust = trustOf(piece);
+    if (trust !== undefined) literals.push({ text: piece.text, id, trust });
   });
+  return literals;
 }
 
-function createModelMerger(model: TokenizerModel, cache: boolean): Merger {
-  const merge = createMerger(createSymbols(model));
+function createModelMerger(model: TokenizerModel, ids: PieceIds, cache: boolean): Merger {
+  const merge = createMerger(createSymbols(model, ids));
   return cache ? cacheWords(merge, model.pieces) : merge;
 }

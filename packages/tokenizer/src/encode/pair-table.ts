@@ -1,8 +1,8 @@
-/** Two symbols and the one that joining them makes. */
-export interface SymbolPair {
-  readonly left: number;
-  readonly right: number;
-  readonly joined: number;
+/** Two symbols and the one that joining them makes, each at its place in all three lists. */
+export interface SymbolPairs {
+  readonly lefts: number[];
+  readonly rights: number[];
+  readonly joins: number[];
 }
 
 /** Looks up what two neighbouring symbols make; -1 when they stay apart. */
@@ -12,8 +12,8 @@ export type PairTable = (left: number, right: number) => number;
  * A hash table over three flat arrays with linear probing: merging asks it several times a token, and
  * a Map keyed by joined strings was three to four times slower.
  */
-export function createPairTable(pairs: readonly SymbolPair[]): PairTable {
-  const capacity = 2 ** Math.ceil(Math.log2(2 * pairs.length + 2));
+export function createPairTable(pairs: SymbolPairs): PairTable {
+  const capacity = 2 ** Math.ceil(Math.log2(2 * pairs.lefts.length + 2));
   const lefts = new Int32Array(capacity).fill(-1);
   const rights = new Int32Array(capacity);
   const joins = new Int32Array(capacity);
@@ -25,12 +25,12 @@ export function createPairTable(pairs: readonly SymbolPair[]): PairTable {
     }
     return slot;
   };
-  for (const { left, right, joined } of pairs) {
-    const slot = slotOf(left, right);
+  pairs.lefts.forEach((left, at) => {
+    const slot = slotOf(left, pairs.rights[at]!);
     lefts[slot] = left;
-    rights[slot] = right;
-    joins[slot] = joined;
-  }
+    rights[slot] = pairs.rights[at]!;
+    joins[slot] = pairs.joins[at]!;
+  });
   return (left, right) => {
     const slot = slotOf(left, right);
     return lefts[slot] === -1 ? -1 : joins[slot]!;

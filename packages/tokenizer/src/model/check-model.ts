@@ -1,12 +1,15 @@
 import { TokenizerModelError } from './errors.ts';
 import { byteOfPiece, byteSpelling, type Piece, type TokenizerModel } from './model.ts';
 
+/** The id of each piece by its text. */
+export type PieceIds = ReadonlyMap<string, number>;
+
 /**
- * Returns the model when every rule that encoding relies on holds.
+ * Sees that every rule holds that encoding relies on.
  *
  * @throws TokenizerModelError naming the first piece that breaks a rule.
  */
-export function checkModel(model: TokenizerModel): TokenizerModel {
+export function checkModel(model: TokenizerModel): PieceIds {
   const idOf = new Map<string, number>();
   model.pieces.forEach((piece, id) => {
     checkPiece(piece, id, idOf);
@@ -16,18 +19,15 @@ export function checkModel(model: TokenizerModel): TokenizerModel {
   checkUnknown(model.pieces);
   checkMark('bos_id', model.beginId, model.pieces);
   checkMark('eos_id', model.endId, model.pieces);
-  return model;
+  return idOf;
 }
 
-function checkPiece({ text, score, type }: Piece, id: number, idOf: Map<string, number>): void {
-  const fail = (what: string) => {
-    throw new TokenizerModelError('malformed', `Piece ${id} ${what}`);
-  };
-  if (text === '') fail('is empty');
-  if (!Number.isFinite(score)) fail(`(${JSON.stringify(text)}) has the score ${score}`);
-  if (idOf.has(text)) fail(`(${JSON.stringify(text)}) is also piece ${idOf.get(text)}`);
+function checkPiece({ text, score, type }: Piece, id: number, idOf: PieceIds): void {
+  if (text === '') refuse(id, 'is empty');
+  if (!Number.isFinite(score)) refuse(id, `(${JSON.stringify(text)}) has the score ${score}`);
+  if (idOf.has(text)) refuse(id, `(${JSON.stringify(text)}) is also piece ${idOf.get(text)}`);
   if (type === 'byte' && byteOfPiece(text) === undefined) {
-    fail(`is a byte piece spelled ${JSON.stringify(text)} instead of like <0x0A>`);
+    refuse(id, `is a byte piece spelled ${JSON.stringify(text)} instead of like <0x0A>`);
   }
   if (type === 'unused') {
     const message = `Piece ${id} (${JSON.stringify(text)}) is of type unused, which is not supported`;
@@ -35,8 +35,12 @@ function checkPiece({ text, score, type }: Piece, id: number, idOf: Map<string, 
   }
 }
 
+function refuse(id: number, what: string): never {
+  throw new TokenizerModelError('malformed', `Piece ${id} ${what}`);
+}
+
 /** Byte fallback needs all 256, or some text could not be encoded. */
-function checkBytes(idOf: Map<string, number>, pieces: readonly Piece[]): void {
+function checkBytes(idOf: PieceIds, pieces: readonly Piece[]): void {
   for (let value = 0; value < 256; value++) {
     const spelling = byteSpelling(value);
     const id = idOf.get(spelling);

@@ -40,6 +40,13 @@ interface Trainer {
  * pieces of at most 1024 bytes), or the model is not a byte-fallback BPE with identity normalisation.
  */
 export function readModel(bytes: Uint8Array): TokenizerModel {
+  const model = parseModel(bytes);
+  checkModel(model);
+  return model;
+}
+
+/** What the bytes say; `checkModel` has not looked at it yet. */
+export function parseModel(bytes: Uint8Array): TokenizerModel {
   const cursor = openWire(bytes);
   const pieces: Piece[] = [];
   const trainer = defaultTrainer();
@@ -51,7 +58,11 @@ export function readModel(bytes: Uint8Array): TokenizerModel {
   };
   while (cursor.offset < cursor.end) {
     const tag = readTag(cursor);
-    if (tag.field === 1) addPiece(pieces, readMessage(cursor, tag, `piece ${pieces.length}`));
+    if (tag.field === 1)
+      addPiece(
+        pieces,
+        readMessage(cursor, tag, () => `piece ${pieces.length}`),
+      );
     else if (tag.field === 2) readTrainer(readMessage(cursor, tag, 'trainer_spec'), trainer);
     else if (tag.field === 3)
       readNormalizer(readMessage(cursor, tag, 'normalizer_spec'), normalizer);
@@ -59,7 +70,7 @@ export function readModel(bytes: Uint8Array): TokenizerModel {
   }
   checkTrainer(trainer);
   const { beginId, endId } = trainer;
-  return checkModel({ pieces, normalizer, beginId, endId });
+  return { pieces, normalizer, beginId, endId };
 }
 
 function defaultTrainer(): Trainer {
@@ -82,9 +93,13 @@ function readPiece(cursor: WireCursor, id: number): Piece {
   while (cursor.offset < cursor.end) {
     const tag = readTag(cursor);
     if (tag.field === 1)
-      text = pieceText(readBytes(cursor, tag, `text of piece ${id}`), id, offset);
-    else if (tag.field === 2) score = readFloat32(cursor, tag, `score of piece ${id}`);
-    else if (tag.field === 3) type = readInt32(cursor, tag, `type of piece ${id}`);
+      text = pieceText(
+        readBytes(cursor, tag, () => `text of piece ${id}`),
+        id,
+        offset,
+      );
+    else if (tag.field === 2) score = readFloat32(cursor, tag, () => `score of piece ${id}`);
+    else if (tag.field === 3) type = readInt32(cursor, tag, () => `type of piece ${id}`);
     else skipField(cursor, tag);
   }
   const known = PIECE_TYPES[type - 1];

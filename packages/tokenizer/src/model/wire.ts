@@ -24,6 +24,9 @@ export interface WireTag {
   readonly offset: number;
 }
 
+/** What is being read, for messages; a function is asked only when there is one to write. */
+export type Named = string | (() => string);
+
 /** A cursor on all of `bytes`. */
 export function openWire(bytes: Uint8Array): WireCursor {
   return { bytes, end: bytes.length, offset: 0 };
@@ -32,7 +35,7 @@ export function openWire(bytes: Uint8Array): WireCursor {
 /** Reads what comes before every value. */
 export function readTag(cursor: WireCursor): WireTag {
   const offset = cursor.offset;
-  const { value } = readVarint(cursor);
+  const value = readVarint(cursor);
   const field = Math.floor(value / 8);
   // Protobuf field numbers have 29 bits.
   if (field < 1 || field > 0x1fffffff) {
@@ -42,36 +45,38 @@ export function readTag(cursor: WireCursor): WireTag {
 }
 
 /** Reads a signed 32-bit value; negative ones are stored as ten bytes. */
-export function readInt32(cursor: WireCursor, tag: WireTag, name: string): number {
-  expectWireType(tag, VARINT, name);
-  return readVarint(cursor).low;
+export function readInt32(cursor: WireCursor, tag: WireTag, what: Named): number {
+  expectWireType(tag, VARINT, what);
+  return readLongVarint(cursor).low;
 }
 
 /** Any number but 0 is true. */
-export function readBoolean(cursor: WireCursor, tag: WireTag, name: string): boolean {
-  expectWireType(tag, VARINT, name);
-  return readVarint(cursor).value !== 0;
+export function readBoolean(cursor: WireCursor, tag: WireTag, what: Named): boolean {
+  expectWireType(tag, VARINT, what);
+  return readVarint(cursor) !== 0;
 }
 
 /** Reads four bytes, lowest first. */
-export function readFloat32(cursor: WireCursor, tag: WireTag, name: string): number {
-  expectWireType(tag, FIXED32, name);
-  const { bytes } = cursor;
-  const offset = advance(cursor, 4, name);
-  return new DataView(bytes.buffer, bytes.byteOffset + offset, 4).getFloat32(0, true);
+export function readFloat32(cursor: WireCursor, tag: WireTag, what: Named): number {
+  expectWireType(tag, FIXED32, what);
+  const offset = advance(cursor, 4, what);
+  for (let at = 0; at < 4; at++) fourBytes.setUint8(at, cursor.bytes[offset + at]!);
+  return fourBytes.getFloat32(0, true);
 }
 
+const fourBytes = new DataView(new ArrayBuffer(4));
+
 /** Steps over a length-delimited value and returns a cursor on what is inside it. */
-export function readMessage(cursor: WireCursor, tag: WireTag, name: string): WireCursor {
-  expectWireType(tag, LENGTH_DELIMITED, name);
-  const length = readVarint(cursor).value;
-  const offset = advance(cursor, length, name);
+export function readMessage(cursor: WireCursor, tag: WireTag, what: Named): WireCursor {
+  expectWireType(tag, LENGTH_DELIMITED, what);
+  const length = readVarint(cursor);
+  const offset = advance(cursor, length, what);
   return { bytes: cursor.bytes, end: offset + length, offset };
 }
 
 /** The bytes of a length-delimited value: a view, not a copy. */
-export function readBytes(cursor: WireCursor, tag: WireTag, name: string): Uint8Array {
-  const { bytes, offset, end } = readMessage(cursor, tag, name);
+export function readBytes(cursor: WireCursor, tag: WireTag, what: Named): Uint8Array {
+  const { bytes, offset, end } = readMessage(cursor, tag, what);
   return bytes.subarray(offset, end);
 }
 
@@ -88,8 +93,16 @@ export function skipField(cursor: WireCursor, tag: WireTag): void {
   }
 }
 
-/** `value` is exact up to 2^53 (more is absurd for a length); `low` holds the lowest 32 bits, signed. */
-function readVarint(cursor: WireCursor): { value: number; low: number } {
+/** Exact up to 2^53: more is absurd for a length. Most numbers are a single byte. */
+function readVarint(cursor: WireCursor): number {
+  const first = cursor.bytes[cursor.offset]!;
+  if (first >= 0x80 || cursor.offset >= cursor.end) return readLongVarint(cursor).value;
+  cursor.offset += 1;
+  return first;
+}
+
+/** `low` holds the lowest 32 bits, signed. */
+function readLongVarint(cursor: WireCursor): { value: number; low: number } {
   const start = cursor.offset;
   let value = 0;
   let low = 0;
@@ -104,10 +117,10 @@ function readVarint(cursor: WireCursor): { value: number; low: number } {
 }
 
 /** Moves past `length` bytes and returns where they began. */
-function advance(cursor: WireCursor, length: number, name: string): number {
+function advance(cursor: WireCursor, length: number, what: Named): number {
   const left = cursor.end - cursor.offset;
   if (length > left) {
-    const message = `Reading ${name}: it needs ${length} bytes and ${left} are left; download the file again`;
+    const message = `Reading ${nameOf(what)}: it needs ${length} bytes and ${left} are left; download the file again`;
     throw new TokenizerModelError('truncated', message, cursor.offset);
   }
   const start = cursor.offset;
@@ -115,8 +128,12 @@ function advance(cursor: WireCursor, length: number, name: string): number {
   return start;
 }
 
-function expectWireType(tag: WireTag, wanted: number, name: string): void {
+function expectWireType(tag: WireTag, wanted: number, what: Named): void {
   if (tag.wireType === wanted) return;
-  const message = `Reading ${name}: its wire type is ${tag.wireType} where ${wanted} is expected`;
+  const message = `Reading ${nameOf(what)}: its wire type is ${tag.wireType} where ${wanted} is expected`;
   throw new TokenizerModelError('malformed', message, tag.offset);
+}
+
+function nameOf(what: Named): string {
+  return typeof what === 'string' ? what : what();
 }
