@@ -205,11 +205,15 @@ describe("a user's adapter", () => {
     );
     mine!.catch(() => {});
     for (let steps = 0; steps < 3; steps++) await scheduler.step(); // both write
+    await logits(model, 'mine');
+    await logits(model);
+    expect(model.prefixes.use.sequences).toBe(2);
     await model.unloadAdapter('mine');
+    expect(model.prefixes.use.sequences).toBe(1);
     await load(model, 'mine', await write({ seed: 'two' }));
     await expect(sequence.feed(5)).rejects.toThrow(AdapterUnloadedError);
     sequence[Symbol.dispose]();
-    expect(model.prefixes.use.sequences).toBe(0);
+    expect(model.prefixes.use.sequences).toBe(1);
     while (await scheduler.step());
     await expect(mine).rejects.toThrow('The adapter "mine" was unloaded');
     expect(await base).toMatchObject({ type: 'generation-end', newTokens: 5 });
@@ -231,6 +235,12 @@ describe("a user's adapter", () => {
     const weights = (adapter: string) =>
       planMemory(model.planned!, { prompt, adapter }).bytes.weights;
     expect(weights('mine')).toBeGreaterThan(weights('base'));
+    await load(model, 'other', await write({ more: separators }));
+    const image = { type: 'image', grid: { rows: 1, columns: 1 } } as const;
+    const rows = (adapter: string) =>
+      planMemory(model.planned!, { prompt: [image], adapter }).bytes.imageRows;
+    expect([rows('mine'), rows('other')]).toEqual([rows('base'), 2 * rows('base')]);
+    await model.unloadAdapter('other');
     expect(() => planMemory(model.planned!, { prompt, adapter: 'other' })).toThrow(
       'no "other" adapter',
     );
