@@ -1,6 +1,20 @@
-import { attention, CacheMemoryError, type KvFormat, trace } from '@lingbi/core';
-import { noiseWeights, randomFloats } from '@lingbi/core/testing';
-import { describe, expect, test } from 'vitest';
+import {
+  add,
+  attention,
+  type BatchModel,
+  CacheMemoryError,
+  type DecoderRuntime,
+  type HostTensor,
+  type KvCache,
+  type KvFormat,
+  lastToken,
+  rotaryPositions,
+  Scheduler,
+  trace,
+} from '@lingbi/core';
+import { noiseWeights, randomFloats, relativeError } from '@lingbi/core/testing';
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
 import { onnx } from './backend.ts';
 import { deviceStore } from './kv-store.ts';
 import type { Runtime } from './library.ts';
@@ -53,6 +67,176 @@ describe.each(['float32', 'int8'] as const)('a cache in %s', (kv) => {
     expect(cache.capacity).toBe(8);
   });
 });
+
+/** A decoder whose keys and values take much, and its work little. */
+const wide = { layers: 8, heads: 16, headDim: 128 } as const;
+const wideAngles = { shape: ['tokens', wide.headDim / 2], dtype: 'float32' } as const;
+const wideGraph = trace(
+  'wide',
+  {
+    qkv: { shape: ['tokens', 3 * wide.heads * wide.headDim], dtype: 'float32' },
+    ...{ cos: wideAngles, sin: wideAngles },
+  },
+  ({ qkv, cos, sin }) => {
+    const rows = Array.from({ length: wide.layers }, (_, layer) => {
+      const cache = { layer, kvHeads: wide.heads, headDim: wide.headDim };
+      return attention(qkv, { cos, sin }, { heads: wide.heads, cache });
+    });
+    return { y: lastToken(rows.reduce((sum, each) => add(sum, each))) };
+  },
+);
+const openWide = () => onnx({ threads: 1 }).compile({ wide: wideGraph }, noiseWeights([]));
+type Wide = Awaited<ReturnType<typeof openWide>>;
+
+/** Reads positions `from` ≤ p < `to` of one imagined prompt. */
+async function read(program: Wide, cache: KvCache, to: number, slot = 0): Promise<HostTensor> {
+  const from = cache.length(slot);
+  const rows = ({ data }: HostTensor, width: number): HostTensor => ({
+    ...{ dtype: 'float32', shape: [to - from, width] },
+    data: data.slice(from * width, to * width),
+  });
+  const width = 3 * wide.heads * wide.headDim;
+  const inputs = {
+    qkv: rows(imagined.qkv, width),
+    cos: rows(imagined.cos, wide.headDim / 2),
+    sin: rows(imagined.sin, wide.headDim / 2),
+  };
+  const segments = [{ slot, tokens: to - from }];
+  const { y } = await program.run('wide', inputs, { cache, segments });
+  using output = y!;
+  return await output.read();
+}
+const LONGEST = 1000;
+const imagined = {
+  qkv: randomFloats('qkv', [LONGEST, 3 * wide.heads * wide.headDim]),
+  cos: randomFloats('cos', [LONGEST, wide.headDim / 2]),
+  sin: randomFloats('sin', [LONGEST, wide.headDim / 2]),
+};
+
+describe.each(['float32', 'int8'] as const)('what is cut off a cache in %s', (kv) => {
+  const bytes =
+    2 * wide.layers * wide.heads * (kv === 'int8' ? wide.headDim + 4 : wide.headDim * 4);
+
+  test.runIf(process.platform === 'linux')('gives its memory back, and no other', async () => {
+    await using program = await openWide();
+    using cache = program.createCache({ kv, capacity: 1024, slots: 2 });
+    for (const slot of [0, 1])
+      for (const end of [500, LONGEST]) await read(program, cache, end, slot);
+    const before = process.memoryUsage.rss();
+    cache.truncate(100, 0);
+    cache.giveBack(200, 0);
+    expect(cache.held(0)).toBe(LONGEST);
+    const next = await read(program, cache, 101, 0);
+    expect(cache.held(0)).toBe(200);
+    // Less than a page of each head stays.
+    expect(before - process.memoryUsage.rss()).toBeGreaterThan(0.85 * 800 * bytes);
+    expectNear(next, await fresh(program, 100, 101));
+    cache.truncate(LONGEST - 1, 1);
+    cache.giveBack(0, 1);
+    const last = await read(program, cache, LONGEST, 1);
+    expectNear(last, await fresh(program, 500, LONGEST - 1, LONGEST));
+  });
+
+  test('leaves no trace, wherever it is cut and however it lay', async () => {
+    await using program = await openWide();
+    using cache = program.createCache({ kv, capacity: 1024, slots: 1, branches: 1 });
+    const lengths = fc.record({
+      full: fc.integer({ min: 800, max: LONGEST }),
+      kept: fc.integer({ min: 0, max: 250 }),
+      added: fc.integer({ min: 1, max: 40 }),
+      more: fc.integer({ min: 0, max: 40 }),
+      isContinued: fc.boolean(),
+    });
+    const property = fc.asyncProperty(lengths, async ({ full, kept, added, more, isContinued }) => {
+      await read(program, cache, full);
+      if (isContinued) await continued(program, cache);
+      cache.truncate(kept);
+      cache.giveBack(kept + more);
+      const found = await read(program, cache, kept + added);
+      expect(cache.held()).toBe(kept + Math.max(added, more));
+      expectNear(found, await fresh(program, kept, kept + added));
+    });
+    await fc.assert(property, { numRuns: 6 });
+  });
+
+  /** Read up to each of these, in a cache of its own. */
+  async function fresh(program: Wide, ...ends: readonly number[]): Promise<HostTensor> {
+    using cache = program.createCache({ kv, capacity: LONGEST });
+    for (const end of ends.slice(0, -1)) if (end > 0) await read(program, cache, end);
+    return await read(program, cache, ends.at(-1)!);
+  }
+
+  function expectNear(found: HostTensor, wanted: HostTensor): void {
+    expect(relativeError(found.data, wanted.data)).toBeLessThan(1e-5);
+  }
+
+  /** Lets another slot go on, so that heads come to lie close. */
+  async function continued(program: Wide, cache: KvCache): Promise<void> {
+    if (cache.length() === LONGEST) return;
+    await cache.extend(0, 1);
+    await read(program, cache, cache.length() + 1, 1);
+    cache.truncate(0, 1);
+  }
+});
+
+test.runIf(process.platform === 'linux')(
+  'a request that is cancelled gives back its memory',
+  async () => {
+    await using program = await openWide();
+    let cache: KvCache | undefined;
+    const model = batchModel(program, (made) => {
+      cache = made;
+    });
+    await using scheduler = new Scheduler(
+      model,
+      { slots: 2, capacity: 1024, idleTokens: 0 },
+      'base',
+    );
+    const ids = new Int32Array(900).fill(3);
+    const { events, cancel } = scheduler.admit({
+      ...{ prompt: [{ type: 'text', ids }], adapter: 'base' },
+      ...{ stopTokens: new Set(), maxNewTokens: 100 },
+    });
+    for await (const { type } of events) if (type === 'token') break;
+    const [slot] = [0, 1].filter((each) => cache!.held(each) > 0);
+    expect(cache!.held(slot)).toBeGreaterThanOrEqual(900);
+    const before = process.memoryUsage.rss();
+    cancel();
+    await vi.waitFor(() => expect(cache!.held(slot)).toBe(0));
+    const bytes = 900 * 2 * wide.layers * wide.heads * wide.headDim * 4;
+    expect(before - process.memoryUsage.rss()).toBeGreaterThan(0.9 * bytes);
+  },
+);
+
+/** The wide decoder as a scheduler sees it; it always says the same. */
+function batchModel(program: Wide, onCache: (cache: KvCache) => void): BatchModel<'base'> {
+  const runtime: DecoderRuntime = {
+    origin: 'wide',
+    rotary: rotaryPositions({
+      ...{ headDim: wide.headDim, theta: 10_000, scaling: { kind: 'none' } },
+    }),
+    createCache(options) {
+      const cache = program.createCache(options);
+      onCache(cache);
+      return cache;
+    },
+    async embed({ length }) {
+      const qkv = randomFloats('rows', [length, 3 * wide.heads * wide.headDim]);
+      return { ...qkv, read: async () => qkv, [Symbol.dispose]() {} };
+    },
+    encodeImage: () => Promise.reject(new Error('this model sees no pictures')),
+    async decode({ x, angles, cache, segments }) {
+      const qkv = 'data' in x ? x : await x.read();
+      const shape = [qkv.shape[0]!, wide.headDim / 2];
+      const table = (data: Float32Array) => ({ dtype: 'float32', shape, data }) as const;
+      const inputs = { qkv, cos: table(angles.cos), sin: table(angles.sin) };
+      const { y } = await program.run('wide', inputs, { cache, segments });
+      y![Symbol.dispose]();
+      return new Float32Array(4 * segments.length);
+    },
+  };
+  return { runtime: () => runtime };
+}
 
 test('a cache on a device that finds no memory to grow goes on with the buffers that it has', async () => {
   let left = Infinity;

@@ -8,10 +8,12 @@ import {
 } from '@lingbi/core';
 import {
   bufferKey,
+  discardRows,
   type HeadRows,
   type KvStore,
   type KvStoreSize,
   moveHeads,
+  restOfHeads,
   tooLarge,
 } from './kv-store.ts';
 import type { Runtime } from './library.ts';
@@ -136,7 +138,7 @@ export class Int8Store implements KvStore {
   }
 
   /** Heads stay as close as they are. */
-  async grow(capacity: number): Promise<void> {
+  async grow(capacity: number, lengthOf: (slot: number) => number): Promise<void> {
     requirePositions(capacity);
     const longer = new Map<string, Rounded>();
     this.#each((key, layer, part) =>
@@ -145,21 +147,30 @@ export class Int8Store implements KvStore {
     this.#releaseViews();
     this.#each((key, layer) => {
       const { steps, sizes } = this.#buffers.get(key)!;
-      this.#copyInto(longer.get(key)!, key, layer, capacity);
+      this.#copyInto(longer.get(key)!, key, layer, capacity, lengthOf);
       this.#buffers.set(key, longer.get(key)!);
       releaseMemory(steps, sizes);
     });
     this.#capacity = capacity;
   }
 
-  #copyInto(to: Rounded, key: string, layer: CacheLayer, capacity: number): void {
+  #copyInto(
+    to: Rounded,
+    key: string,
+    layer: CacheLayer,
+    capacity: number,
+    lengthOf: (slot: number) => number,
+  ): void {
     const { steps, sizes } = this.#buffers.get(key)!;
     const width = storedHeadDim(layer);
     for (const [slot, stride] of this.#strides.entries()) {
-      const [first, target] = [this.#row(layer, slot, 0), slot * layer.kvHeads * capacity];
-      const last = first + layer.kvHeads * stride;
-      to.steps.set(steps.subarray(first * width, last * width), target * width);
-      to.sizes.set(sizes.subarray(first, last), target);
+      for (let head = 0; head < layer.kvHeads; head++) {
+        const first = this.#row(layer, slot, head);
+        const last = first + lengthOf(slot);
+        const target = slot * layer.kvHeads * capacity + head * stride;
+        to.steps.set(steps.subarray(first * width, last * width), target * width);
+        to.sizes.set(sizes.subarray(first, last), target);
+      }
     }
   }
 
@@ -174,6 +185,20 @@ export class Int8Store implements KvStore {
 
   firstTokens(): never {
     return this.view();
+  }
+
+  giveBack(slot: number, length: number): boolean {
+    const { discard } = this.runtime;
+    if (!discard) return false;
+    const stride = this.fit(slot, Math.max(1, length));
+    return this.size.layers.every((layer) => {
+      const rows = restOfHeads(layer, slot, { capacity: this.#capacity, stride, length });
+      return kvParts.every((part) => {
+        const { steps, sizes } = this.#buffers.get(bufferKey(layer, part))!;
+        const width = storedHeadDim(layer);
+        return discardRows(discard, steps, rows, width) && discardRows(discard, sizes, rows, 1);
+      });
+    });
   }
 
   [Symbol.dispose](): void {

@@ -12,6 +12,7 @@ import { BranchLogs } from './branch-logs.ts';
 import { Int8Store } from './int8-store.ts';
 import { bufferKey, type KvStore } from './kv-store.ts';
 import type { Runtime } from './library.ts';
+import { positionBytes } from './position-bytes.ts';
 import { kvParts } from './run-inputs.ts';
 import type { GroupingCache, SegmentGroup } from './segment-groups.ts';
 
@@ -25,6 +26,12 @@ export interface CacheOwner {
   unbind(): Promise<void>;
   onDispose(cache: OnnxCache): void;
 }
+
+/**
+ * Less than this stays: with 7 B parameters 64 positions. What drafts cut off comes again with the next
+ * tokens, and touching pages anew would cost more than they take.
+ */
+const GIVE_BACK_BYTES = 16 * 2 ** 20;
 
 /** Lengths of slots over the buffers of a store. Copies wait for the runs before them. */
 export class OnnxCache implements KvCache, GroupingCache {
@@ -63,6 +70,7 @@ export class OnnxCache implements KvCache, GroupingCache {
         await this.owner.unbind();
         await this.store.grow(capacity, (slot) => this.length(slot));
         this.capacity = capacity;
+        for (let slot = 0; slot < this.slots; slot++) this.#lengths.giveBack(slot);
       }
       this.#lengths.addBranches(slots - this.slots);
       this.slots = Math.max(this.slots, slots);
@@ -73,8 +81,32 @@ export class OnnxCache implements KvCache, GroupingCache {
     return this.#lengths.of(slot);
   }
 
+  held(slot = 0): number {
+    return this.#lengths.heldOf(slot);
+  }
+
   truncate(length: number, slot = 0): void {
     this.#lengths.truncate(length, slot);
+  }
+
+  giveBack(length: number, slot = 0): void {
+    if (this.#bytesBeyond(length, slot) < GIVE_BACK_BYTES) return;
+    void this.owner.inTurn(async () => this.#giveBack(length, slot));
+  }
+
+  /** Slots that only continue others take nothing here. */
+  #bytesBeyond(length: number, slot: number): number {
+    if (slot >= this.#lengths.slots) return 0;
+    const bytes = this.owner.layers.map((layer) => positionBytes(layer, this.kv));
+    const positions = this.held(slot) - Math.max(length, this.length(slot));
+    return positions * bytes.reduce((sum, each) => sum + each, 0);
+  }
+
+  /** In turn, when more may have been read. What a disposed cache had goes as a whole. */
+  #giveBack(length: number, slot: number): void {
+    const kept = Math.max(length, this.length(slot));
+    if (this.#disposed || !this.store.giveBack?.(slot, kept)) return;
+    this.#lengths.giveBack(slot, kept);
   }
 
   copy(from: number, to: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { type CacheLayer, CacheMemoryError, RunError } from '@lingbi/core';
 import type { DeviceMemory } from './device-memory.ts';
+import type { DiscardMemory } from './discard-memory.ts';
 import type { Runtime } from './library.ts';
 import { releaseMemory } from './release-memory.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
@@ -24,6 +25,11 @@ export interface KvStore extends Disposable {
    * @throws CacheMemoryError when there is no memory for that; all is then as it was.
    */
   grow(capacity: number, lengthOf: (slot: number) => number): Promise<void>;
+  /**
+   * Gives back what a slot takes beyond its first `length` tokens, while no run is going on. Whether it
+   * could; without it, it never can.
+   */
+  giveBack?(slot: number, length: number): boolean;
 }
 
 /** Numbers of each head, [kvHeads, capacity, headDim], of which spans of positions are meant. */
@@ -117,6 +123,17 @@ class HostStore implements KvStore {
     this.#strides.fill(capacity);
   }
 
+  giveBack(slot: number, length: number): boolean {
+    const { discard } = this.runtime;
+    if (!discard) return false;
+    this.#arrange(slot, this.#capacity, length);
+    return this.size.layers.every((layer) => {
+      const rows = restOfHeads(layer, slot, { capacity: this.#capacity, length });
+      const buffers = kvParts.map((part) => this.#buffers.get(bufferKey(layer, part))!);
+      return buffers.every((buffer) => discardRows(discard, buffer, rows, storedHeadDim(layer)));
+    });
+  }
+
   [Symbol.dispose](): void {
     this.#releaseViews();
     releaseMemory(...this.#buffers.values());
@@ -156,18 +173,18 @@ class HostStore implements KvStore {
     return view;
   }
 
-  /** Heads of a slot `stride` tokens apart. */
-  #arrange(slot: number, stride = this.#capacity): void {
+  /** Heads of a slot `stride` tokens apart, with the first `length` of each. */
+  #arrange(slot: number, stride = this.#capacity, length = Infinity): void {
     const before = this.#strides[slot]!;
     if (before === stride) return;
     this.#strides[slot] = stride;
     this.#each((key, layer) => {
       const start = slot * this.#slotLength(layer);
       const strides = { from: before, to: stride };
-      const length = Math.min(before, stride);
+      const kept = Math.min(before, stride, length);
       const starts = { from: start, to: start };
       const width = storedHeadDim(layer);
-      moveHeads(this.#buffers.get(key)!, layer, width, starts, strides, length);
+      moveHeads(this.#buffers.get(key)!, layer, width, starts, strides, kept);
     });
   }
 
@@ -223,6 +240,39 @@ export function moveHeads(
     const from = starts.from + head * strides.from * width;
     buffer.copyWithin(starts.to + head * strides.to * width, from, from + length * width);
   }
+}
+
+/** How the heads of a slot lie. */
+export interface SlotShape {
+  readonly capacity: number;
+  /** Rows from one head to the next. Default: the capacity. */
+  readonly stride?: number;
+  /** Rows that a head holds. */
+  readonly length: number;
+}
+
+/** The rows of a slot that hold nothing: behind those of each head. */
+export function restOfHeads(
+  { kvHeads }: CacheLayer,
+  slot: number,
+  { capacity, stride = capacity, length }: SlotShape,
+): readonly Span[] {
+  const first = slot * kvHeads * capacity;
+  return Array.from({ length: kvHeads }, (_, head) => {
+    const isLast = head === kvHeads - 1;
+    const end = isLast ? kvHeads * capacity : (head + 1) * stride;
+    return { from: first + head * stride + length, to: first + end };
+  });
+}
+
+/** Gives rows of so many numbers back to the system. Whether it took them. */
+export function discardRows(
+  discard: DiscardMemory,
+  numbers: Float32Array<ArrayBuffer> | Int8Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+  rows: readonly Span[],
+  width: number,
+): boolean {
+  return rows.every(({ from, to }) => discard(numbers.subarray(from * width, to * width)));
 }
 
 /** Memory of a device: a buffer for each slot, because a device shows no part of a buffer. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import koffi from 'koffi';
 import { type Handle, OnnxApi } from './api.ts';
 import { enlargeCallStacks } from './call-stacks.ts';
+import { createDiscard, type DiscardMemory } from './discard-memory.ts';
 import { IncompatibleLibraryError, MissingLibraryError } from './errors.ts';
 import { setEnvironment } from './native-environment.ts';
 
@@ -17,6 +18,8 @@ export interface Runtime {
   readonly cpuMemory: Handle;
   /** Gives back the lists that ONNX Runtime hands out. Not ours to release. */
   readonly allocator: Handle;
+  /** None where the system offers nothing for it. */
+  readonly discard: DiscardMemory | undefined;
 }
 
 /** OrtLoggingLevel: only what is fatal goes to stderr; failures come as statuses, and we throw them. */
@@ -96,6 +99,7 @@ function openRuntime(file: string): Runtime {
     environment: api.create(doing, 'CreateEnv', LOG_FATAL, 'lingbi'),
     cpuMemory: api.create(doing, 'CreateCpuMemoryInfo', ARENA_ALLOCATOR, MEMORY_DEFAULT),
     allocator: api.create(doing, 'GetAllocatorWithDefaultOptions'),
+    discard: createDiscard(),
   };
 }
 

@@ -11,6 +11,7 @@ import {
 } from '@lingbi/core';
 import { headsAtOnce } from './lowerings/chunk-attention.ts';
 import { roundsActivations, type Settings } from './options.ts';
+import { positionBytes } from './position-bytes.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 
 const MiB = 2 ** 20;
@@ -26,8 +27,7 @@ export function memoryModel(settings: Settings): MemoryModel {
     place: provider === 'cpu' ? 'process' : 'device',
     runtime: RUNTIME_BYTES,
     weight: (use) => weightMemory(use, { canMap, packs: prepack, rounds }),
-    position: (layer, kv) =>
-      2 * layer.kvHeads * (kv === 'int8' ? storedHeadDim(layer) + 4 : storedHeadDim(layer) * 4),
+    position: positionBytes,
     sharesPasts: provider === 'cpu',
     work: (graph, size) => {
       const live = liveBytes(graph, size, {

@@ -38,10 +38,20 @@ export interface KvCache extends Disposable {
   /** How many tokens a slot holds. */
   length(slot?: number): number;
   /**
-   * Forgets every token of a slot after the first `length`; what comes before is reused. Their memory is
-   * for tokens to come: on ONNX Runtime only growing or disposing the cache gives it back.
+   * How many tokens a slot has memory for that count as its own: those that it holds, and those cut off
+   * it until their memory is given back.
+   */
+  held(slot?: number): number;
+  /**
+   * Forgets every token of a slot after the first `length`; what comes before is reused. Their memory may
+   * stay for those to come.
    */
   truncate(length: number, slot?: number): void;
+  /**
+   * Gives back what a slot has memory for beyond `length` tokens, and those that it holds. It takes effect
+   * after the runs that were asked for before; little may stay, and all where a backend cannot.
+   */
+  giveBack(length: number, slot?: number): void;
   /** Makes slot `to` hold what slot `from` holds. */
   copy(from: number, to: number): Promise<void>;
   /**

@@ -45,19 +45,32 @@ export class KernelCache<T> implements KvCache {
     return this.#lengths.of(slot);
   }
 
+  held(slot = 0): number {
+    return this.#lengths.heldOf(slot);
+  }
+
+  /** Kernels cut tensors when they next append to them; those of an empty slot go at once. */
   truncate(length: number, slot = 0): void {
     this.#lengths.truncate(length, slot);
+    if (this.length(slot) > 0) return;
+    for (const { layer } of this.layers) this.#empty(this.entry(layer, slot));
+    this.#lengths.giveBack(slot);
   }
+
+  giveBack(): void {}
 
   async copy(from: number, to: number): Promise<void> {
     this.#lengths.copy(from, to);
-    if (from !== to) this.#copyEntries(from, to);
+    if (from === to) return;
+    this.#copyEntries(from, to);
+    this.#lengths.giveBack(to);
   }
 
   /** A copy: what a clone shares with its origin is the table's affair. */
   async extend(from: number, to: number): Promise<void> {
     this.#lengths.extend(from, to);
     this.#copyEntries(from, to);
+    this.#lengths.giveBack(to);
   }
 
   entry(layer: number, slot: number): CacheEntry<T> {
@@ -69,7 +82,10 @@ export class KernelCache<T> implements KvCache {
 
   /** Counts the tokens of a run that has succeeded. */
   commit(segments: readonly RunSegment[]): void {
-    for (const { slot, tokens } of segments) this.#lengths.append(slot, tokens);
+    for (const { slot, tokens } of segments) {
+      this.#lengths.append(slot, tokens);
+      this.#lengths.giveBack(slot);
+    }
   }
 
   [Symbol.dispose](): void {

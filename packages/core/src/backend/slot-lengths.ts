@@ -4,6 +4,8 @@
  */
 export class SlotLengths {
   readonly #lengths: number[];
+  /** The most that each held since its memory was last given back. */
+  readonly #held: number[];
   readonly #bases = new Map<number, number>();
 
   /** `branches` more slots only continue others. */
@@ -12,11 +14,15 @@ export class SlotLengths {
     branches = 0,
   ) {
     this.#lengths = new Array<number>(slots + branches).fill(0);
+    this.#held = [...this.#lengths];
   }
 
   /** More slots that only continue others. */
   addBranches(count: number): void {
-    for (let i = 0; i < count; i++) this.#lengths.push(0);
+    for (let i = 0; i < count; i++) {
+      this.#lengths.push(0);
+      this.#held.push(0);
+    }
   }
 
   /** @throws RangeError for a slot that cannot hold tokens now: one that only continues, but nothing. */
@@ -33,6 +39,16 @@ export class SlotLengths {
     if (length !== undefined) return length;
     const { length: slots } = this.#lengths;
     throw new RangeError(`The cache has no slot ${slot}: it was created with ${slots}`);
+  }
+
+  /** How many tokens a slot has memory for. */
+  heldOf(slot: number): number {
+    return Math.max(this.of(slot), this.#held[slot]!);
+  }
+
+  /** Notes that a slot has no memory any more for what was cut off it, but for this many tokens in all. */
+  giveBack(slot: number, length = 0): void {
+    this.#held[slot] = Math.max(this.of(slot), Math.min(length, this.#held[slot]!));
   }
 
   /** The slot that this one continues. */
@@ -77,6 +93,7 @@ export class SlotLengths {
 
   clear(): void {
     this.#lengths.fill(0);
+    this.#held.fill(0);
     this.#bases.clear();
   }
 
@@ -92,6 +109,7 @@ export class SlotLengths {
       this.#lengths[other] = 0;
       this.#bases.delete(other);
     }
+    this.#held[slot] = Math.max(this.heldOf(slot), length);
     this.#lengths[slot] = length;
   }
 }

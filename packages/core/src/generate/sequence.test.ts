@@ -61,7 +61,7 @@ function listCache(held: number[], capacity: number): KvCache {
     slots: 1,
     capacity,
     grow: () => Promise.reject(new Error('this cache cannot grow')),
-    length: () => held.length,
+    ...{ length: () => held.length, held: () => held.length, giveBack() {} },
     truncate: (length) => void held.splice(length),
     copy: async () => {},
     extend: async () => {},
@@ -76,6 +76,20 @@ describe('prefill()', () => {
     await finishPrefill(sequence.prefill([text(7, 8), picture('abc', 20), text(9)]));
     expect(log).toEqual(['text 2', 'encode abc', 'image 20', 'text 1']);
     expect(held).toEqual([7, 8, ...new Array(20).fill(3), 9]);
+  });
+
+  test('gives back what a shorter prompt does not need, and all that is cut off for good', async () => {
+    const { runtime } = recordingRuntime();
+    const given: number[] = [];
+    const createCache: DecoderRuntime['createCache'] = (options) => ({
+      ...runtime.createCache(options),
+      giveBack: (length) => void given.push(length),
+    });
+    using sequence = openSequence({ ...runtime, createCache }, 100);
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 4, 5)]));
+    await finishPrefill(sequence.prefill([text(1, 7, 8)]));
+    sequence.truncate(2);
+    expect(given).toEqual([5, 3, 2]);
   });
 
   test('keeps what the past shares with the prompt; a shared picture is not encoded again', async () => {

@@ -49,6 +49,8 @@ export interface PictureUse {
 /** One conversation's state: give it a prompt or a token, get the logits that follow. */
 export interface Sequence extends Disposable {
   readonly length: number;
+  /** Positions that it takes memory for: what was cut off counts until its memory is given back. */
+  readonly heldPositions: number;
   readonly capacity: number;
   /** How many continuations it can hold side by side. */
   readonly slots: number;
@@ -81,7 +83,7 @@ export interface Sequence extends Disposable {
    * @throws CacheMemoryError when there is no memory for that; the sequence is then as it was.
    */
   grow(room: SequenceRoom): Promise<void>;
-  /** Forgets everything after the first `length` positions. */
+  /** Forgets everything after the first `length` positions, and gives back what they took. */
   truncate(length: number): void;
   /** Splits into continuations. Until they are settled or disposed the sequence takes nothing. */
   branch(): Branches;
@@ -199,6 +201,10 @@ export class CachedSequence implements Sequence {
     return this.#disposed ? 0 : this.cache.length(this.place.slot);
   }
 
+  get heldPositions(): number {
+    return this.#disposed ? 0 : this.cache.held(this.place.slot);
+  }
+
   get capacity(): number {
     return Math.max(this.cache.capacity, this.place.room?.capacity ?? 0);
   }
@@ -212,7 +218,8 @@ export class CachedSequence implements Sequence {
     if (total > this.capacity) throw new CacheFullError(total, 0, this.capacity);
     if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
     await this.#makeRoom();
-    this.truncate(this.#reusable(wanted, total));
+    this.#cut(this.#reusable(wanted, total));
+    this.cache.giveBack(total, this.place.slot);
     this.#prompt = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
     const pictures = new PictureRows(this.runtime, this.#pictures);
@@ -261,6 +268,12 @@ export class CachedSequence implements Sequence {
   truncate(length: number): void {
     if (this.#disposed) return; // what it held was left to others
     this.#requireWhole();
+    this.#cut(length);
+    this.cache.giveBack(length, this.place.slot);
+  }
+
+  /** Memory of what is cut off is for what comes next. */
+  #cut(length: number): void {
     this.cache.truncate(length, this.place.slot);
     this.#base = { ...this.#base, steady: Math.min(this.#base.steady, length) };
   }
@@ -360,6 +373,7 @@ class PictureRows {
     signal: AbortSignal | undefined,
   ): Promise<HostTensor> {
     if (this.#current?.image !== image) {
+      this.#current = undefined;
       const { rows, known } = await this.runtime.encodeImage(image, signal);
       this.use[known ? 'reused' : 'encoded'] += 1;
       this.#current = { image, rows };

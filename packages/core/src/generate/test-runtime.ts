@@ -71,6 +71,8 @@ function listCache(held: number[][], capacity: number, extensions: [number, numb
     capacity,
     grow: () => Promise.reject(new Error('this cache cannot grow')),
     length: (slot = 0) => held[slot]!.length,
+    held: (slot = 0) => held[slot]!.length,
+    giveBack: () => {},
     truncate: (length, slot = 0) => void held[slot]!.splice(length),
     async copy(from, to) {
       held[to] = [...held[from]!];

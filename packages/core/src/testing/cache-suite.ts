@@ -116,6 +116,21 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       expectClose(found, await expected('d', 10), tolerance, 'after truncate');
     });
 
+    test('counts what it has memory for: at least what it holds, at most what it once held', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 16, slots: 2 });
+      await feed(program, cache, promptRows('d', 12));
+      expect([cache.held(), cache.held(1)]).toEqual([12, 0]);
+      cache.truncate(5);
+      cache.giveBack(7);
+      const within = () => [cache.held() >= cache.length(), cache.held() <= 12];
+      expect(within()).toEqual([true, true]);
+      await feed(program, cache, promptRows('e', 1));
+      expect(within()).toEqual([true, true]);
+      cache.truncate(0);
+      expect(cache.held()).toBeLessThanOrEqual(12);
+    });
+
     test('slots do not see each other', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ kv, capacity: 16, slots: 3 });

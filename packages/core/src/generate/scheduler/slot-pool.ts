@@ -137,6 +137,7 @@ export class SlotPool {
     for (const slot of idle) {
       if (this.use.idleTokens <= this.idleBudget) return;
       this.#empty(slot);
+      this.cache.giveBack(0, slot.slot);
     }
   }
 }
