@@ -146,6 +146,7 @@ export type { GraphName, XComposerGraphs } from './models/xcomposer/graphs.ts';
 export { type Grid, imageTokens } from './models/xcomposer/image-rows.ts';
 export { XComposer } from './models/xcomposer/model.ts';
 export type {
+  ClaimedSequence,
   EmbedOptions,
   SequenceOptions,
   XComposerCompat,

@@ -5,8 +5,14 @@ import { testPrompt } from './test-runtime.ts';
 
 function heldCache(length: number, disposed: number[] = []): KvCache {
   return {
-    ...{ slots: 1, capacity: 100, length: () => length, truncate: () => {} },
-    ...{ grow: async () => {}, copy: async () => {}, extend: async () => {} },
+    ...{ slots: 1, capacity: 100, length: () => length, held: () => length },
+    ...{
+      truncate: () => {},
+      giveBack: () => {},
+      grow: async () => {},
+      copy: async () => {},
+      extend: async () => {},
+    },
     [Symbol.dispose]: () => void disposed.push(length),
   };
 }
@@ -43,6 +49,19 @@ test('a long past is not cut down for a beginning in common', () => {
   expect(idle.take(wanted(1, 2, 9))).toBeUndefined();
   expect(idle.use).toMatchObject({ misses: 1, sequences: 1 });
   expect(idle.take(wanted(1, 2, 3, 9))).toBeDefined();
+});
+
+test('what a prompt would take is not given back meanwhile', () => {
+  const disposed: number[] = [];
+  const idle = new IdleCaches(1000, 10);
+  for (const ids of [[1, 2, 3], [7]]) idle.leave(left(heldCache(ids.length, disposed), ...ids));
+  idle.sparing(wanted(1, 2, 3, 4), () => {
+    expect([idle.positions, idle.sparedPositions]).toEqual([1, 3]);
+    while (idle.dropOldest());
+  });
+  expect(disposed).toEqual([1]);
+  expect([idle.positions, idle.sparedPositions]).toEqual([3, 0]);
+  expect(idle.dropOldest()).toBe(true);
 });
 
 test('the position that is read anew counts as read', () => {

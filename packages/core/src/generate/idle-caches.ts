@@ -27,6 +27,7 @@ export interface IdleCacheUse {
  */
 export class IdleCaches implements Disposable {
   readonly #idle: IdleCache[] = [];
+  #spared: IdleCache | undefined;
   readonly #counts = { hits: 0, misses: 0, savedTokens: 0 };
 
   constructor(
@@ -46,35 +47,65 @@ export class IdleCaches implements Disposable {
     while (this.use.bytes > this.budget) this.dropOldest();
   }
 
-  /** Gives back the one that was left longest ago. Whether there was one. */
+  /** Gives back the one that was left longest ago, unless it is spared. Whether there was one. */
   dropOldest(): boolean {
-    const oldest = this.#idle.shift();
+    const oldest = this.#idle.find((each) => each !== this.#spared);
+    if (oldest) this.#remove(oldest);
     oldest?.cache[Symbol.dispose]();
     return oldest !== undefined;
   }
 
+  /** Positions that can be given back. */
+  get positions(): number {
+    const all = this.#idle.reduce((sum, { cache }) => sum + cache.held(), 0);
+    return all - this.sparedPositions;
+  }
+
+  /** Those that cannot, for now. */
+  get sparedPositions(): number {
+    return this.#spared?.cache.held() ?? 0;
+  }
+
+  /** What `work` gives; meanwhile, what a prompt would take is not given back. */
+  sparing<Result>(wanted: WantedPast, work: () => Result): Result {
+    this.#spared = this.#bestFor(wanted).best;
+    try {
+      return work();
+    } finally {
+      this.#spared = undefined;
+    }
+  }
+
   /** The one that holds most of a prompt, if that is half of what it holds. It is then the caller's. */
   take(wanted: WantedPast): IdleCache | undefined {
-    let best: IdleCache | undefined;
-    let most = 0;
-    for (const each of this.#idle) {
-      const shared = reusableLength(each.past, wanted);
-      if (shared > most && 2 * shared >= each.cache.length()) [best, most] = [each, shared];
-    }
+    const { best, shared } = this.#bestFor(wanted);
     if (!best) {
       this.#counts.misses++;
       return undefined;
     }
-    this.#idle.splice(this.#idle.indexOf(best), 1);
+    this.#remove(best);
     this.#counts.hits++;
-    this.#counts.savedTokens += Math.min(most, promptLength(wanted.prompt) - 1); // the last is read anew
+    this.#counts.savedTokens += Math.min(shared, promptLength(wanted.prompt) - 1); // the last is read anew
     return best;
+  }
+
+  #bestFor(wanted: WantedPast): { readonly best?: IdleCache; readonly shared: number } {
+    let found: { best?: IdleCache; shared: number } = { shared: 0 };
+    for (const best of this.#idle) {
+      const shared = reusableLength(best.past, wanted);
+      if (shared > found.shared && 2 * shared >= best.cache.length()) found = { best, shared };
+    }
+    return found;
+  }
+
+  #remove(idle: IdleCache): void {
+    this.#idle.splice(this.#idle.indexOf(idle), 1);
   }
 
   /** Disposes what was made by something that is no more. */
   forget(origin: unknown): void {
     for (const each of this.#idle.filter(({ past }) => past.origin === origin)) {
-      this.#idle.splice(this.#idle.indexOf(each), 1);
+      this.#remove(each);
       each.cache[Symbol.dispose]();
     }
   }
@@ -84,6 +115,6 @@ export class IdleCaches implements Disposable {
   }
 
   #bytesOf({ cache }: IdleCache): number {
-    return cache.length() * this.bytesPerToken;
+    return cache.held() * this.bytesPerToken;
   }
 }

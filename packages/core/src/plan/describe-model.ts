@@ -15,6 +15,8 @@ export interface PlannedModel {
   readonly graphs: XComposerGraphs & Readonly<Record<string, Graph>>;
   /** Those that `planMemory` can be asked about. */
   readonly adapters: readonly string[];
+  /** Those for which the rows of a picture are copied when it is read. Default: none. */
+  readonly copyingAdapters?: ReadonlySet<string>;
   readonly weights: Pick<WeightSource, 'describe'>;
   /** What its backend says of its memory. */
   readonly memory: MemoryModel;

@@ -95,6 +95,69 @@ describe('claim()', () => {
     expect(() => budget.claim({ doing, request: text(200_000) })).toThrow(MemoryBudgetError);
   });
 
+  test('counts what the claimant holds beyond what he asks for', () => {
+    const budget = budgetFor(text(300_000));
+    const sequence = { positions: 290_000 };
+    using _held = budget.hold(sequence);
+    const held = () => sequence.positions;
+    budget.claim({ doing, request: text(10), held })[Symbol.dispose]();
+    using _others = budget.hold({ positions: 200_000 });
+    expect(() => budget.claim({ doing, request: text(10), held })).toThrow(MemoryBudgetError);
+  });
+
+  describe('encoded pictures', () => {
+    /** A picture of one tile takes 841 rows of 64 numbers. */
+    const OWN = 841 * 64 * 4;
+    const picture = (key: string): ClaimedRequest => ({
+      prompt: [{ type: 'image', grid: { rows: 1, columns: 1 }, key }],
+    });
+    /** What is kept of others, and what is asked beside it. */
+    function opened(sizes: Map<string, number>, more: number) {
+      const dropOldest = (spared: ReadonlySet<string>) => {
+        const oldest = [...sizes.keys()].find((key) => !spared.has(key));
+        return oldest !== undefined && sizes.delete(oldest);
+      };
+      const weight: MemoryModel['weight'] = (use) => ({ ...model.memory.weight(use), passing: 0 });
+      const loaded = { ...model, memory: { ...model.memory, weight } };
+      const bytes = planMemory(loaded, picture('own')).peak + more;
+      return new MemoryBudget(bytes, () => loaded, { sizes, dropOldest });
+    }
+
+    test('of others count, and make room, as much as is needed', () => {
+      const sizes = new Map([
+        ['older', 60_000],
+        ['old', 90_000],
+      ]);
+      opened(sizes, 150_000)
+        .claim({ doing, request: picture('own') })
+        [Symbol.dispose]();
+      expect(sizes.size).toBe(2);
+      opened(sizes, 149_999)
+        .claim({ doing, request: picture('own') })
+        [Symbol.dispose]();
+      expect([...sizes.keys()]).toEqual(['old']);
+    });
+
+    test('of its own count once, and stay', () => {
+      const sizes = new Map([
+        ['own', OWN],
+        ['old', 90_000],
+      ]);
+      opened(sizes, 0)
+        .claim({ doing, request: picture('own') })
+        [Symbol.dispose]();
+      expect([...sizes.keys()]).toEqual(['own']);
+    });
+
+    test('that somebody is about to encode are in use, once for all who show them', () => {
+      const budget = opened(new Map(), 841 * 2 * 3 * 2 * 16 * 4);
+      const claimed = budget.claim({ doing, request: picture('own') });
+      using _same = budget.claim({ doing, request: picture('own') });
+      claimed[Symbol.dispose]();
+      expect(() => budget.claim({ doing, request: picture('other') })).toThrow(MemoryBudgetError);
+    });
+  });
+
   test('refuses with every lever that alone would do, at its largest value', () => {
     const budget = budgetFor(text(200_000));
     const levers = [

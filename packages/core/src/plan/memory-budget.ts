@@ -1,8 +1,17 @@
 import { UnsupportedError } from '../backend/errors.ts';
+import { ClaimedRows, type KeptRows, type PictureRows } from './claimed-rows.ts';
 import type { PlannedModel } from './describe-model.ts';
 import { largestThatFits } from './largest-that-fits.ts';
 import { type BudgetAdvice, type BudgetSetting, MemoryBudgetError } from './memory-budget-error.ts';
-import { int8Advice, largestShares, type MemoryRequest, planMemory } from './plan-memory.ts';
+import {
+  type EncodedPicture,
+  encodedPictures,
+  int8Advice,
+  largestShares,
+  type MemoryPlan,
+  type MemoryRequest,
+  planMemory,
+} from './plan-memory.ts';
 
 /** Something that holds keys and values of so many positions. */
 export interface PositionHolder {
@@ -11,8 +20,11 @@ export interface PositionHolder {
   readonly giveBack?: () => boolean;
 }
 
+/** What others hold while somebody asks. */
+type HeldByOthers = Required<Pick<MemoryRequest, 'heldPositions' | 'heldImageRows'>>;
+
 /** What somebody asks for; what others hold at that time is the budget's to know. */
-export type ClaimedRequest = Omit<MemoryRequest, 'heldPositions'>;
+export type ClaimedRequest = Omit<MemoryRequest, keyof HeldByOthers>;
 
 /** A setting of a request, and the request that another value of it makes. */
 export interface MemoryLever {
@@ -27,7 +39,7 @@ export interface MemoryClaim {
   readonly request: ClaimedRequest;
   /** Settings that make it take less when they are lower. Default: none. */
   readonly levers?: readonly MemoryLever[];
-  /** Positions of the request that are counted as somebody's already. Default: none. */
+  /** Positions that the claimant holds already, for this request or not. Default: none. */
   readonly held?: () => number;
   /** How many bytes this process may take. Default: as the model was opened with. */
   readonly bytes?: number;
@@ -41,17 +53,23 @@ export interface ClaimedMemory extends Disposable {
 
 /**
  * Holds a model to the memory that it may take. Everything that makes it hold positions is counted
- * here, so that each plan knows of all others. Knows nothing of what the positions stand for.
+ * here, and encoded pictures are, so that each plan knows of all others. Knows nothing of what the
+ * positions stand for.
  */
 export class MemoryBudget {
   readonly #holders = new Set<PositionHolder>();
+  readonly #rows: ClaimedRows;
 
   constructor(
     /** How many bytes this process may take in all. */
     readonly bytes: number,
     /** None when the backend does not say how it uses memory. */
     readonly planned: () => PlannedModel | undefined,
-  ) {}
+    /** Encoded pictures that it keeps. */
+    imageRows: KeptRows = noRows,
+  ) {
+    this.#rows = new ClaimedRows(imageRows);
+  }
 
   /** Positions whose keys and values are held now, or may be without asking again. */
   get heldPositions(): number {
@@ -66,8 +84,12 @@ export class MemoryBudget {
     return [...this.#holders].filter(({ giveBack }) => giveBack);
   }
 
-  #giveBackUntil(fits: () => boolean): void {
-    while (!fits() && this.#idle.some((holder) => holder.giveBack!()));
+  /** Pictures last: to encode one again takes longer than to read as much of a past. */
+  #giveBackUntil(fits: () => boolean, own: PictureRows): void {
+    while (!fits()) {
+      const some = this.#idle.some((holder) => holder.giveBack!()) || this.#rows.dropOldest(own);
+      if (!some) return;
+    }
   }
 
   /** Counts what a holder holds, until the result is disposed. */
@@ -78,7 +100,7 @@ export class MemoryBudget {
 
   /**
    * Sets aside what a request will hold, until the result is disposed. What nobody uses is given back
-   * where that makes room for it.
+   * where that makes room for it, but for pictures that it shows.
    *
    * @throws MemoryBudgetError naming each setting that alone would make it fit, and the value;
    * UnsupportedError when there is a budget, but the backend does not say how it uses memory.
@@ -86,23 +108,65 @@ export class MemoryBudget {
   claim({ request, held = () => 0, bytes = this.bytes, ...rest }: MemoryClaim): ClaimedMemory {
     if (bytes === Infinity) return { fits: () => true, [Symbol.dispose]() {} };
     const model = requirePlanned(this.planned());
-    const isRoomFor = (asked: ClaimedRequest, heldPositions: number) =>
-      planMemory(model, { ...asked, heldPositions }).peak <= bytes;
-    const inUse = this.#positionsInUse - held();
-    if (!isRoomFor(request, inUse)) throw refusal(model, inUse, { ...rest, request, bytes });
-    this.#giveBackUntil(() => isRoomFor(request, this.heldPositions - held()));
-    const others = this.heldPositions - held();
-    const claimed = planMemory(model, request).positions;
+    const { positions, segments } = planMemory(model, request);
+    const own = rowsOf(encodedPictures(model, segments));
+    const asking = { model, held: held(), bytes };
+    const inUse: HeldByOthers = {
+      heldPositions: this.#positionsInUse - held(),
+      heldImageRows: this.#rows.bytesInUseBeside(own),
+    };
+    if (!isRoomFor(request, inUse, asking)) throw refusal(inUse, asking, { ...rest, request });
+    const others = (): HeldByOthers => ({
+      heldPositions: this.heldPositions - held(),
+      heldImageRows: this.#rows.bytesBeside(own),
+    });
+    this.#giveBackUntil(() => isRoomFor(request, others(), asking), own);
+    const beside = others();
+    const rows = this.#rows.claim(own);
     const holding = this.hold({
       get positions() {
-        return Math.max(0, claimed - held());
+        return Math.max(0, positions - held());
       },
     });
     return {
-      fits: (other) => isRoomFor(other, others),
-      [Symbol.dispose]: () => holding[Symbol.dispose](),
+      fits: (other) => isRoomFor(other, beside, asking),
+      [Symbol.dispose]: () => {
+        holding[Symbol.dispose]();
+        rows[Symbol.dispose]();
+      },
     };
   }
+}
+
+const noRows: KeptRows = { sizes: new Map(), dropOldest: () => false };
+
+/** Those that are known by a key: others are nobody's but the request's. */
+function rowsOf(pictures: readonly EncodedPicture[]): PictureRows {
+  return new Map(pictures.flatMap(({ key, bytes }) => (key === undefined ? [] : [[key, bytes]])));
+}
+
+interface Asking {
+  readonly model: PlannedModel;
+  /** Positions that the claimant holds. */
+  readonly held: number;
+  readonly bytes: number;
+}
+
+/** What a claimant holds beyond his request stays his until he has begun. */
+function planBeside(
+  request: ClaimedRequest,
+  others: HeldByOthers,
+  { model, held }: Omit<Asking, 'bytes'>,
+): MemoryPlan {
+  const plan = planMemory(model, { ...request, ...others });
+  const beyond = held - (plan.positions - others.heldPositions);
+  if (beyond <= 0) return plan;
+  const heldPositions = others.heldPositions + beyond;
+  return planMemory(model, { ...request, ...others, heldPositions });
+}
+
+function isRoomFor(request: ClaimedRequest, others: HeldByOthers, asking: Asking): boolean {
+  return planBeside(request, others, asking).peak <= asking.bytes;
 }
 
 function positionsOf(holders: readonly PositionHolder[]): number {
@@ -110,18 +174,16 @@ function positionsOf(holders: readonly PositionHolder[]): number {
 }
 
 function refusal(
-  model: PlannedModel,
-  heldPositions: number,
-  { doing, request, levers = [], bytes }: MemoryClaim & { readonly bytes: number },
+  others: HeldByOthers,
+  asking: Asking,
+  { doing, request, levers = [] }: MemoryClaim,
 ): MemoryBudgetError {
-  const planIn = (changed: PlannedModel, asked: ClaimedRequest) =>
-    planMemory(changed, { ...asked, heldPositions });
-  const fits = (asked: ClaimedRequest) => planIn(model, asked).peak <= bytes;
+  const { model, bytes } = asking;
   const advice = [
-    ...levers.flatMap((lever) => lowered(lever, fits)),
-    ...int8Advice(model, (changed) => planIn(changed, request).peak <= bytes),
+    ...levers.flatMap((lever) => lowered(lever, (each) => isRoomFor(each, others, asking))),
+    ...int8Advice(model, (changed) => isRoomFor(request, others, { ...asking, model: changed })),
   ];
-  const plan = planIn(model, request);
+  const plan = planBeside(request, others, asking);
   return new MemoryBudgetError(doing, plan.peak, bytes, advice, largestShares(plan.bytes));
 }
 

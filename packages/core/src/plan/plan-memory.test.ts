@@ -52,6 +52,21 @@ describe('planMemory()', () => {
     expect(planMemory(model, { ...request, heldPositions: 1000 }).positions).toBe(1060);
   });
 
+  test('encoded pictures of others count as far as they are kept, beside the one being read', () => {
+    const rows = 841 * 64 * 4;
+    const share = (heldImageRows: number) =>
+      planMemory({ ...model, imageCacheBytes: 3 * rows }, { prompt: [oneTile], heldImageRows })
+        .bytes.imageRows;
+    expect([0, rows, 9 * rows].map(share)).toEqual([rows, 2 * rows, 4 * rows]);
+  });
+
+  test('an adapter with separators of its own reads a copy of each picture', () => {
+    const copying = { ...model, copyingAdapters: new Set(['web']) };
+    const rows = (adapter: string) =>
+      planMemory(copying, { prompt: [oneTile, oneTile], adapter }).bytes.imageRows;
+    expect(rows('web') - rows('base')).toBe(841 * 64 * 4);
+  });
+
   test('beams hold a past of their own only where a backend cannot share one', () => {
     const request = { prompt: [text], maxNewTokens: 10, beams: 3 };
     const positions = (sharesPasts: boolean) =>

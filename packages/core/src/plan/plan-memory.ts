@@ -15,7 +15,12 @@ import type { BudgetAdvice } from './memory-budget-error.ts';
 /** A part of a prompt: text, or a picture or video that was cut into a grid of tiles. */
 export type PromptPart =
   | { readonly type: 'text'; readonly tokens: number }
-  | { readonly type: 'image'; readonly grid: Grid };
+  | {
+      readonly type: 'image';
+      readonly grid: Grid;
+      /** By which its rows are known once it is encoded. Default: it is known to nobody. */
+      readonly key?: string;
+    };
 
 export interface MemoryRequest {
   /** In its order. Default: nothing, so that only what opening takes is counted. */
@@ -35,6 +40,8 @@ export interface MemoryRequest {
   readonly branches?: number;
   /** Positions that other sequences of the model hold at that time. Default 0. */
   readonly heldPositions?: number;
+  /** Bytes of other encoded pictures that the model keeps at that time. Default 0. */
+  readonly heldImageRows?: number;
   /** Whether the rows of all positions are wanted, which needs graphs of their own. Default `false`. */
   readonly embeds?: boolean;
   /** Default `base`. */
@@ -104,6 +111,7 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   const bytes = {
     ...weightShares(model, runs, request),
     ...runShares(model, segments, runs, held),
+    imageRows: imageRowsShare(model, segments, request),
     moving: layerBytes(model, promptTokens + (request.maxNewTokens ?? 0)),
     embedding: request.embeds ? promptTokens * model.config.decoder.hiddenSize * 4 : 0,
   };
@@ -211,7 +219,7 @@ function mostCompiling(graphs: readonly Graph[], model: PlannedModel): number {
 }
 
 function runShares(
-  { memory, config, graphs, imageCacheBytes, kv }: PlannedModel,
+  { memory, config, graphs, kv }: PlannedModel,
   segments: MemoryPlan['segments'],
   runs: readonly PlannedRun[],
   { own, branches }: HeldPositions,
@@ -220,7 +228,6 @@ function runShares(
   const positionIn = (format: KvFormat) =>
     sumOf(cache.map((layer) => memory.position(layer, format)));
   const pictures = segments.filter((part) => part.type === 'image');
-  const rows = pictures.map(({ tokens }) => tokens * config.decoder.hiddenSize * 4);
   const work = (decodes: boolean) => {
     const some = runs.filter(({ graph }) => graph.cache.length > 0 === decodes);
     const bytes = some.map(({ graph, size }) => memory.work(graph, size));
@@ -229,11 +236,40 @@ function runShares(
   return {
     cache: own * positionIn(kv) + branches * positionIn('float32'),
     pictures: sumOf(pictures.map(({ grid }) => canvasBytes(grid, config))),
-    // The picture being read is held whether the cache keeps it or not.
-    imageRows: Math.max(Math.min(sumOf(rows), imageCacheBytes), ...rows, 0),
     vision: work(false),
     decoder: work(true),
   };
+}
+
+/**
+ * What is kept of encoded pictures. The one being read is held besides until the cache has made room for
+ * it, and copied for an adapter that has separators of its own.
+ */
+function imageRowsShare(
+  model: PlannedModel,
+  segments: MemoryPlan['segments'],
+  { adapter = 'base', heldImageRows = 0 }: MemoryRequest,
+): number {
+  const own = encodedPictures(model, segments).map(({ bytes }) => bytes);
+  const largest = Math.max(0, ...own);
+  const copied = model.copyingAdapters?.has(adapter) ? largest : 0;
+  return Math.min(heldImageRows + sumOf(own), model.imageCacheBytes + largest) + copied;
+}
+
+/** A picture as the decoder reads it. */
+export interface EncodedPicture {
+  readonly key: string | undefined;
+  readonly bytes: number;
+}
+
+export function encodedPictures(
+  { config }: Pick<PlannedModel, 'config'>,
+  segments: MemoryPlan['segments'],
+): readonly EncodedPicture[] {
+  return segments.flatMap((part) => {
+    if (part.type === 'text') return [];
+    return [{ key: part.key, bytes: part.tokens * config.decoder.hiddenSize * 4 }];
+  });
 }
 
 /** Keys and values of so many positions in the layer that takes most. */

@@ -7,6 +7,8 @@ export function promptParts(chunks: Prompt, grids?: readonly Grid[]): PromptPart
   let picture = 0;
   return chunks.map((chunk): PromptPart => {
     if (chunk.type === 'text') return { type: 'text', tokens: chunk.ids.length };
-    return { type: 'image', grid: grids?.[picture++] ?? chunk.image.grid };
+    const { grid, key } = chunk.image;
+    const other = grids?.[picture++];
+    return other ? { type: 'image', grid: other } : { type: 'image', grid, key };
   });
 }

@@ -7,6 +7,7 @@ import {
   checkGenerateOptions,
   type GenerateOptions,
   type Grid,
+  type MemoryClaim,
   type MemoryLever,
   type PromptEmbedding,
   promptParts,
@@ -123,9 +124,9 @@ export class Chat implements AsyncDisposable {
     return this.#history;
   }
 
-  /** Positions whose keys and values it holds. */
+  /** Positions whose keys and values it holds; those cut off until their memory is given back. */
   get heldPositions(): number {
-    return this.#sequence?.length ?? 0;
+    return this.#sequence?.heldPositions ?? 0;
   }
 
   /** Asks, and waits for the whole answer. */
@@ -302,19 +303,38 @@ export class Chat implements AsyncDisposable {
     return responseFormat && (await this.#model.constrain(responseFormat));
   }
 
+  /** The first turn opens the sequence of all. */
   #claimMemory(
-    { chunks }: PreparedPrompt,
+    prompt: PreparedPrompt,
     shown: readonly Shown[],
-    { maxNewTokens, beams }: Pick<RespondOptions, 'maxNewTokens' | 'beams'>,
+    answering: RespondOptions,
     memoryBudget?: number | string,
   ): ClaimedMemory {
+    const claim = this.#claimOf(prompt, shown, answering, memoryBudget);
+    const { xcomposer } = this.#model;
+    if (this.#sequence) {
+      return xcomposer.memory.claim({ ...claim, held: () => this.heldPositions });
+    }
+    const { adapter = 'base' } = this.#options;
+    const room = { capacity: capacityFor(prompt, answering), slots: beamCount(answering.beams) };
+    const opened = xcomposer.claimSequence({ ...room, adapter, prompt: prompt.chunks }, claim);
+    this.#sequence = opened.sequence;
+    return opened.claimed;
+  }
+
+  #claimOf(
+    { chunks }: PreparedPrompt,
+    shown: readonly Shown[],
+    { maxNewTokens, beams }: RespondOptions,
+    memoryBudget?: number | string,
+  ): MemoryClaim {
     const count = beamCount(beams);
     const request = {
       ...{ prompt: promptParts(chunks), maxNewTokens, beams: count, capacityStep: CAPACITY_STEP },
       adapter: this.#options.adapter ?? 'base',
     };
-    return this.#model.xcomposer.memory.claim({
-      ...{ doing: 'This answer', request, held: () => this.heldPositions },
+    return {
+      ...{ doing: 'This answer', request },
       levers: [
         {
           ...{ setting: 'maxNewTokens', now: maxNewTokens },
@@ -324,7 +344,7 @@ export class Chat implements AsyncDisposable {
         ...this.#hdNumLever(shown, (grids) => ({ ...request, prompt: promptParts(chunks, grids) })),
       ],
       ...(memoryBudget !== undefined && { bytes: parseBytes(memoryBudget) }),
-    });
+    };
   }
 
   /** None when there is no picture to cut less finely. */
@@ -342,29 +362,34 @@ export class Chat implements AsyncDisposable {
     options: RespondOptions,
     claimed: ClaimedMemory,
   ): AsyncGenerator<ChatEvent> {
-    const sequence = await this.#sequenceFor(prompt, options, claimed);
+    const sequence = await this.#roomySequence(this.#sequence!, prompt, options, claimed);
     yield* respond(sequence, this.#model.tokenizer, prompt, options);
   }
 
   /** The sequence of the turns before, with room for this one. */
-  async #sequenceFor(
-    { chunks: prompt, written }: PreparedPrompt,
-    { maxNewTokens, beams }: RespondOptions,
+  async #roomySequence(
+    sequence: Sequence,
+    prompt: PreparedPrompt,
+    answering: RespondOptions,
     claimed: ClaimedMemory,
   ): Promise<Sequence> {
     const { adapter = 'base', maxLength = xcomposer2d5.maxLength } = this.#options;
-    const slots = beamCount(beams);
-    const capacity = inSteps(written.length + maxNewTokens);
-    this.#sequence ??= this.#model.xcomposer.openSequence({ capacity, slots, adapter, prompt });
-    const roomy = roomyCapacity(this.#sequence.capacity, capacity, maxLength + maxNewTokens);
+    const { maxNewTokens } = answering;
+    const slots = beamCount(answering.beams);
+    const capacity = capacityFor(prompt, answering);
+    const roomy = roomyCapacity(sequence.capacity, capacity, maxLength + maxNewTokens);
     const full = {
       prompt: [{ type: 'text', tokens: roomy - maxNewTokens }],
       maxNewTokens,
     } as const;
     const fits = roomy > capacity && claimed.fits({ ...full, beams: slots, adapter });
-    await growTo(this.#sequence, fits ? [roomy, capacity] : [capacity], slots);
-    return this.#sequence;
+    await growTo(sequence, fits ? [roomy, capacity] : [capacity], slots);
+    return sequence;
   }
+}
+
+function capacityFor({ written }: PreparedPrompt, { maxNewTokens }: RespondOptions): number {
+  return inSteps(written.length + maxNewTokens);
 }
 
 function inSteps(positions: number): number {

@@ -129,6 +129,22 @@ describe('a memory budget', () => {
     expect(model.heldPositions).toBe(chat.heldPositions);
   });
 
+  test('makes room without giving back what a chat goes on from itself', async () => {
+    const memoryBudget = '64 GiB';
+    await using model = await openModel(micro, { backend, prefixCacheBytes: MiB, memoryBudget });
+    const ask = async (options = {}) => {
+      await using chat = model.chat();
+      return await chat.ask('Hello', { maxNewTokens: 60_000, sampler: () => 92542, ...options });
+    };
+    await ask();
+    const { needed } = await ask({ memoryBudget: 1 }).then(
+      () => undefined as never,
+      (error: MemoryBudgetError) => error,
+    );
+    const { usage } = await ask({ memoryBudget: needed });
+    expect(usage.cachedTokens).toBe(usage.promptTokens - 1);
+  });
+
   test('that was kept by following the advice answers', async () => {
     await using model = await openModel(micro, { backend });
     await using chat = model.chat();

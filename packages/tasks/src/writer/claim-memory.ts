@@ -1,6 +1,7 @@
 import {
   beamCount,
   type ClaimedRequest,
+  type ClaimedSequence,
   type GenerateOptions,
   type MemoryLever,
   promptParts,
@@ -11,8 +12,7 @@ import type { ModelFeed } from './model-feed.ts';
 import type { WriteRequest } from './writer.ts';
 
 /**
- * Sets memory aside for an answer, until the result is disposed; `held` says how much of it the
- * answer's sequence holds.
+ * Sets memory aside for an answer, until that is disposed, and opens its sequence.
  *
  * @throws MemoryBudgetError naming the settings of the request that would make it fit.
  */
@@ -21,8 +21,7 @@ export function claimAnswer(
   { settings, adapter = 'base' }: Pick<WriteRequest, 'settings' | 'adapter'>,
   feed: ModelFeed,
   { maxNewTokens, beams }: Pick<GenerateOptions, 'maxNewTokens' | 'beams'>,
-  held: () => number,
-): Disposable {
+): ClaimedSequence {
   const prompt = promptParts(feed.chunks);
   const request = { prompt, maxNewTokens, beams: beamCount(beams), adapter };
   const levers = [
@@ -30,7 +29,9 @@ export function claimAnswer(
     lever('beams', request.beams, (value) => ({ ...request, beams: value })),
     ...hdNumLever(feed, request),
   ];
-  return xcomposer.memory.claim({ doing: 'This answer', request, levers, held });
+  const capacity = feed.prompt.length + maxNewTokens;
+  const opening = { capacity, slots: request.beams, prompt: feed.chunks, adapter };
+  return xcomposer.claimSequence(opening, { doing: 'This answer', request, levers });
 }
 
 /**
@@ -40,12 +41,12 @@ export function claimAnswer(
  */
 export function claimScores(
   { xcomposer }: Model,
-  { chunks }: ModelFeed,
+  { chunks, prompt }: ModelFeed,
   longest: number,
-  held: () => number,
-): Disposable {
+): ClaimedSequence {
   const request = { prompt: promptParts(chunks), maxNewTokens: longest };
-  return xcomposer.memory.claim({ doing: 'Scoring these answers', request, held });
+  const opening = { capacity: prompt.length + longest, prompt: chunks };
+  return xcomposer.claimSequence(opening, { doing: 'Scoring these answers', request });
 }
 
 function lever(

@@ -18,10 +18,9 @@ export function modelScorer(
       const feed = await feedOf(model, request, reading);
       const ids = answers.map((answer) => [...model.tokenizer.encode(answer)]);
       const longest = Math.max(...ids.map(({ length }) => length));
-      let held = () => 0;
-      using _claimed = claimScores(model, feed, longest, () => held());
-      using sequence = model.xcomposer.openSequence({ capacity: feed.prompt.length + longest });
-      held = () => sequence.length;
+      const opened = claimScores(model, feed, longest);
+      using _claimed = opened.claimed;
+      using sequence = opened.sequence;
       const scores = await scoreContinuations(sequence, feed.chunks, ids, cancel);
       return scores.map(({ logprobs, total }) => -total / logprobs.length);
     },

@@ -40,7 +40,7 @@ async function* write(
   { unsupported = 'refuse', reading, promptLookup = false }: ModelWriterOptions,
   request: WriteRequest,
 ): AsyncGenerator<WriterEvent> {
-  const { tokenizer, xcomposer } = model;
+  const { tokenizer } = model;
   const { signal, settings } = request;
   const adapter = adapterFor(model, request, unsupported);
   if (adapter.warning) yield adapter.warning;
@@ -48,16 +48,10 @@ async function* write(
   const { prompt, chunks } = feed;
   for (const { message } of prompt.warnings) yield { type: 'warning', message };
   const options = generateOptions(request, tokenizer, prompt.length);
-  let held = () => 0;
   const asked = { settings, adapter: adapter.name };
-  using _claimed = claimAnswer(model, asked, feed, options, () => held());
-  using sequence = xcomposer.openSequence({
-    capacity: prompt.length + options.maxNewTokens,
-    slots: settings.beams,
-    prompt: chunks,
-    adapter: adapter.name,
-  });
-  held = () => sequence.length;
+  const opened = claimAnswer(model, asked, feed, options);
+  using _claimed = opened.claimed;
+  using sequence = opened.sequence;
   const events = generate(sequence, chunks, {
     ...options,
     promptLookup: promptLookup && settings.beams === 1,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../backend/backend.ts';
+import type { Prompt } from '../../generate/prompt.ts';
 import { finishPrefill } from '../../generate/sequence.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { planMemory } from '../../plan/plan-memory.ts';
@@ -221,6 +222,38 @@ test('what sequences left is given back before a request is refused', async () =
   using _claimed = model.memory.claim({ doing: 'This answer', request, bytes });
   expect(model.prefixes.use.sequences).toBe(0);
   expect(model.memory.heldPositions).toBe(300_000);
+});
+
+test('a request that needs room keeps what it goes on from itself', async () => {
+  await using model = await open({ prefixCacheBytes: 1 << 20 });
+  const mine: Prompt = [{ type: 'text', ids }];
+  for (const prompt of [mine, [{ type: 'text', ids: ids.toReversed() } as const]]) {
+    using sequence = model.openSequence({ capacity: 16, prompt });
+    await finishPrefill(sequence.prefill(prompt));
+  }
+  const request = { prompt: [{ type: 'text', tokens: 300_000 }] } as const;
+  const bytes = planMemory(model.planned!, request).peak;
+  const claim = { doing: 'This answer', request, bytes };
+  const { sequence, claimed } = model.claimSequence({ capacity: 16, prompt: mine }, claim);
+  expect(sequence.length).toBe(ids.length);
+  expect(model.prefixes.use).toMatchObject({ hits: 1, sequences: 0 });
+  expect(model.memory.heldPositions).toBe(300_000);
+  claimed[Symbol.dispose]();
+  expect(model.memory.heldPositions).toBe(ids.length);
+  sequence[Symbol.dispose]();
+});
+
+test('encoded pictures of others are given back before a request is refused', async () => {
+  await using model = await open();
+  const { byteLength } = (await model.encodeImage(flatImage(0.5))).data;
+  const request = { prompt: [{ type: 'text', tokens: 300_000 }] } as const;
+  const { peak } = planMemory(model.planned!, request);
+  const claim = (bytes: number) =>
+    model.memory.claim({ doing: 'This answer', request, bytes })[Symbol.dispose]();
+  claim(peak + byteLength);
+  expect(model.imageRows.use.pictures).toBe(1);
+  claim(peak + byteLength - 1);
+  expect(model.imageRows.use.pictures).toBe(0);
 });
 
 test('a sequence begins with what another has left, where that is asked for', async () => {

@@ -12,14 +12,14 @@ import { UnsupportedError } from '../../backend/errors.ts';
 import { readOnce } from '../../backend/read-once.ts';
 import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/decoder-runtime.ts';
 import { type IdleCache, IdleCaches } from '../../generate/idle-caches.ts';
-import { emptyPast } from '../../generate/past.ts';
+import { emptyPast, type WantedPast } from '../../generate/past.ts';
 import { type Prompt, promptLength } from '../../generate/prompt.ts';
 import { embedPrompt, type PromptEmbedding } from '../../generate/prompt-embedding.ts';
 import type { BatchModel, ChosenAdapter } from '../../generate/scheduler/batcher.ts';
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { continueCache, type Sequence } from '../../generate/sequence.ts';
 import type { PlannedModel } from '../../plan/describe-model.ts';
-import { MemoryBudget } from '../../plan/memory-budget.ts';
+import { MemoryBudget, type MemoryClaim } from '../../plan/memory-budget.ts';
 import { promptParts } from '../../plan/prompt-parts.ts';
 import { picturesClaim, slotsClaim } from '../../plan/scheduler-claims.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
@@ -33,7 +33,12 @@ import type { AdapterName, AnyAdapterName, XComposerConfig } from './config.ts';
 import { actingInputs, decodeInputs, logitsOf, runOptions } from './decode-inputs.ts';
 import { type DecodeGraph, type GraphName, mixedGraph, rowGraphs, textPlaces } from './graphs.ts';
 import type { Grid } from './image-rows.ts';
-import type { EmbedOptions, SequenceOptions, XComposerOptions } from './options.ts';
+import type {
+  ClaimedSequence,
+  EmbedOptions,
+  SequenceOptions,
+  XComposerOptions,
+} from './options.ts';
 import { PictureEncoder, projectSeparators } from './picture-encoder.ts';
 import { requireAdapter, requireNewName } from './require-adapter.ts';
 import { createRowCache, DEFAULT_IMAGE_CACHE_BYTES, type RowCache } from './row-cache.ts';
@@ -87,8 +92,8 @@ export class XComposer implements AsyncDisposable {
     this.#addedGraphs = new AddedGraphs(program, weights);
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
     this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config, this.#kv));
-    this.memory = this.#openBudget(extras.memoryBudget);
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
+    this.memory = this.#openBudget(extras.memoryBudget);
     this.#pictures = new PictureEncoder({ config, program, separators, cache: this.imageRows });
   }
 
@@ -108,7 +113,9 @@ export class XComposer implements AsyncDisposable {
     const added = [...this.#loaded.values()].map(({ added }) => added);
     const graphs = Object.assign({}, this.#planned.graphs, ...added.map(({ graphs }) => graphs));
     const weights = new WeightSources(this.#weights, ...added.map(({ weights }) => weights));
-    return { ...this.#planned, graphs, weights, adapters: this.adapters };
+    const copying = [...this.#loaded].flatMap(([name, { separators }]) => (separators ? name : []));
+    const adapters = { adapters: this.adapters, copyingAdapters: new Set(copying) };
+    return { ...this.#planned, graphs, weights, ...adapters };
   }
 
   /**
@@ -173,17 +180,16 @@ export class XComposer implements AsyncDisposable {
   }
 
   /** @throws UnsupportedError when the checkpoint holds no such adapter. */
-  openSequence({ capacity, slots = 1, adapter = 'base', prompt = [] }: SequenceOptions): Sequence {
+  openSequence(options: SequenceOptions): Sequence {
+    const { capacity, slots = 1, adapter = 'base' } = options;
     requireAdapter(this.adapters, adapter);
     const runtime = this.#runtime(adapter);
-    const { origin } = runtime;
-    const theta = this.rotary.theta(promptLength(prompt));
-    const left = this.prefixes.take({ prompt, origin, theta });
+    const left = this.prefixes.take(this.#wantedBy(options));
     const cache = left?.cache ?? runtime.createCache({ capacity, branches: slots });
     const held = { cache, past: left?.past ?? emptyPast, room: { capacity, slots } };
     const counted = this.memory.hold({
       get positions() {
-        return sequence.length;
+        return sequence.heldPositions;
       },
     });
     const sequence = continueCache(runtime, held, (past) => {
@@ -193,14 +199,47 @@ export class XComposer implements AsyncDisposable {
     return sequence;
   }
 
+  /**
+   * Sets memory aside for a request that has no sequence yet, and opens one. What the sequence can go on
+   * from is not given back to make room for it.
+   *
+   * @throws as `openSequence` and `memory.claim` do.
+   */
+  claimSequence(options: SequenceOptions, claim: Omit<MemoryClaim, 'held'>): ClaimedSequence {
+    requireAdapter(this.adapters, options.adapter ?? 'base');
+    let held = () => this.prefixes.sparedPositions;
+    const claimed = this.prefixes.sparing(this.#wantedBy(options), () =>
+      this.memory.claim({ ...claim, held: () => held() }),
+    );
+    try {
+      const sequence = this.openSequence(options);
+      held = () => sequence.heldPositions;
+      return { sequence, claimed };
+    } catch (error) {
+      claimed[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** What a sequence would be asked to read first. */
+  #wantedBy({ adapter = 'base', prompt = [] }: SequenceOptions): WantedPast {
+    const theta = this.rotary.theta(promptLength(prompt));
+    return { prompt, origin: this.#originOf(adapter), theta };
+  }
+
   #openBudget(bytes = Infinity): MemoryBudget {
     const { prefixes } = this;
-    const budget = new MemoryBudget(bytes, () => this.planned);
+    const budget = new MemoryBudget(bytes, () => this.planned, this.imageRows);
     budget.hold({
       get positions() {
-        return prefixes.use.bytes / prefixes.bytesPerToken;
+        return prefixes.positions;
       },
       giveBack: () => prefixes.dropOldest(),
+    });
+    budget.hold({
+      get positions() {
+        return prefixes.sparedPositions;
+      },
     });
     return budget;
   }

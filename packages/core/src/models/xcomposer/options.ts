@@ -1,6 +1,7 @@
 import type { Backend, CompileOptions, KvFormat } from '../../backend/backend.ts';
 import type { Prompt } from '../../generate/prompt.ts';
-import type { MemoryLever } from '../../plan/memory-budget.ts';
+import type { Sequence } from '../../generate/sequence.ts';
+import type { ClaimedMemory, MemoryLever } from '../../plan/memory-budget.ts';
 import type { Checkpoint } from '../../weights/checkpoint.ts';
 import type { AnyAdapterName } from './config.ts';
 
@@ -50,6 +51,12 @@ export interface SequenceOptions {
   readonly adapter?: AnyAdapterName;
   /** What it will be asked to read first: it may begin with what another has left (`prefixCacheBytes`). */
   readonly prompt?: Prompt;
+}
+
+/** A sequence, and the memory that was set aside for what it is to read and write. */
+export interface ClaimedSequence {
+  readonly sequence: Sequence;
+  readonly claimed: ClaimedMemory;
 }
 
 export interface EmbedOptions {

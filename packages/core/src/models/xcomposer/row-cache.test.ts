@@ -29,6 +29,16 @@ describe('createRowCache()', () => {
     expect(cache.use).toMatchObject({ bytes: 80, pictures: 2 });
   });
 
+  test('gives back on demand what was used longest ago and is not spared', async () => {
+    const cache = createRowCache(1000);
+    for (const key of ['a', 'b', 'c', 'a']) await cache.rows(key, async () => rowsOf(1));
+    expect([...cache.sizes]).toEqual(['b', 'c', 'a'].map((key) => [key, 40]));
+    const spared = new Set(['b', 'a']);
+    expect([cache.dropOldest(spared), cache.dropOldest(spared)]).toEqual([true, false]);
+    expect([...cache.sizes.keys()]).toEqual(['b', 'a']);
+    expect(cache.use).toMatchObject({ bytes: 80, pictures: 2 });
+  });
+
   test('a picture over the budget is not kept, and drives nothing out', async () => {
     const cache = createRowCache(50);
     await cache.rows('small', async () => rowsOf(1));

@@ -26,6 +26,10 @@ export interface RowCache {
     encode: (signal: AbortSignal) => Promise<HostTensor>,
     signal?: AbortSignal,
   ): Promise<HostTensor>;
+  /** Bytes of each picture that it holds, the one used longest ago first. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** Gives back the one used longest ago that is not `spared`. Whether there was one. */
+  dropOldest(spared: ReadonlySet<string>): boolean;
   clear(): void;
 }
 
@@ -66,6 +70,14 @@ export function createRowCache(budget: number): RowCache {
         return rows;
       };
       return encoding.share(key, make, signal);
+    },
+    get sizes() {
+      return new Map([...held].map(([key, { data }]) => [key, data.byteLength]));
+    },
+    dropOldest(spared) {
+      const oldest = [...held.keys()].find((key) => !spared.has(key));
+      if (oldest !== undefined) drop(oldest);
+      return oldest !== undefined;
     },
     clear() {
       held.clear();
