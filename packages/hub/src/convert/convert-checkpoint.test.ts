@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,6 +66,13 @@ describe('a converted checkpoint holds the weights of its source', () => {
     await using converted = await openWeights(out);
     const { adapters } = converted.config;
     expect(adapters).toEqual(['base', 'web']);
+  });
+
+  test('in a folder whose name may end in a slash', async () => {
+    const out = join(folder, 'slash');
+    await convertCheckpoint(micro, `${out}/`);
+    await using converted = await openWeights(out);
+    expect(converted.checkpoint.manifest).toBeDefined();
   });
 
   test('in a folder that says where it comes from and what it should be', async () => {
@@ -142,6 +149,22 @@ describe('a conversion that breaks off', () => {
     await writeConverted(full, checkpoint, make(9), { shardBytes });
     await writeConverted(whole, checkpoint, make(9), { shardBytes });
     expect(await hashes(full)).toEqual(await hashes(whole));
+  });
+
+  test('because its place was taken meanwhile goes on when it is free', async () => {
+    const out = join(folder, 'taken');
+    const take = ({ type }: ConvertEvent) => {
+      if (type === 'file-finished') mkdirSync(join(out, 'by-another'), { recursive: true });
+    };
+    const taken = convertCheckpoint(micro, out, { ...options, onProgress: take });
+    await expect(taken).rejects.toMatchObject({ name: 'OutputExistsError', out });
+    await rm(out, { recursive: true });
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(micro, out, { ...options, onProgress });
+    expect(events.some(({ type }) => type === 'file-kept')).toBe(true);
+    expect(events.some(({ type }) => type === 'file-finished')).toBe(false);
+    expect(existsSync(join(out, 'journal.json'))).toBe(false);
   });
 
   test('begins anew when the options are others', async () => {

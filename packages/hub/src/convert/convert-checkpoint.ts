@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { type Checkpoint, namesIn, openCheckpoint, type Rounding } from '@lingbi/core';
 import type { WeightChoice } from './choose-encodings.ts';
 import { SourceError } from './errors.ts';
@@ -41,9 +41,10 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  */
 export async function convertCheckpoint(
   source: string,
-  out: string,
+  folder: string,
   options: ConvertOptions = {},
 ): Promise<void> {
+  const out = resolve(folder);
   const { rounding = 'search', repairWith, signal, onProgress } = options;
   const files = await readSmallFiles(source);
   await using unpacked = await openSource(source, signal);

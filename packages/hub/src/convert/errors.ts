@@ -3,7 +3,7 @@ export class ConvertError extends Error {
   override name = 'ConvertError';
 }
 
-/** There is something at the place where the converted checkpoint should go. Nothing was written. */
+/** There is something at the place where the converted checkpoint should go. It is left as it is. */
 export class OutputExistsError extends ConvertError {
   override name = 'OutputExistsError';
   constructor(readonly out: string) {

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { requireAbsent } from './require-absent.ts';
 
 /** A file that is finished, as it should be found again. */
 export interface FinishedFile {
@@ -19,7 +20,7 @@ export interface Staging {
   finished(file: string): FinishedFile | undefined;
   /** Notes that a file is on the disk as it should be. */
   record(file: string, finished: FinishedFile): Promise<void>;
-  /** Gives the folder its name. */
+  /** Gives the folder its name. @throws OutputExistsError when something else took it. */
   publish(): Promise<void>;
 }
 
@@ -47,8 +48,12 @@ export async function openStaging(out: string, key: string): Promise<Staging> {
       await replaceJournal(folder, journal);
     },
     publish: async () => {
-      await rm(join(folder, JOURNAL), { force: true });
-      await rename(folder, out);
+      await rename(folder, out).catch(async (error) => {
+        await requireAbsent(out); // says more
+        throw error;
+      });
+      // Last: a folder that did not get its name is gone on with by its journal.
+      await rm(join(out, JOURNAL), { force: true });
     },
   };
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MANIFEST_FILE, MANIFEST_VERSION, manifestWeight } from '@lingbi/core';
-import { DiskFullError, OutputExistsError } from './errors.ts';
+import { DiskFullError } from './errors.ts';
 import type { ConvertEvent } from './events.ts';
 import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
+import { requireAbsent } from './require-absent.ts';
 import { freeSpace, requireRoom } from './require-room.ts';
 import { openStaging, type Staging } from './staging.ts';
 import { sha256Of, type WeightMaker, writeShard } from './write-shard.ts';
@@ -31,6 +32,7 @@ export interface WriteConvertedOptions {
  * Writes a folder that backends bind as it is. It is written as `<out>.partial` and renamed when it
  * is whole; what is found there of an interrupted run with the same checkpoint is kept.
  *
+ * @param out resolved: what follows its name stands beside it
  * @throws OutputExistsError, DiskFullError
  */
 export async function writeConverted(
@@ -39,7 +41,7 @@ export async function writeConverted(
   make: WeightMaker,
   options: WriteConvertedOptions = {},
 ): Promise<void> {
-  if (await stat(out).catch(() => undefined)) throw new OutputExistsError(out);
+  await requireAbsent(out);
   const shards = planShards(checkpoint.weights, options.shardBytes);
   const staging = await openStaging(out, keyOf(checkpoint, shards));
   await requireRoom(out, staging.folder, missingBytes(shards, staging));

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type CheckpointSizes,
   checkpointConfig,
@@ -42,7 +43,8 @@ export interface SynthOptions
  *
  * @throws OutputExistsError, DiskFullError
  */
-export async function synthCheckpoint(out: string, options: SynthOptions): Promise<void> {
+export async function synthCheckpoint(folder: string, options: SynthOptions): Promise<void> {
+  const out = resolve(folder);
   const { weights = 'int4', vision = 'none', seed = 1 } = options;
   const sizes = sizesOf(options);
   const tensors = checkpointTensors(sizes);

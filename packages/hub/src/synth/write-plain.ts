@@ -1,7 +1,7 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSafetensors } from '@lingbi/core';
-import { OutputExistsError } from '../convert/errors.ts';
+import { requireAbsent } from '../convert/require-absent.ts';
 import { requireRoom } from '../convert/require-room.ts';
 import type { WriteConvertedOptions } from '../convert/write-converted.ts';
 import { normalTable, xorshift } from './noise.ts';
@@ -15,7 +15,7 @@ export async function writePlain(
   seed: number,
   { shardBytes = 2 ** 31, signal }: WriteConvertedOptions,
 ): Promise<void> {
-  if (await stat(out).catch(() => undefined)) throw new OutputExistsError(out);
+  await requireAbsent(out);
   const folder = `${out}.partial`;
   await rm(folder, { recursive: true, force: true });
   await requireRoom(out, folder, bytesOf([...tensors.values()]));
