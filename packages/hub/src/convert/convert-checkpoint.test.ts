@@ -199,6 +199,19 @@ describe('what cannot be converted is said before anything is written', () => {
     expect(existsSync(`${out}.partial`)).toBe(false);
   });
 
+  test('a checkpoint without one of its low-rank additions', async () => {
+    const out = join(folder, 'lacking-lora');
+    const source = await changedIndex('lacking-lora-source', ({ weight_map: map }) => {
+      for (const part of 'AB') delete map[`model.layers.1.feed_forward.w2.Plora_${part}.weight`];
+    });
+    await expect(convertCheckpoint(source, out)).rejects.toMatchObject({
+      name: 'MissingWeightError',
+      weight: 'layers.1.mlp.down.image.down',
+      checkpointName: 'model.layers.1.feed_forward.w2.Plora_A.weight',
+    });
+    expect(existsSync(`${out}.partial`)).toBe(false);
+  });
+
   test('tensors that no weight is made of are named, and left out', async () => {
     const source = await changedIndex('more-source', ({ weight_map: map }) => {
       map['model.layers.0.surprise'] = 'more.safetensors';

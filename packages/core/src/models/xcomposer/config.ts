@@ -20,6 +20,7 @@ import {
   requireEqual,
   requirePositive,
 } from './config-fields.ts';
+import { holdsLora, type LoraName } from './weight-map.ts';
 
 /** Shapes of tensors by name; nothing is read. */
 export interface TensorShapes {
@@ -77,7 +78,7 @@ export function readConfig(json: unknown, tensors: NamedTensors): XComposerConfi
     mlpSize,
     ...(tensors.has(names.patches) && { vision: readVision(fields, tensors) }),
     imageLoraFactor: readImageLoraFactor(fields, tensors),
-    adapters: readAdapters(tensors),
+    adapters: readAdapters(decoder.layers, tensors),
     attentionBias: readAttentionBias(fields, tensors),
   };
 }
@@ -190,12 +191,12 @@ function readImageLoraFactor(fields: ConfigFields, tensors: TensorShapes): numbe
   return rank === 8 ? 2 : 1;
 }
 
-function readAdapters(tensors: TensorShapes): AdapterName[] {
-  const holds = (lora: string) => tensors.has(decoderLayerName(0, 'attention.wqkv', `${lora}_A`));
+function readAdapters(layers: number, tensors: TensorShapes): AdapterName[] {
+  const holds = (lora: LoraName) => holdsLora(lora, layers, tensors);
   return [
     'base',
-    ...(holds('lora_web') ? (['web'] as const) : []),
-    ...(holds('lora_sft') || holds('lora_dpo') ? (['write'] as const) : []),
+    ...(holds('web') ? (['web'] as const) : []),
+    ...(holds('sft') || holds('dpo') ? (['write'] as const) : []),
   ];
 }
 

@@ -99,6 +99,17 @@ describe('a checkpoint with a hole', () => {
     await expect(open({ checkpoint })).rejects.toThrow('model.layers.1.attention_norm.weight');
   });
 
+  test.each([
+    ['image', 'down', /layers\.1\.feed_forward\.w2\.Plora_[AB]/],
+    ['image', 'down', /feed_forward\.w2\.Plora_A/],
+    ['web', 'attention.qkv', /layers\.0\.attention\.wqkv\.lora_web_[AB]/],
+  ] as const)('in what %s adds to %s names the missing tensor', async (lora, linear, without) => {
+    const error = await open({ checkpoint: await changed(without) }).catch((error) => error);
+    expect(error).toMatchObject({ name: 'MissingWeightError' });
+    expect(error.weight).toMatch(new RegExp(`^layers\\.[01]\\..*${linear}\\.${lora}\\.down$`));
+    expect(error.checkpointName).toMatch(without);
+  });
+
   test('where the separators should be is found before anything is loaded', async () => {
     const seen: number[] = [];
     const checkpoint = await changed(/plora_sub_GN/);

@@ -4,7 +4,7 @@ import type { Affine, TowerLayerWeights, TowerWeights } from '../clip/tower.ts';
 import type { AdaptedLinear, Lora } from '../internlm2/adapted-linear.ts';
 import type { DecoderConfig, DecoderLayerWeights, DecoderWeights } from '../internlm2/decoder.ts';
 import type { TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
-import type { LoraName } from './weight-map.ts';
+import { adaptedLinears, type LoraName } from './weight-map.ts';
 
 export interface ProjectorWeights {
   readonly first: Affine;
@@ -22,13 +22,22 @@ export function decoderPlaces(
   more: MoreLoras = () => [],
 ): DecoderWeights {
   const { hiddenSize, layers, vocabularySize } = config.decoder;
+  const held = loras.filter((lora) => isHeld(lora, layers, shapes));
   return {
     layers: Array.from({ length: layers }, (_, layer) =>
-      decoderLayerPlaces(layer, config, shapes, loras, more),
+      decoderLayerPlaces(layer, config, shapes, held, more),
     ),
     norm: place('norm', hiddenSize),
     head: place('head', vocabularySize, hiddenSize),
   };
+}
+
+/** What one linear of one layer has, all should have: what is missing is found where it is described. */
+function isHeld(lora: LoraName, layers: number, shapes: TensorShapes): boolean {
+  const roots = Object.values(adaptedLinears).flatMap(([name]) =>
+    Array.from({ length: layers }, (_, layer) => `layers.${layer}.${name}.${lora}`),
+  );
+  return roots.some((root) => shapes.has(`${root}.down`));
 }
 
 /** One decoder for tokens of several adapters: what each adds acts on its own tokens alone. */
@@ -93,9 +102,7 @@ function decoderLayerPlaces(
     ...(attentionBias &&
       name.startsWith('attention.') && { bias: place(`${root}.${name}.bias`, out) }),
     loras: [
-      ...loras
-        .filter((lora) => shapes.has(`${root}.${name}.${lora}.down`))
-        .map((lora) => loraPlace(`${root}.${name}.${lora}`, out, width, lora)),
+      ...loras.map((lora) => loraPlace(`${root}.${name}.${lora}`, out, width, lora)),
       ...more(`${root}.${name}`, out, width),
     ],
   });

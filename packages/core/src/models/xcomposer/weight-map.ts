@@ -22,6 +22,22 @@ export const loras = {
 } as const;
 export type LoraName = keyof typeof loras;
 
+/** Whether a checkpoint holds any tensor of a low-rank addition: then it should hold all of them. */
+export function holdsLora(
+  lora: LoraName,
+  layers: number,
+  tensors: Pick<TensorShapes, 'has'>,
+): boolean {
+  const modules = Object.values(adaptedLinears).flatMap(([, module]) =>
+    Array.from({ length: layers }, (_, layer) => [layer, module] as const),
+  );
+  return modules.some(([layer, module]) =>
+    ['A', 'B'].some((part) =>
+      tensors.has(decoderLayerName(layer, module, `${loras[lora]}_${part}`)),
+    ),
+  );
+}
+
 const towerLinears = {
   query: 'self_attn.q_proj',
   key: 'self_attn.k_proj',
@@ -65,7 +81,11 @@ function visionMap({ tower }: VisionConfig): WeightMap {
 
 function decoderLayers(config: XComposerConfig, tensors: TensorShapes): WeightMap {
   const map: Record<string, WeightExpression> = {};
-  for (let layer = 0; layer < config.decoder.layers; layer++) {
+  const { layers } = config.decoder;
+  const held = Object.entries(loras).filter(([lora]) => {
+    return holdsLora(lora as LoraName, layers, tensors);
+  });
+  for (let layer = 0; layer < layers; layer++) {
     const ours = `layers.${layer}`;
     map[`${ours}.attention.norm`] = { from: decoderLayerName(layer, 'attention_norm') };
     map[`${ours}.mlp.norm`] = { from: decoderLayerName(layer, 'ffn_norm') };
@@ -75,11 +95,10 @@ function decoderLayers(config: XComposerConfig, tensors: TensorShapes): WeightMa
       if (config.attentionBias && name.startsWith('attention.')) {
         map[`${ours}.${name}.bias`] = rows({ from: attentionBiasName(layer, module) });
       }
-      for (const [lora, theirs] of Object.entries(loras)) {
+      for (const [lora, theirs] of held) {
         const [down, up] = ['A', 'B'].map((part) =>
           decoderLayerName(layer, module, `${theirs}_${part}`),
         ) as [string, string];
-        if (!tensors.has(down)) continue;
         map[`${ours}.${name}.${lora}.down`] = { from: down };
         map[`${ours}.${name}.${lora}.up`] = rows({ from: up });
       }
