@@ -14,6 +14,7 @@ const encodings = ['int4', 'int8', 'f32'] as const;
 export const batchBench: Bench = {
   describe: `Tokens a second of ${COUNTS.join(', ')} requests together, beside one alone`,
   takes: ['only', 'runs'],
+  choices: encodings,
   plot: { x: 'requests together', y: 'tokens a second' },
   run: async ({ only = encodings, runs }) => {
     const rows: Row[] = [];

@@ -5,6 +5,8 @@ export interface Bench {
   readonly describe: string;
   /** Which options it heeds. Default: none. */
   readonly takes?: readonly (keyof BenchOptions)[];
+  /** What `only` chooses from, where it heeds that. */
+  readonly choices?: readonly string[];
   run(options: BenchOptions): Promise<readonly (Row | Absence)[]>;
   /** What the axes of its plot are; a bench without has none. */
   readonly plot?: Plot;

@@ -15,6 +15,7 @@ export const contextBench: Bench = {
   describe: `Decode after ${CONTEXTS.join(', ')} tokens, int4-128 with both caches beside llama.cpp Q4_0; takes long`,
   plot: { x: 'tokens before', y: 'ms a token' },
   takes: ['shape', 'only', 'runs'],
+  choices: CONTEXTS,
   run: async ({ shape, only = CONTEXTS, runs = RUNS }) => {
     const rows: (Row | Absence)[] = [];
     for (const context of only.map(Number)) {

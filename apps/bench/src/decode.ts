@@ -35,6 +35,7 @@ const RUNS = 20;
 export const decodeBench: Bench = {
   describe: `Tokens a second after ${CONTEXT}, greedy, beside llama.cpp and transformers.js`,
   takes: ['shape', 'only', 'runs'],
+  choices: rivals.map(({ own }) => own),
   run: async ({ shape, only, runs = RUNS }) => {
     // Contenders of the larger shape fill the memory of a small machine as it is.
     const variants = shape === '7b' ? [] : (['int8 cache', 'huge pages'] as const);

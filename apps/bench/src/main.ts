@@ -84,22 +84,29 @@ function writeResult(
 /** What stands in the way, before anything is measured. */
 async function complaintsOf(names: readonly string[]): Promise<string[]> {
   const complaints: string[] = [];
-  if (options.runs !== undefined && !(options.runs >= 1)) {
+  if (options.runs !== undefined && !(Number.isInteger(options.runs) && options.runs >= 1)) {
     complaints.push(`--runs is a whole number from 1 on, not ${values.runs}.`);
   }
   for (const name of names) {
     if (!Object.hasOwn(benches, name)) complaints.push(`There is no bench ${name}.`);
-    else complaints.push(...(await ignoredBy(name as BenchName)));
+    else complaints.push(...(await misfitsOf(name as BenchName)));
   }
   return complaints;
 }
 
-async function ignoredBy(name: BenchName): Promise<string[]> {
-  const { takes = [] } = await benches[name]();
+async function misfitsOf(name: BenchName): Promise<string[]> {
+  const { takes = [], choices = [] } = await benches[name]();
   const ignored = (Object.keys(options) as (keyof BenchOptions)[]).filter(
     (option) => !takes.includes(option),
   );
-  return ignored.map((option) => `The bench ${name} has no --${option}.`);
+  const complaints = ignored.map((option) => `The bench ${name} has no --${option}.`);
+  if (ignored.includes('only')) return complaints;
+  const unknown = (options.only ?? []).filter((each) => !choices.includes(each));
+  const offer = `It takes ${choices.join(', ')}.`;
+  return [
+    ...complaints,
+    ...unknown.map((each) => `The bench ${name} has no part ${each}. ${offer}`),
+  ];
 }
 
 async function printUsage(): Promise<void> {

@@ -14,13 +14,15 @@ import { productMeter } from './product-meter.ts';
 import { besides, endAll, measureTurns, noted, startAll } from './side-by-side.ts';
 
 const RUNS = 7;
+const TOWERS = ['int8', 'f32'];
 /** 1601 rows through 24 layers of 1024 features and 4096 in the MLP: 2 · 12 · 1024² numbers each. */
 const OPERATIONS = 24 * 1601 * (2 * 12 * 1024 ** 2 + 4 * 1601 * 1024);
 
 export const pictureBench: Bench = {
   describe: 'Seconds for one tile of 560 pixels through the vision tower, beside PyTorch',
   takes: ['only', 'runs'],
-  run: async ({ runs = RUNS, only = ['int8', 'f32'] }) => {
+  choices: TOWERS,
+  run: async ({ runs = RUNS, only = TOWERS }) => {
     const encodings = (['int8', 'f32'] as const).filter((each) => only.includes(each));
     const contenders = await startAll([
       ...encodings.map((vision) => () => lingbiProgram('internlm2-1.8b', 'int4-128', 64, vision)),

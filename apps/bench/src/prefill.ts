@@ -22,6 +22,7 @@ const RUNS = 5;
 export const prefillBench: Bench = {
   describe: `Tokens a second while a prompt of ${PROMPT} is read, beside llama.cpp`,
   takes: ['shape', 'only', 'runs'],
+  choices: rivals.map(({ own }) => own),
   run: async (options) => {
     const rows: (Row | Absence)[] = [];
     for (const each of rivals) {

@@ -74,12 +74,13 @@ export async function measureTurns(
   const steps = new Map<string, Step>(
     present.map(({ name, work: run }) => [name, () => attempt(name, () => run(work))]),
   );
-  if (meter) steps.set(METER, meter);
+  if (meter) steps.set(METER, () => sleep(REST).then(meter));
   const found = await takeTurns(steps, { runs, warmUp });
   const rows = contenders.map((each): Row | Absence => {
     const why = isAbsent(each) ? each.why : failures.get(each.name);
     if (why !== undefined) return { figure: `${each.name}, ${figure}`, absent: why };
-    return rowOf(`${each.name}, ${figure}`, unit, found.get(each.name)!);
+    const row = rowOf(`${each.name}, ${figure}`, unit, found.get(each.name)!);
+    return isAbsent(each) ? row : { ...row, note: each.opened.runtime };
   });
   const metered = found.get(METER);
   return { rows, metered: metered && medianOf(metered) };

@@ -24,6 +24,7 @@ const BYTES_PER_KIBIBYTE = 1024;
 export const tilesBench: Bench = {
   describe: `Seconds from a picture of ${Object.keys(grids).join(', ')} tiles to the first token`,
   takes: ['only', 'runs'],
+  choices: Object.keys(grids),
   plot: { x: 'tiles', y: 's to the first token' },
   run: async ({ only = Object.keys(grids), runs = 1 }) => {
     const folder = await synthFolder('internlm2-1.8b', 'int4-128', 'int8');

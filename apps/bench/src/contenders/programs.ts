@@ -37,7 +37,7 @@ export async function transformersProgram(
   capacity: number,
 ): Promise<ContenderProgram> {
   const packages = await installPeer(transformers);
-  const model = await transformersFolder(shape, await synthFolder(shape, encoding), encoding);
+  const model = await transformersFolder(shape, await synthFolder(shape, encoding));
   const opening = { model, threads: THREADS, capacity, packages };
   return { name: `transformers.js ${encoding}`, program: './transformers.ts', opening };
 }

@@ -3,7 +3,7 @@
  * bytes of a converted checkpoint. Nothing is copied: weight files are links, hard ones, for ONNX Runtime follows no others out of a folder.
  */
 import { existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ModelWriter } from '@lingbi/backend-onnx/model-writer';
 import {
   type Checkpoint,
@@ -16,7 +16,6 @@ import {
 } from '@lingbi/core';
 import { type SynthShape, synthShapes } from '@lingbi/hub';
 import { cacheFolder } from './install.ts';
-import type { Encoding } from './weights.ts';
 
 const WEIGHTS = 'model.onnx_data';
 const EPSILON = 1e-5;
@@ -27,9 +26,8 @@ const POSITIONS = 4096;
 export async function transformersFolder(
   shape: SynthShape,
   checkpointFolder: string,
-  encoding: Encoding,
 ): Promise<string> {
-  const folder = cacheFolder('weights', `transformers-${shape}-${encoding}`);
+  const folder = cacheFolder('weights', `transformers-${basename(checkpointFolder)}`);
   if (existsSync(join(folder, 'onnx', 'model.onnx'))) return folder;
   mkdirSync(join(folder, 'onnx'), { recursive: true });
   await using checkpoint = await openCheckpoint(checkpointFolder);
@@ -156,6 +154,7 @@ class DecoderParts {
     const { shape, encoding } = this.weights.describe(weight);
     if (encoding.kind !== 'blocks') throw new Error(`${weight} is not encoded in blocks`);
     const operands = [x, this.#parameter(weight, 'values'), this.#parameter(weight, 'scales')];
+    if (encoding.zeroPoints) operands.push(this.#parameter(weight, 'zeroPoints'));
     return this.#add('MatMulNBits', operands, {
       K: shape[1]!,
       N: shape[0]!,
@@ -165,7 +164,7 @@ class DecoderParts {
     });
   }
 
-  #parameter(weight: string, part: 'values' | 'scales'): string {
+  #parameter(weight: string, part: 'values' | 'scales' | 'zeroPoints'): string {
     const { shape, encoding, at } = this.weights.describe(weight);
     const { dtype, shape: stored } = partsOf(shape, encoding).get(part)!;
     const range = at![part]!;

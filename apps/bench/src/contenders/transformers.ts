@@ -55,11 +55,22 @@ async function doWork(work: Work, state: State): Promise<readonly number[]> {
     return [await timeOf(() => generate(state, ids, 1))];
   }
   // A call that writes n tokens reads the last one that is not in its past yet, then n − 1 more.
-  const time = await timeOf(() => generate(state, state.last!.sequences.data, tokens));
-  return Array.from({ length: tokens }, () => time / tokens);
+  return generate(state, state.last!.sequences.data, tokens);
 }
 
-async function generate(state: State, ids: BigInt64Array, tokens: number): Promise<void> {
+/** How long each token took, in milliseconds; the first with what a call costs. */
+async function generate(
+  state: State,
+  ids: BigInt64Array,
+  tokens: number,
+): Promise<readonly number[]> {
+  const times: number[] = [];
+  let before = performance.now();
+  const put = () => {
+    const now = performance.now();
+    times.push(now - before);
+    before = now;
+  };
   const { library, model, last } = state;
   const tensor = (data: BigInt64Array) => new library.Tensor('int64', data, [1, data.length]);
   const goesOn = last !== undefined && ids === last.sequences.data;
@@ -71,5 +82,7 @@ async function generate(state: State, ids: BigInt64Array, tokens: number): Promi
     min_new_tokens: tokens,
     do_sample: false,
     return_dict_in_generate: true,
+    streamer: { put, end: () => {} },
   });
+  return times.slice(-tokens); // what it is told of first is the prompt
 }

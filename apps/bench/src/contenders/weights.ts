@@ -4,6 +4,9 @@ import { type SynthOptions, type SynthShape, synthCheckpoint, synthShapes } from
 import { type GgufEncoding, writeGguf } from './gguf.ts';
 import { cacheFolder } from './install.ts';
 
+/** Goes up when `synthCheckpoint` writes other bytes: what was written before is not measured then. */
+const VERSION = 2;
+
 /** How a decoder's matrices are stored: bits and numbers that share a scale. */
 export type Encoding = 'int4-128' | 'int4-32' | 'int8-128' | 'int8-32' | 'f32';
 
@@ -12,7 +15,8 @@ export async function synthFolder(
   encoding: Encoding,
   vision: SynthOptions['vision'] = 'none',
 ): Promise<string> {
-  const folder = weightsFile(`${shape}-${encoding}${vision === 'none' ? '' : `-vision-${vision}`}`);
+  const tower = vision === 'none' ? '' : `-vision-${vision}`;
+  const folder = weightsFile(`${shape}-${encoding}${tower}-v${VERSION}`);
   if (existsSync(folder)) return folder;
   const [weights, block] = encoding.split('-') as [SynthOptions['weights'], string?];
   const options = { shape, weights, vision } as const;
