@@ -87,7 +87,7 @@ describe('openModel()', () => {
       program ??= await backend.compile(graphs, weights, options);
       return program;
     };
-    await openModel(micro, { backend: { ...backend, compile: once } });
+    await using _other = await openModel(micro, { backend: { ...backend, compile: once } });
     const disposed = vi.spyOn(program!, Symbol.asyncDispose);
     // Compiling takes no time now, so that it is over when the tokenizer is read.
     const opening = openModel(damaged, { backend: { ...backend, compile: once } });
@@ -101,6 +101,11 @@ describe('openModel()', () => {
     await cp(join(micro, 'tokenizer.model'), join(folder, 'tokenizer.model'));
     await writeFile(join(folder, 'config.json'), '{ "hidden_size": 64');
     await expect(openModel(folder, { backend })).rejects.toThrow('its config.json is not JSON');
+  });
+
+  test('a memory budget that is none is refused before anything is opened', async () => {
+    const opening = openModel(join(folder, 'nowhere'), { backend, memoryBudget: '8' });
+    await expect(opening).rejects.toThrow("a text like '8 GiB', but it is");
   });
 
   test('an option it does not know is an error', async () => {

@@ -75,8 +75,9 @@ const openModelOptions = [
 export async function openModel(model: string, options: OpenModelOptions): Promise<Model> {
   requireKnownOptions('openModel', options, openModelOptions);
   const { signal } = options;
+  const memoryBudget = settleBudget(options);
   const files = await readModelFiles(await findFolder(model, options), signal);
-  const { xcomposer, tokenizer } = await openParts(files, options);
+  const { xcomposer, tokenizer } = await openParts(files, { ...options, memoryBudget });
   const pieces = tokenizer.model.pieces.length;
   const { vocabularySize } = xcomposer.config.decoder;
   if (pieces <= vocabularySize) {
@@ -88,6 +89,8 @@ export async function openModel(model: string, options: OpenModelOptions): Promi
     `its tokenizer.model has ${pieces} pieces, but its weights know ${vocabularySize} tokens. Use the tokenizer.model that was published with these weights`,
   );
 }
+
+type SettledOptions = OpenModelOptions & { readonly memoryBudget: number };
 
 interface ModelParts {
   readonly xcomposer: XComposer;
@@ -101,7 +104,7 @@ interface ModelParts {
 const COMPILE_HEAD_START = 250;
 
 /** What was begun ends before this throws. */
-async function openParts(files: ModelFiles, options: OpenModelOptions): Promise<ModelParts> {
+async function openParts(files: ModelFiles, options: SettledOptions): Promise<ModelParts> {
   const failed = new AbortController();
   const { signal = failed.signal } = options;
   const either = AbortSignal.any([signal, failed.signal]);
@@ -136,13 +139,13 @@ function settleBudget({ backend, memoryBudget }: OpenModelOptions): number {
   return backend.memory ? defaultBudget() : Infinity;
 }
 
-async function compile(files: ModelFiles, options: OpenModelOptions): Promise<XComposer> {
+async function compile(files: ModelFiles, options: SettledOptions): Promise<XComposer> {
   const { backend, compat, prefixCacheBytes, imageCacheBytes, kv, onProgress, signal } = options;
+  const { memoryBudget } = options;
   return compileXComposer({
     backend,
     checkpoint: await openUnpacked(files.folder, signal),
-    config: files.config,
-    memoryBudget: settleBudget(options),
+    ...{ config: files.config, memoryBudget },
     ...(compat && { compat }),
     ...(prefixCacheBytes !== undefined && { prefixCacheBytes }),
     ...(imageCacheBytes !== undefined && { imageCacheBytes }),
