@@ -144,6 +144,7 @@ export class OnnxCache implements KvCache, GroupingCache {
 
   /** Counts the tokens of a run that has succeeded; `groups` hold the segments in their order. */
   commit(segments: readonly RunSegment[], groups: readonly SegmentGroup[]): void {
+    if (this.#disposed) return;
     const left = [...segments];
     for (const { pasts, branches, firstSlot, kind } of groups) {
       const own = left.splice(0, branches?.length ?? pasts.length);

@@ -189,9 +189,10 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const groups = this.#group(graph, segments, cache);
     await this.#weights.load(graph.weights, options.signal);
     const compiled = await this.#compile(name, kindsOf(groups), options.signal);
+    cache?.requireOpen(); // compiling took its time
     const plan = { graph, inputs, segments, groups, cache };
     const outputs = await this.#execute(compiled, plan, options.signal);
-    if (graph.cache.length > 0) cache?.commit(segments, groups);
+    commitRun(plan, outputs);
     return outputs;
   }
 
@@ -302,6 +303,15 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
 
   #requireOpen(): void {
     if (this.#closing) throw new RunError('This onnx program has been disposed');
+  }
+}
+
+function commitRun({ graph, cache, segments, groups }: RunPlan, outputs: Outputs): void {
+  try {
+    if (graph.cache.length > 0) cache?.commit(segments, groups);
+  } catch (error) {
+    for (const output of Object.values(outputs)) output[Symbol.dispose]();
+    throw error;
   }
 }
 

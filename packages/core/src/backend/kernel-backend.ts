@@ -171,8 +171,11 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
     const cache = this.#ownCache(options.cache);
     const segments = placeSegments(graph, lengths, cache, options.segments);
     if (graph.cache.length > 0) cache?.requireUsable(segments);
-    for (const weight of graph.weights) await this.#weight(weight, options.signal);
-    const values = await this.#execute(graph, inputs, segments, cache, options.signal);
+    const execute = async () => {
+      for (const weight of graph.weights) await this.#weight(weight, options.signal);
+      return this.#execute(graph, inputs, segments, cache, options.signal);
+    };
+    const values = await (cache ? cache.during(execute) : execute());
     if (graph.cache.length > 0) cache?.commit(segments);
     return Object.fromEntries(
       Object.entries(values).map(([key, value]) => [key, new KernelTensor(this.table, value)]),
@@ -220,8 +223,10 @@ class KernelProgram<T, Name extends string> implements Program<Name> {
   }
 
   #ownCache(cache: KvCache | undefined): KernelCache<T> | undefined {
-    if (cache === undefined || this.#caches.has(cache as KernelCache<T>)) {
-      return cache as KernelCache<T> | undefined;
+    if (cache === undefined) return undefined;
+    if (cache instanceof KernelCache && this.#caches.has(cache)) {
+      cache.requireOpen();
+      return cache;
     }
     throw new RunError(
       'This cache was made by another program: use the one its createCache() gave',

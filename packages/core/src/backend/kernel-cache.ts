@@ -12,6 +12,8 @@ export class KernelCache<T> implements KvCache {
   slots: number;
   readonly kv: KvFormat;
   readonly #lengths: SlotLengths;
+  #runs = 0;
+  #disposed = false;
 
   constructor(
     readonly table: KernelTable<T>,
@@ -80,8 +82,24 @@ export class KernelCache<T> implements KvCache {
     return known;
   }
 
+  requireOpen(): void {
+    if (this.#disposed) throw new RunError('This cache has been disposed');
+  }
+
+  /** A run over the entries. They stay until it has ended, even where the cache is disposed before. */
+  async during<Result>(run: () => Promise<Result>): Promise<Result> {
+    this.#runs++;
+    try {
+      return await run();
+    } finally {
+      this.#runs--;
+      if (this.#disposed) this.#release();
+    }
+  }
+
   /** Counts the tokens of a run that has succeeded. */
   commit(segments: readonly RunSegment[]): void {
+    if (this.#disposed) return;
     for (const { slot, tokens } of segments) {
       this.#lengths.append(slot, tokens);
       this.#lengths.giveBack(slot);
@@ -89,9 +107,15 @@ export class KernelCache<T> implements KvCache {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#lengths.clear();
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#runs > 0) return;
     for (const entry of this.#entries.values()) this.#empty(entry);
     this.#entries.clear();
-    this.#lengths.clear();
   }
 
   #requireMemory(capacity: number): void {

@@ -37,6 +37,8 @@ export interface BranchingSequence {
   readonly slot: number;
   /** Where its branches may be. */
   readonly branchSlots: readonly number[];
+  /** @throws when the sequence is no more. */
+  readonly requireOpen: () => void;
   /** Learns what was kept, and the rotary base that the key of each token has. */
   readonly onSettled: (tokens: readonly number[], thetas: readonly number[]) => void;
 }
@@ -57,6 +59,9 @@ class SlotBranches implements Branches {
   /** Rotary bases of the tokens so far: branches are of one length. */
   readonly #thetas: number[] = [];
   #branches: readonly Branch[];
+  /** Steps that are going on: until they have ended, their slots are nobody else's. */
+  #running = 0;
+  #disposed = false;
   #settled = false;
 
   constructor(readonly sequence: BranchingSequence) {
@@ -69,10 +74,18 @@ class SlotBranches implements Branches {
     return this.sequence.branchSlots.length;
   }
 
-  async grow(
+  grow(
     steps: readonly BranchStep[],
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly Float32Array[]> {
+    return this.#run(() => this.#grow(steps, signal));
+  }
+
+  async #grow(
+    steps: readonly BranchStep[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Float32Array[]> {
+    this.sequence.requireOpen();
     const parents = steps.map(({ parent }) => this.#branches[parent]!);
     const { cache, branchSlots } = this.sequence;
     const { slots, extensions } = assignSlots(parents, branchSlots);
@@ -86,7 +99,11 @@ class SlotBranches implements Branches {
   }
 
   async settle(tokens: readonly number[]): Promise<void> {
-    if (this.#settled) return;
+    if (!this.#settled) await this.#run(() => this.#settle(tokens));
+  }
+
+  async #settle(tokens: readonly number[]): Promise<void> {
+    this.sequence.requireOpen();
     const { cache, slot: own } = this.sequence;
     const read = this.#branches.map((branch) => sharedTokens(branch.tokens, tokens));
     const longest = Math.max(...read);
@@ -99,10 +116,22 @@ class SlotBranches implements Branches {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#settled) this.#end([]);
+    this.#disposed = true;
+    if (this.#running === 0) this.#end([]);
+  }
+
+  async #run<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#running++;
+    try {
+      return await work();
+    } finally {
+      this.#running--;
+      if (this.#disposed) this[Symbol.dispose]();
+    }
   }
 
   #end(tokens: readonly number[]): void {
+    if (this.#settled) return;
     this.#settled = true;
     const { cache, branchSlots, onSettled } = this.sequence;
     for (const slot of branchSlots) cache.truncate(0, slot);
@@ -122,6 +151,7 @@ class SlotBranches implements Branches {
     );
     this.#thetas.push(runtime.rotary.theta(position + 1));
     using x = await runtime.embed(ids, signal);
+    this.sequence.requireOpen();
     const step = { kind: 'text', x, angles, cache, segments } as const;
     const logits = await runtime.decode(signal ? { ...step, signal } : step);
     const width = logits.length / order.length;

@@ -167,8 +167,11 @@ export class CachedSequence implements Sequence {
   /** Of what the cache holds. */
   #base: SteadyBase;
   #branchSlots: readonly number[];
-  #branching = false;
+  #branches: Branches | undefined;
+  /** What is going on in the cache: until it has ended, the cache is left to nobody else. */
+  #running = 0;
   #disposed = false;
+  #left = false;
   readonly #pictures = { encoded: 0, reused: 0 };
 
   constructor(
@@ -198,11 +201,11 @@ export class CachedSequence implements Sequence {
   }
 
   get length(): number {
-    return this.#disposed ? 0 : this.cache.length(this.place.slot);
+    return this.#left ? 0 : this.cache.length(this.place.slot);
   }
 
   get heldPositions(): number {
-    return this.#disposed ? 0 : this.cache.held(this.place.slot);
+    return this.#left ? 0 : this.cache.held(this.place.slot);
   }
 
   get capacity(): number {
@@ -261,7 +264,7 @@ export class CachedSequence implements Sequence {
     const before = this.cache.slots;
     const more = Math.max(0, slots - this.#branchSlots.length);
     if (more === 0 && capacity <= this.cache.capacity) return;
-    await this.cache.grow({ capacity, slots: before + more });
+    await this.#run(() => this.cache.grow({ capacity, slots: before + more }));
     this.#branchSlots = [...this.#branchSlots, ...range(before, before + more)];
   }
 
@@ -281,24 +284,48 @@ export class CachedSequence implements Sequence {
   branch(): Branches {
     this.#requireWhole();
     const { runtime, cache, length } = this;
-    this.#branching = true;
-    return openBranches({
+    this.#running++;
+    this.#branches = openBranches({
       ...{ runtime, cache, slot: this.place.slot, branchSlots: this.#branchSlots },
+      requireOpen: () => this.#requireOpen(),
       onSettled: (tokens, thetas) => {
-        this.#branching = false;
+        this.#branches = undefined;
         this.#prompt = cutPrompt(this.#prompt, length);
         this.#append(tokens);
         for (const at of tokens.keys()) this.#note(thetas[at]!, length + at, length + at + 1);
+        this.#ended();
       },
     });
+    return this.#branches;
   }
 
   [Symbol.dispose](): void {
-    if (this.#disposed) return;
-    const { past } = this;
     this.#disposed = true;
+    this.#branches?.[Symbol.dispose]();
+    this.#leave();
+  }
+
+  /** What still runs would write into the cache of whoever goes on from it. */
+  #leave(): void {
+    if (this.#left || this.#running > 0) return;
+    const { past } = this;
+    this.#left = true;
     this.onDispose(past);
     this.#prompt = [];
+  }
+
+  async #run<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#running++;
+    try {
+      return await work();
+    } finally {
+      this.#ended();
+    }
+  }
+
+  #ended(): void {
+    this.#running--;
+    if (this.#disposed) this.#leave();
   }
 
   async #makeRoom(): Promise<void> {
@@ -306,9 +333,13 @@ export class CachedSequence implements Sequence {
     this.#requireWhole();
   }
 
-  #requireWhole(): void {
+  #requireOpen(): void {
     if (this.#disposed) throw new SequenceDisposedError();
-    if (this.#branching) throw new SequenceBranchedError();
+  }
+
+  #requireWhole(): void {
+    this.#requireOpen();
+    if (this.#branches) throw new SequenceBranchedError();
   }
 
   /** Notes tokens after what the cache holds now, or will hold when they are branches' own. */
@@ -331,7 +362,11 @@ export class CachedSequence implements Sequence {
     this.#base = readWith(this.#base, theta, { from, to });
   }
 
-  async #read(
+  #read(span: PromptSpan, total: number, options: ReadOptions): Promise<Float32Array> {
+    return this.#run(() => this.#readRows(span, total, options));
+  }
+
+  async #readRows(
     { chunk, from, to }: PromptSpan,
     total: number,
     { pictures, signal, kept = 1 }: ReadOptions,
@@ -342,6 +377,7 @@ export class CachedSequence implements Sequence {
         ? await this.runtime.embed(chunk.ids.subarray(from, to), signal)
         : await pictures!.rows(chunk.image, from, to, signal);
     try {
+      this.#requireOpen();
       const { rotary } = this.runtime;
       const end = start + to - from;
       const angles = rotary.angles(start, end, total);

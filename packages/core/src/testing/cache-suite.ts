@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Backend, HostTensor, KvCache, KvFormat, Program } from '../backend/backend.ts';
+import { RunError } from '../backend/errors.ts';
 import { referenceBackend } from '../reference/reference-backend.ts';
 import { expectClose } from './compare.ts';
 import { noiseWeights } from './noise-weights.ts';
@@ -115,6 +116,34 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       const found = await feed(program, cache, rowsOf(promptRows('d', 10), 6, 10));
       expectClose(found, await expected('d', 10), tolerance, 'after truncate');
     });
+
+    test('a run in a cache that is disposed meanwhile gives what it would have, or says why not', async () => {
+      await using program = await backend.compile(graphs, weights);
+      const found: string[] = [];
+      for (let turns = 0; turns < 24; turns++) {
+        for (const slot of [0, 1]) found.push(await disposedMeanwhile(program, turns, slot));
+      }
+      expect(new Set(found)).toEqual(new Set(['refused', 'as ever']));
+    });
+
+    /** Disposes a cache so many turns of the queue after a run in it was asked for. */
+    async function disposedMeanwhile(program: Program, turns: number, slot: number) {
+      const cache = program.createCache({ kv, capacity: 16, branches: 1 });
+      await feed(program, cache, rowsOf(promptRows('d', 10), 0, 9));
+      if (slot > 0) await cache.extend(0, slot);
+      const running = feed(program, cache, rowsOf(promptRows('d', 10), 9, 10), { slot });
+      const settled = Promise.allSettled([running]);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      cache[Symbol.dispose]();
+      const [run] = await settled;
+      expect([cache.length(0), cache.held(slot), cache.length(slot)]).toEqual([0, 0, 0]);
+      if (run.status === 'fulfilled') {
+        expectClose(run.value, await expected('d', 10), tolerance, `after ${turns} turns`);
+        return 'as ever';
+      }
+      expect(run.reason).toEqual(new RunError('This cache has been disposed'));
+      return 'refused';
+    }
 
     test('counts what it has memory for: at least what it holds, at most what it once held', async () => {
       await using program = await backend.compile(graphs, weights);

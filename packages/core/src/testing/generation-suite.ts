@@ -135,6 +135,44 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
     }
 
     test(
+      'whether the one before it was disposed at rest or while it ran',
+      async () => {
+        const remembering = { prefixCacheBytes: 2 ** 24 };
+        await using model = await open(await openCheckpoint(folder), remembering);
+        const ran = fc.record({ continues: fc.boolean(), turns: fc.integer({ min: 0, max: 12 }) });
+        const property = fc.asyncProperty(ids, ran, async (asked, { continues, turns }) => {
+          const wanted = await logitsOf(model, asked);
+          model.prefixes[Symbol.dispose]();
+          const running = await disposedWhileItRan(model, asked, { continues, turns });
+          expectNear(await logitsOf(model, asked), wanted);
+          await running.settled;
+          expectNear(await logitsOf(model, asked), wanted);
+        });
+        await fc.assert(property, cases);
+      },
+      minutes,
+    );
+
+    /** Goes on after a prompt by itself or in branches, and is disposed so many turns of the queue later. */
+    async function disposedWhileItRan(
+      model: XComposer,
+      asked: readonly number[],
+      { continues, turns }: { readonly continues: boolean; readonly turns: number },
+    ): Promise<{ readonly settled: Promise<unknown> }> {
+      using sequence = model.openSequence({ capacity: CAPACITY, slots: 2 });
+      await finishPrefill(sequence.prefill(promptOf(asked)));
+      const settled = run().catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      return { settled };
+
+      async function run(): Promise<void> {
+        if (!continues) return void (await sequence.feed(3));
+        using branches = sequence.branch();
+        await branches.grow([5, 7].map((token) => ({ parent: 0, token })));
+      }
+    }
+
+    test(
       'under an adapter whose B is zero as under none',
       async () => {
         const made = fc.record({ seed: fc.string(), rank: fc.integer({ min: 1, max: 8 }) });
