@@ -245,9 +245,13 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     });
     const outputs = Object.keys(graph.outputs).map(graphOutput);
     const { runtime } = this;
-    const session = await OnnxSession.open(runtime, name, lowered, outputs, this.#settings, signal);
-    this.#weights.forgetEncoded();
-    return { session, lowered, tables: new Map() };
+    const settings = this.#settings;
+    try {
+      const session = await OnnxSession.open(runtime, name, lowered, outputs, settings, signal);
+      return { session, lowered, tables: new Map() };
+    } finally {
+      this.#weights.forgetEncoded();
+    }
   }
 
   #createStore(size: KvStoreSize, kv: KvFormat): KvStore {
