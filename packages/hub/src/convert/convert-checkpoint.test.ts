@@ -167,19 +167,40 @@ describe('a conversion that breaks off', () => {
     expect(existsSync(join(out, 'journal.json'))).toBe(false);
   });
 
-  test('begins anew when the options are others', async () => {
-    const out = join(folder, 'changed');
+  /** Breaks a conversion off after its first file. */
+  async function breakOff(source: string, out: string) {
     const stop = new AbortController();
     const onProgress = ({ type }: ConvertEvent) =>
       type === 'file-finished' && stop.abort(new Error('enough'));
-    const first = convertCheckpoint(micro, out, { ...options, signal: stop.signal, onProgress });
+    const first = convertCheckpoint(source, out, { ...options, signal: stop.signal, onProgress });
     await expect(first).rejects.toThrow('enough');
+  }
+
+  test('begins anew when the options are others', async () => {
+    const out = join(folder, 'changed');
+    await breakOff(micro, out);
     const events: ConvertEvent[] = [];
     await convertCheckpoint(micro, out, {
       ...options,
       rounding: 'nearest',
       onProgress: (event) => void events.push(event),
     });
+    expect(events.some(({ type }) => type === 'file-kept')).toBe(false);
+  });
+
+  test('begins anew when the configuration regroups the same tensors otherwise', async () => {
+    const out = join(folder, 'regrouped');
+    const source = join(folder, 'regrouped-source');
+    await cp(micro, source, { recursive: true });
+    await breakOff(source, out);
+    const path = join(source, 'config.json');
+    const config = JSON.parse(await readFile(path, 'utf8'));
+    // 4 + 2 · 2 heads of 16 features take as many rows as 8 + 2 · 4 heads of 8.
+    const heads = { num_attention_heads: 8, num_key_value_heads: 4 };
+    await writeFile(path, JSON.stringify({ ...config, ...heads }));
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(source, out, { ...options, onProgress });
     expect(events.some(({ type }) => type === 'file-kept')).toBe(false);
   });
 });
@@ -255,6 +276,26 @@ test('numbers beyond float16 are an error that names tensor and setting, not inf
   const error = await failureOf(convertCheckpoint(source, out, { weights: 'int8' }));
   expect(error).toMatchObject({ name: 'WeightRangeError', tensors: [name], number: -65520 });
   expect(error.message).toContain("--weights f32, or { formats: { embeddings: 'f32' } }");
+  expect(existsSync(out)).toBe(false);
+});
+
+test.each([
+  ['int4', Number.NaN],
+  ['int8', Number.NEGATIVE_INFINITY],
+] as const)('in %s blocks, %d is an error that names its tensor', async (weights, number) => {
+  const name = 'model.layers.1.attention.wo.weight';
+  const source = await changedIndex(`damaged-${weights}`, ({ weight_map: map }) => {
+    map[name] = 'damaged.safetensors';
+  });
+  const numbers = new Float32Array(64 * 64).fill(0.5);
+  numbers[70] = number;
+  await writeSafetensors(join(source, 'damaged.safetensors'), [
+    { name, dtype: 'float32', shape: [64, 64], bytes: () => new Uint8Array(numbers.buffer) },
+  ]);
+  const out = join(folder, `of-damaged-${weights}`);
+  const error = await failureOf(convertCheckpoint(source, out, { weights }));
+  expect(error).toMatchObject({ name: 'WeightRangeError', tensors: [name], number });
+  expect(error.message).toContain(`${number} is among its numbers`);
   expect(existsSync(out)).toBe(false);
 });
 

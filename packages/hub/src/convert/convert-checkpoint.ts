@@ -5,6 +5,7 @@ import type { WeightChoice } from './choose-encodings.ts';
 import { SourceError } from './errors.ts';
 import { makeWeight } from './make-weight.ts';
 import { repairedCheckpoint } from './packed/repaired-checkpoint.ts';
+import { requireKnownPacking } from './packed/require-known-packing.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import { planWeights } from './plan-weights.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
@@ -118,9 +119,14 @@ async function readConfigFile(source: string): Promise<object> {
   const text = await readFile(path, 'utf8').catch(() => {
     throw new SourceError(source, 'it is no folder with a config.json');
   });
+  const { quantization_config: packing, ...config } = parseConfig(source, text);
+  await requireKnownPacking(source, packing);
+  return config;
+}
+
+function parseConfig(source: string, text: string): Record<string, unknown> {
   try {
-    const { quantization_config: _, ...config } = JSON.parse(text);
-    return config;
+    return JSON.parse(text);
   } catch (cause) {
     throw new SourceError(source, `its config.json is not JSON: ${(cause as Error).message}`);
   }

@@ -30,6 +30,12 @@ function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
+interface WeightRangeDetail {
+  readonly format: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
 /** A weight has numbers that its format cannot hold. Finished files are kept, and no checkpoint made. */
 export class WeightRangeError extends ConvertError {
   override name = 'WeightRangeError';
@@ -39,12 +45,12 @@ export class WeightRangeError extends ConvertError {
     /** Names of the tensors that it is made of. */
     readonly tensors: readonly string[],
     readonly number: number,
-    /** What would mend it. */
-    readonly setting: string,
+    /** What it was to be stored as, why that is impossible, and what would mend it. */
+    { format, reason, remedy }: WeightRangeDetail,
   ) {
+    const found = Number.isFinite(number) ? number.toPrecision(4) : String(number);
     super(
-      `Cannot store ${tensors.join(', ')} (${weight}) as float16: ${number.toPrecision(4)} is among its numbers, and float16 ends at 65504. ` +
-        `Store it as float32 with ${setting}`,
+      `Cannot store ${tensors.join(', ')} (${weight}) as ${format}: ${found} is among its numbers, and ${reason}. ${remedy}`,
     );
   }
 }

@@ -48,16 +48,35 @@ export async function* makeWeight(
 /** The first number that rounds beyond the largest float16, 65504. */
 const FLOAT16_OVERFLOW = 65520;
 
+function requireRange(numbers: Float32Array, weight: PlannedWeight): void {
+  const { encoding } = weight;
+  if (encoding.kind !== 'dense') requireFinite(numbers, weight);
+  else if (encoding.dtype === 'float16') requireFloat16(numbers, weight);
+}
+
 /** Rounded to infinity, a weight would make every answer NaN. What is infinite already stays so. */
-function requireRange(numbers: Float32Array, { name, expression, encoding }: PlannedWeight): void {
-  if (encoding.kind !== 'dense' || encoding.dtype !== 'float16') return;
+function requireFloat16(numbers: Float32Array, { name, expression }: PlannedWeight): void {
   const beyond = numbers.find((number) => {
     return Math.abs(number) >= FLOAT16_OVERFLOW && Number.isFinite(number);
   });
   if (beyond === undefined) return;
   const role = weightRole(name);
-  const setting = `--weights f32, or { formats: { ${role}: 'f32' } } of the API`;
-  throw new WeightRangeError(name, namesIn(expression), beyond, setting);
+  throw new WeightRangeError(name, namesIn(expression), beyond, {
+    format: 'float16',
+    reason: 'float16 ends at 65504',
+    remedy: `Store it as float32 with --weights f32, or { formats: { ${role}: 'f32' } } of the API`,
+  });
+}
+
+/** In a block, NaN would become a number, and infinity would make its neighbours NaN. */
+function requireFinite(numbers: Float32Array, { name, expression, encoding }: PlannedWeight): void {
+  const strange = numbers.find((number) => !Number.isFinite(number));
+  if (strange === undefined) return;
+  throw new WeightRangeError(name, namesIn(expression), strange, {
+    format: encoding.kind === 'blocks' ? `int${encoding.bits}` : 'int8',
+    reason: 'whole numbers with a scale hold finite ones only',
+    remedy: 'The checkpoint seems to be damaged: fetch or export it again',
+  });
 }
 
 /** What stands transposed is made as a whole. */
@@ -84,10 +103,11 @@ async function evaluate(
 
 /** Expressions of linears move whole rows, and every part of a packed one has its rows. */
 async function* repackWeight(
-  { expression, shape, encoding }: PlannedWeight,
+  weight: PlannedWeight,
   checkpoint: UnpackedCheckpoint,
   signal?: AbortSignal,
 ): AsyncGenerator<WeightPiece> {
+  const { expression, shape, encoding } = weight;
   const names = namesIn(expression);
   const read = new Map<string, WeightBytes>();
   for (const name of names) read.set(name, await checkpoint.readParts(name, signal));
@@ -95,6 +115,7 @@ async function* repackWeight(
     const tensors = new Map(
       names.map((name) => {
         const bytes = read.get(name)![part]!;
+        if (part === 'scales') requireFinite(toFloat32(bytes, 'float32'), weight);
         const rows = checkpoint.packed(name)!.out;
         return [name, { dtype: 'uint8', shape: [rows, bytes.length / rows], bytes }] as const;
       }),

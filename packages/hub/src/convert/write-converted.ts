@@ -56,9 +56,18 @@ export async function writeConverted(
   }
 }
 
-/** Equal when the bytes would be. */
-function keyOf({ origin, tensors }: ConvertedCheckpoint, shards: readonly Shard[]): string {
-  const digest = createHash('sha256').update(JSON.stringify([origin, [...tensors]]));
+/**
+ * Raise it when the same numbers come to other bytes than before: files that an earlier version
+ * finished are then written anew.
+ */
+const ENCODER_VERSION = 1;
+
+/** Equal when the bytes would be. What weights are made of and config.json decide them, too. */
+function keyOf(checkpoint: ConvertedCheckpoint, shards: readonly Shard[]): string {
+  const { origin, tensors, weights } = checkpoint;
+  const plan = [ENCODER_VERSION, origin, [...tensors], weights];
+  const digest = createHash('sha256').update(JSON.stringify(plan));
+  for (const [file, bytes] of checkpoint.files) digest.update(file).update(bytes);
   for (const { file, header } of shards) digest.update(file).update(header);
   return digest.digest('hex');
 }

@@ -20,6 +20,7 @@ import {
   numbersOf,
   plain,
 } from '../../test-tools/packed-tensors.ts';
+import { failureOf } from '../../test-tools/workbench.ts';
 import { convertCheckpoint } from '../convert-checkpoint.ts';
 import { unpackAwq } from './awq.ts';
 import { unpackGptq } from './gptq.ts';
@@ -139,6 +140,36 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
     await using checkpoint = await openCheckpoint(out);
     const norm = await checkpoint.read('norm');
     expect(toFloat32(norm, 'float32')[3]).toBe(Math.fround(Math.sin(3) / 8));
+  });
+
+  const strange: Record<typeof packing, [change: object, message: string][]> = {
+    awq: [
+      [{ version: 'gemv' }, 'quantization_config.version: "gemv", but only "gemm" is read'],
+      [{ bits: 8 }, 'quantization_config.bits: 8, but only 4 is read'],
+    ],
+    gptq: [
+      [{ checkpoint_format: 'gptq_v2' }, 'checkpoint_format: "gptq_v2", but only "gptq" is read'],
+      [{ bits: 3 }, 'quantization_config.bits: 3, but only 4 is read'],
+      [{ quant_method: 'hqq' }, 'quant_method: "hqq", but only "awq" or "gptq" is read'],
+    ],
+  };
+  test.each(strange[packing])('with %j is refused by name', async (change, message) => {
+    const source = await writeSource('strange', 8);
+    const quantization_config = { quant_method: packing, bits: 4, ...change };
+    const config = { ...checkpointConfig(sizes), quantization_config };
+    await writeFile(join(source, 'config.json'), JSON.stringify(config));
+    const error = await failureOf(convertCheckpoint(source, join(folder, 'of-strange')));
+    expect(error.name).toBe('SourceError');
+    expect(error.message).toContain(message);
+  });
+
+  test('whose packer wrote a file of its own is refused by what it says there', async () => {
+    const source = await writeSource('aside', 8);
+    const file = packing === 'awq' ? 'quant_config.json' : 'quantize_config.json';
+    await writeFile(join(source, file), JSON.stringify({ bits: 2 }));
+    const error = await failureOf(convertCheckpoint(source, join(folder, 'of-aside')));
+    expect(error).toMatchObject({ name: 'SourceError' });
+    expect(error.message).toContain(`its ${file} says bits: 2, but only 4 is read`);
   });
 
   test.runIf(packing === 'gptq')('whose inputs are reordered is read by that order', async () => {
