@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { referenceBackend as backend, CacheMemoryError, type Sequence } from '@lingbi/core';
 import { findFfmpeg, TooManyFramesError } from '@lingbi/video';
@@ -9,6 +10,10 @@ import type { ChatEvent } from './events.ts';
 import type { ImageInput } from './media.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
+
+const picturePath = fileURLToPath(
+  new URL('../../../../fixtures/pictures/decode/rgba.png', import.meta.url),
+);
 
 /** A picture of four pixels. */
 const tinyPicture = {
@@ -405,6 +410,46 @@ describe('at the end', () => {
     await chat[Symbol.asyncDispose]();
     await chat[Symbol.asyncDispose]();
     await expect(chat.ask('Hi')).rejects.toThrow('This chat has been disposed');
+  });
+
+  test.each(['ask', 'embed'] as const)(
+    'a chat disposed while %s() reads a picture goes no further, and holds nothing',
+    async (method) => {
+      const chat = model.chat();
+      const before = model.heldPositions;
+      let arrive = () => {};
+      const arrived = new Promise<void>((resolve) => {
+        arrive = resolve;
+      });
+      const picture = await readFile(picturePath);
+      const slow = Object.assign(new Blob([picture]), {
+        arrayBuffer: () => arrived.then(() => new Uint8Array(picture).buffer),
+      });
+      const asked = chat[method]('What is it?', { images: [slow] });
+      await chat[Symbol.asyncDispose]();
+      arrive();
+      await expect(asked).rejects.toThrow('This chat has been disposed');
+      expect(model.heldPositions).toBe(before);
+    },
+  );
+
+  test('a chat disposed while it loads a grammar goes no further', async () => {
+    const other = await openModel(micro, { backend });
+    const chat = other.chat();
+    const asked = chat.ask('Yes?', { responseFormat: { type: 'regex', pattern: 'yes' } });
+    await chat[Symbol.asyncDispose]();
+    await expect(asked).rejects.toThrow('This chat has been disposed');
+    expect(other.heldPositions).toBe(0);
+    await other[Symbol.asyncDispose]();
+  });
+
+  test('a chat disposed within its answer ends it', async () => {
+    const chat = model.chat();
+    const answer = chat.say('Hello', { beams: 2 });
+    await answer.next();
+    const next = answer.next();
+    await chat[Symbol.asyncDispose]();
+    await expect(collect(answer).then(() => next)).rejects.toThrow('This chat has been disposed');
   });
 
   test('a disposed model opens no chat', async () => {

@@ -107,7 +107,8 @@ export class Chat implements AsyncDisposable {
   #sequence: Sequence | undefined;
   readonly #onDispose: () => void;
   #busy = false;
-  #disposed = false;
+  /** Ends what is going on when the chat is disposed. */
+  readonly #disposed = new AbortController();
 
   constructor(model: Model, options: ChatOptions, onDispose: () => void) {
     requireKnownOptions('chat', options, chatOptions);
@@ -141,14 +142,16 @@ export class Chat implements AsyncDisposable {
    *
    * @throws MemoryBudgetError before the model runs, when the turn would take more than it may.
    */
-  async *say(question: string, options: SayOptions = {}): AsyncGenerator<ChatEvent> {
-    requireKnownOptions('say', options, sayOptions);
-    requireQuestion(question, options.images);
+  async *say(question: string, given: SayOptions = {}): AsyncGenerator<ChatEvent> {
+    requireKnownOptions('say', given, sayOptions);
+    requireQuestion(question, given.images);
+    const options = { ...given, signal: this.#whileOpen(given.signal) };
     const answering = this.#respondOptions(options);
     this.#claim();
     try {
       using constraint = await this.#constraintOf(options);
       const shown = yield* this.#shownWith(question, options);
+      options.signal.throwIfAborted();
       const prompt = this.#prepare(question, shown);
       using claimed = this.#claimMemory(prompt, shown, answering, options.memoryBudget);
       const held = constraint ? { ...answering, constraint } : answering;
@@ -170,15 +173,16 @@ export class Chat implements AsyncDisposable {
    */
   async embed(
     question: string,
-    { images, signal }: Pick<SayOptions, 'images' | 'signal'> = {},
+    { images, signal: given }: Pick<SayOptions, 'images' | 'signal'> = {},
   ): Promise<PromptEmbedding> {
     requireQuestion(question, images);
+    const signal = this.#whileOpen(given);
     this.#claim();
     try {
-      const given = { ...(images && { images }), ...(signal && { signal }) };
-      const reading = this.#shownWith(question, given);
+      const reading = this.#shownWith(question, { ...(images && { images }), signal });
       let step = await reading.next();
       while (!step.done) step = await reading.next();
+      signal.throwIfAborted();
       const prompt = this.#prepare(question, step.value);
       const { adapter = 'base' } = this.#options;
       return await this.#model.xcomposer.embedPrompt(prompt.chunks, {
@@ -186,24 +190,29 @@ export class Chat implements AsyncDisposable {
         levers: this.#hdNumLever(step.value, (grids) => ({
           ...{ prompt: promptParts(prompt.chunks, grids), adapter, embeds: true },
         })),
-        ...(signal && { signal }),
+        signal,
       });
     } finally {
       this.#busy = false;
     }
   }
 
-  /** Gives back the memory of the past: keys, values and pictures. */
+  /** Gives back the memory of the past: keys, values and pictures. An answer that is being written ends. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
+    this.#disposed.abort(new DisposedError('chat'));
     this.#onDispose();
     this.#sequence?.[Symbol.dispose]();
     this.#sequence = undefined;
     this.#shown = undefined;
   }
 
+  #whileOpen(signal: AbortSignal | undefined): AbortSignal {
+    const { signal: disposed } = this.#disposed;
+    return signal ? AbortSignal.any([signal, disposed]) : disposed;
+  }
+
   #claim(): void {
-    if (this.#disposed) throw new DisposedError('chat');
+    this.#disposed.signal.throwIfAborted();
     if (this.#busy) throw new ChatBusyError();
     this.#busy = true;
   }
