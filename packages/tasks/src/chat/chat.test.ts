@@ -208,7 +208,7 @@ describe('a conversation', () => {
     expect(usage.cachedTokens).toBeGreaterThan(10);
   });
 
-  test('grows by half at least, as far as the budget and its longest prompt allow', async () => {
+  test('opens with room for more turns and grows by half, as far as budget and longest prompt allow', async () => {
     const capacities = async (turns: readonly number[], options: ChatOptions & SayOptions = {}) => {
       const { maxLength, ...limits } = options;
       using opening = vi.spyOn(model.xcomposer, 'openSequence');
@@ -221,10 +221,10 @@ describe('a conversation', () => {
       return found;
     };
     const short = [8, 1024, 2100, 3500];
-    expect(await capacities(short)).toEqual([1024, 2048, 3072, 5120]);
+    expect(await capacities(short)).toEqual([2048, 2048, 3072, 5120]);
     expect(await capacities(short, { maxLength: 500 })).toEqual([1024, 2048, 3072, 4096]);
     const long = [60_000, 70_000];
-    expect(await capacities(long)).toEqual([59 * 1024, 85 * 1024]);
+    expect(await capacities(long)).toEqual([75 * 1024, 75 * 1024]);
     const memoryBudget = planMemory(model.xcomposer.planned!, { textTokens: 75_000 }).peak;
     expect(await capacities(long, { memoryBudget })).toEqual([59 * 1024, 69 * 1024]);
   });
@@ -239,8 +239,8 @@ describe('a conversation', () => {
     using refusing = vi.spyOn(sequence, 'grow').mockImplementation(async ({ capacity = 0 }) => {
       if (capacity > sequence.capacity) throw new CacheMemoryError(capacity, 1, 'none is left');
     });
-    await expect(chat.ask('Hi', { ...short, maxNewTokens: 4200 })).rejects.toThrow('none is left');
-    expect(refusing.mock.calls.map(([{ capacity }]) => capacity)).toEqual([6144, 5120]);
+    await expect(chat.ask('Hi', { ...short, maxNewTokens: 6200 })).rejects.toThrow('none is left');
+    expect(refusing.mock.calls.map(([{ capacity }]) => capacity)).toEqual([9216, 7168]);
     expect([chat.history, chat.heldPositions]).toEqual([history, heldPositions]);
     expect((await chat.ask('Hi', short)).usage.cachedTokens).toBeGreaterThan(5);
   });

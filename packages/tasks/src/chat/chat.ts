@@ -386,7 +386,7 @@ export class Chat implements AsyncDisposable {
     const { maxNewTokens } = answering;
     const slots = beamCount(answering.beams);
     const capacity = capacityFor(prompt, answering);
-    const roomy = roomyCapacity(sequence.capacity, capacity, maxLength + maxNewTokens);
+    const roomy = roomyCapacity(sequence, capacity, maxLength + maxNewTokens);
     const full = {
       prompt: [{ type: 'text', tokens: roomy - maxNewTokens }],
       maxNewTokens,
@@ -405,10 +405,13 @@ function inSteps(positions: number): number {
   return Math.ceil(positions / CAPACITY_STEP) * CAPACITY_STEP;
 }
 
-/** Growing moves all that is held: half as much again at least makes it rare. */
-function roomyCapacity(held: number, wanted: number, longest: number): number {
-  if (wanted <= held) return wanted;
-  return Math.max(wanted, Math.min(inSteps(1.5 * held), inSteps(longest)));
+/**
+ * Growing moves all that is held: half as much again at least makes it rare. Before anything is held it
+ * moves nothing, so that the first turn leaves room for the next ones.
+ */
+function roomyCapacity({ capacity, length }: Sequence, wanted: number, longest: number): number {
+  if (wanted <= capacity && length > 0) return wanted;
+  return Math.max(wanted, Math.min(inSteps(1.5 * capacity), inSteps(longest)));
 }
 
 /** Grows to the first of these capacities that there is memory for. */
