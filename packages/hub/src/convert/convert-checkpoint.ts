@@ -37,7 +37,7 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * It is written under a temporary name, `<out>.partial`. An interrupted conversion goes on there when
  * it is started again with the same source and options, and comes to the same bytes.
  *
- * @throws SourceError, RepairError, OutputExistsError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
+ * @throws SourceError, RepairError, OutputExistsError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
  * MissingWeightError before anything is written.
  */
 export async function convertCheckpoint(

@@ -6,8 +6,25 @@ export class ConvertError extends Error {
 /** There is something at the place where the converted checkpoint should go. It is left as it is. */
 export class OutputExistsError extends ConvertError {
   override name = 'OutputExistsError';
-  constructor(readonly out: string) {
-    super(`Cannot write the checkpoint ${out}: it exists. Choose another name, or remove it first`);
+  constructor(
+    readonly out: string,
+    detail = 'it exists',
+  ) {
+    super(`Cannot write the checkpoint ${out}: ${detail}. Choose another name, or remove it first`);
+  }
+}
+
+/** Another process, or this one, is writing a checkpoint to the same place. Nothing was written. */
+export class OutputBusyError extends ConvertError {
+  override name = 'OutputBusyError';
+  constructor(
+    readonly out: string,
+    /** Such as `process 4711 on host`. */
+    readonly holder: string,
+  ) {
+    super(
+      `Cannot write the checkpoint ${out}: ${holder} is writing it. Wait until it is done, or choose another name`,
+    );
   }
 }
 

@@ -1,17 +1,19 @@
 import { dirname } from 'node:path';
 import { freeBytes } from '../cache/free-space.ts';
 import { DiskFullError } from './errors.ts';
+import type { Staging } from './staging.ts';
 
 /**
- * Asks, before anything is written, whether `bytes` more have room beside `out`.
+ * Asks, before anything is written or removed, whether `bytes` more have room beside `out`.
  *
- * @throws DiskFullError naming `folder`, where they are going to be.
+ * @throws DiskFullError
  */
-export async function requireRoom(out: string, folder: string, bytes: number): Promise<void> {
-  const free = await freeSpace(out);
-  if (free < bytes) throw new DiskFullError(folder, bytes, free);
+export async function requireRoom(out: string, staging: Staging, bytes: number): Promise<void> {
+  const room = await roomFor(out, staging);
+  if (room < bytes) throw new DiskFullError(staging.folder, bytes, room);
 }
 
-export function freeSpace(out: string): Promise<number> {
-  return freeBytes(dirname(out));
+/** What is free, and what an unfinished run takes that is written over. */
+export async function roomFor(out: string, staging: Staging): Promise<number> {
+  return (await freeBytes(dirname(out))) + (await staging.reusableBytes());
 }

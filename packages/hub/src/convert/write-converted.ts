@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { MANIFEST_FILE, MANIFEST_VERSION, manifestWeight } from '@lingbi/core';
 import { DiskFullError } from './errors.ts';
 import type { ConvertEvent } from './events.ts';
+import { lockOutput } from './lock-output.ts';
 import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
 import { requireAbsent } from './require-absent.ts';
-import { freeSpace, requireRoom } from './require-room.ts';
+import { requireRoom, roomFor } from './require-room.ts';
 import { openStaging, type Staging } from './staging.ts';
 import { sha256Of, type WeightMaker, writeShard } from './write-shard.ts';
 
@@ -33,7 +34,7 @@ export interface WriteConvertedOptions {
  * is whole; what is found there of an interrupted run with the same checkpoint is kept.
  *
  * @param out resolved: what follows its name stands beside it
- * @throws OutputExistsError, DiskFullError
+ * @throws OutputExistsError, OutputBusyError, DiskFullError
  */
 export async function writeConverted(
   out: string,
@@ -41,10 +42,11 @@ export async function writeConverted(
   make: WeightMaker,
   options: WriteConvertedOptions = {},
 ): Promise<void> {
+  await using _lock = await lockOutput(out);
   await requireAbsent(out);
   const shards = planShards(checkpoint.weights, options.shardBytes);
   const staging = await openStaging(out, keyOf(checkpoint, shards));
-  await requireRoom(out, staging.folder, missingBytes(shards, staging));
+  await requireRoom(out, staging, missingBytes(shards, staging));
   try {
     await staging.create();
     await writeShards(staging, shards, make, options);
@@ -52,7 +54,8 @@ export async function writeConverted(
     await staging.publish();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    throw new DiskFullError(staging.folder, missingBytes(shards, staging), await freeSpace(out));
+    const missing = missingBytes(shards, staging);
+    throw new DiskFullError(staging.folder, missing, await roomFor(out, staging));
   }
 }
 

@@ -1,8 +1,11 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSafetensors } from '@lingbi/core';
+import { lockOutput } from '../convert/lock-output.ts';
 import { requireAbsent } from '../convert/require-absent.ts';
 import { requireRoom } from '../convert/require-room.ts';
+import { openStaging } from '../convert/staging.ts';
 import type { WriteConvertedOptions } from '../convert/write-converted.ts';
 import { normalTable, xorshift } from './noise.ts';
 import { hashOf } from './synth-checkpoint.ts';
@@ -15,11 +18,12 @@ export async function writePlain(
   seed: number,
   { shardBytes = 2 ** 31, signal }: WriteConvertedOptions,
 ): Promise<void> {
+  await using _lock = await lockOutput(out);
   await requireAbsent(out);
-  const folder = `${out}.partial`;
-  await rm(folder, { recursive: true, force: true });
-  await requireRoom(out, folder, bytesOf([...tensors.values()]));
-  await mkdir(folder, { recursive: true });
+  const staging = await openStaging(out, randomUUID()); // begins anew: random numbers are soon made
+  await requireRoom(out, staging, bytesOf([...tensors.values()]));
+  await staging.create();
+  const { folder } = staging;
   const table = normalTable();
   const shards = splitBySize(tensors, shardBytes);
   for (const [index, shard] of shards.entries()) {
@@ -41,7 +45,7 @@ export async function writePlain(
     );
   }
   for (const [file, bytes] of files) await writeFile(join(folder, file), bytes);
-  await rename(folder, out);
+  await staging.publish();
 }
 
 /** As bfloat16. */
