@@ -17,7 +17,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { onnx } from './backend.ts';
 import { deviceStore } from './kv-store.ts';
-import type { Runtime } from './library.ts';
+import { loadRuntime, type Runtime } from './library.ts';
 import type { NativeValue } from './values.ts';
 
 const MiB = 2 ** 20;
@@ -207,6 +207,40 @@ test.runIf(process.platform === 'linux')(
     expect(before - process.memoryUsage.rss()).toBeGreaterThan(0.9 * bytes);
   },
 );
+
+test('branches of whatever length leave no views of what they continued', async () => {
+  await using program = await openWide();
+  using cache = program.createCache({ capacity: 1024, branches: 1 });
+  const live = liveViews();
+  const left: number[] = [];
+  for (const length of [50, 60, 70, 80]) {
+    cache.truncate(0);
+    await read(program, cache, length);
+    await cache.extend(0, 1);
+    await read(program, cache, length + 1, 1);
+    cache.truncate(0, 1);
+    left.push(live.size);
+  }
+  vi.restoreAllMocks();
+  expect(left.at(-1)).toBe(left[0]);
+});
+
+/** Addresses of tensors over memory of ours that are there, of those made from now on. */
+function liveViews(): ReadonlySet<bigint> {
+  const { api } = loadRuntime();
+  const [create, release] = [api.create.bind(api), api.release.bind(api)];
+  const live = new Set<bigint>();
+  vi.spyOn(api, 'create').mockImplementation((doing, name, ...values) => {
+    const handle = create(doing, name, ...values);
+    if (name === 'CreateTensorWithDataAsOrtValue') live.add(handle);
+    return handle;
+  });
+  vi.spyOn(api, 'release').mockImplementation((name, handle) => {
+    live.delete(handle);
+    release(name, handle);
+  });
+  return live;
+}
 
 /** The wide decoder as a scheduler sees it; it always says the same. */
 function batchModel(program: Wide, onCache: (cache: KvCache) => void): BatchModel<'base'> {

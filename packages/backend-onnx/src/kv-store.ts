@@ -78,12 +78,13 @@ class HostStore implements KvStore {
   view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue {
     for (let slot = firstSlot; slot < firstSlot + slots; slot++) this.#arrange(slot);
     const shape = [slots, layer.kvHeads, this.#capacity, storedHeadDim(layer)];
-    return this.#view(layer, part, firstSlot, shape);
+    return this.#view(`${slots} slots`, layer, part, firstSlot, shape);
   }
 
   firstTokens(layer: CacheLayer, part: KvPart, slot: number, length: number): NativeValue {
     this.#arrange(slot, length);
-    return this.#view(layer, part, slot, [layer.kvHeads, length, storedHeadDim(layer)]);
+    const shape = [layer.kvHeads, length, storedHeadDim(layer)];
+    return this.#view('tokens', layer, part, slot, shape);
   }
 
   write(layer: CacheLayer, part: KvPart, slot: number, start: number, rows: HeadRows): void {
@@ -161,10 +162,18 @@ class HostStore implements KvStore {
     this.#views.clear();
   }
 
-  #view(layer: CacheLayer, part: KvPart, firstSlot: number, shape: readonly number[]): NativeValue {
-    const key = `${bufferKey(layer, part)}.${firstSlot}.${shape}`;
+  /** The one of these that was shown last: lengths it was shown in have no end. */
+  #view(
+    what: string,
+    layer: CacheLayer,
+    part: KvPart,
+    firstSlot: number,
+    shape: readonly number[],
+  ): NativeValue {
+    const key = `${bufferKey(layer, part)}.${firstSlot}.${what}`;
     const known = this.#views.get(key);
-    if (known) return known;
+    if (known && `${known.shape}` === `${shape}`) return known;
+    known?.[Symbol.dispose]();
     const start = firstSlot * this.#slotLength(layer);
     const length = shape.reduce((all, each) => all * each);
     const numbers = this.#buffers.get(bufferKey(layer, part))!.subarray(start, start + length);
