@@ -6,6 +6,7 @@
 import type { CacheLayer, RunSegment, SlotLengths } from '@lingbi/core';
 import { bufferKey, copyRows, type KvStore, type Span } from './kv-store.ts';
 import type { Runtime } from './library.ts';
+import { releaseMemory } from './release-memory.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 import { type NativeValue, valueOver } from './values.ts';
@@ -36,7 +37,7 @@ interface FreshRows {
 }
 
 export interface KvBuffer {
-  readonly numbers: Float32Array;
+  readonly numbers: Float32Array<ArrayBuffer>;
   readonly value: NativeValue;
 }
 
@@ -120,20 +121,24 @@ export class BranchLogs implements Disposable {
     });
   }
 
-  /** Forgets the logs of slots that nothing continues any more. */
-  sweep(): void {
-    for (const [base, log] of this.#logs) {
-      if (this.lengths.continuationsOf(base).length > 0) continue;
-      release(log.buffers);
-      this.#logs.delete(base);
+  /** Slots with a log that nothing continues any more. */
+  get ended(): readonly number[] {
+    const logged = [...this.#logs.keys()];
+    return logged.filter((base) => this.lengths.continuationsOf(base).length === 0);
+  }
+
+  /** Gives back the memory of a slot's log. Nothing may be bound to it any more. */
+  forget(base: number): void {
+    for (const rows of [this.#logs, this.#fresh]) {
+      const { buffers } = rows.get(base) ?? {};
+      if (buffers) giveBack(buffers);
+      rows.delete(base);
     }
   }
 
+  /** Nothing may be bound to it any more. */
   [Symbol.dispose](): void {
-    for (const { buffers } of this.#logs.values()) release(buffers);
-    for (const { buffers } of this.#fresh.values()) release(buffers);
-    this.#logs.clear();
-    this.#fresh.clear();
+    for (const base of [...this.#logs.keys(), ...this.#fresh.keys()]) this.forget(base);
     this.#places.clear();
   }
 
@@ -186,6 +191,11 @@ export class BranchLogs implements Disposable {
 
 function release(buffers: ReadonlyMap<string, KvBuffer>): void {
   for (const { value } of buffers.values()) value[Symbol.dispose]();
+}
+
+function giveBack(buffers: ReadonlyMap<string, KvBuffer>): void {
+  release(buffers);
+  releaseMemory(...[...buffers.values()].map(({ numbers }) => numbers));
 }
 
 /** Neighbouring places together. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   add,
   attention,
@@ -40,6 +42,13 @@ const positionBytes = (kv: KvFormat) =>
   layers * 2 * heads * (kv === 'int8' ? headDim + 4 : headDim * 4);
 
 const open = () => onnx({ threads: 1 }).compile({ attend: graph }, noiseWeights([]));
+
+/** Of what nobody holds any more. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
+
 const arrays = () => process.memoryUsage().arrayBuffers;
 
 describe.each(['float32', 'int8'] as const)('a cache in %s', (kv) => {
@@ -87,6 +96,9 @@ const wideGraph = trace(
 );
 const openWide = () => onnx({ threads: 1 }).compile({ wide: wideGraph }, noiseWeights([]));
 type Wide = Awaited<ReturnType<typeof openWide>>;
+
+/** Of keys and values in all layers, in float32. */
+const widePositionBytes = 2 * wide.layers * wide.heads * wide.headDim * 4;
 
 /** Reads positions `from` ≤ p < `to` of one imagined prompt. */
 async function read(program: Wide, cache: KvCache, to: number, slot = 0): Promise<HostTensor> {
@@ -205,6 +217,29 @@ test.runIf(process.platform === 'linux')(
     await vi.waitFor(() => expect(cache!.held(slot)).toBe(0));
     const bytes = 900 * 2 * wide.layers * wide.heads * wide.headDim * 4;
     expect(before - process.memoryUsage.rss()).toBeGreaterThan(0.9 * bytes);
+  },
+);
+
+test.each(['float32', 'int8'] as const)(
+  'what branches of a cache in %s have read goes with them',
+  async (kv) => {
+    await using program = await openWide();
+    using cache = program.createCache({ kv, capacity: 1024, branches: 2 });
+    await read(program, cache, 100);
+    collectGarbage();
+    const before = arrays();
+    for (const slot of [1, 2]) {
+      await cache.extend(0, slot);
+      for (const end of [300, 500, 700]) await read(program, cache, end, slot);
+    }
+    expect(arrays() - before).toBeGreaterThan(1200 * widePositionBytes);
+    for (const slot of [1, 2]) cache.truncate(0, slot);
+    await cache.grow({}); // waits for what was asked before
+    await vi.waitFor(() => {
+      collectGarbage(); // what it finds is counted until another thread has freed it
+      expect(arrays() - before).toBeLessThan(MiB);
+    });
+    expect((await read(program, cache, 101)).shape).toEqual([1, wide.heads * wide.headDim]);
   },
 );
 

@@ -86,7 +86,16 @@ export class OnnxCache implements KvCache, GroupingCache {
   }
 
   truncate(length: number, slot = 0): void {
+    const base = this.baseOf(slot);
     this.#lengths.truncate(length, slot);
+    if (this.baseOf(slot) !== base) void this.owner.inTurn(() => this.#forgetLogs());
+  }
+
+  /** What continuations appended goes when the last of them has ended. Only in turn. */
+  async #forgetLogs(): Promise<void> {
+    if (this.logs.ended.length === 0) return;
+    await this.owner.unbind();
+    for (const base of this.logs.ended) this.logs.forget(base);
   }
 
   giveBack(length: number, slot = 0): void {
@@ -119,7 +128,7 @@ export class OnnxCache implements KvCache, GroupingCache {
       if (!rows) await this.store.copy(from, to, length);
       else if (base === to) this.logs.settle(to, rows, this.store);
       else this.logs.place(to, rows);
-      this.logs.sweep();
+      await this.#forgetLogs();
     });
   }
 
