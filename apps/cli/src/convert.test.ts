@@ -41,6 +41,25 @@ describe('lingbi convert', () => {
     expect(stderr).toContain('only what AWQ packed needs a repair');
   });
 
+  test.each([
+    [['--weights', 'f16', '--block', '32'], 'block (--block) would change nothing'],
+    [['--weights', 'f32', '--rounding', 'nearest'], 'rounding (--rounding) would change nothing'],
+  ])('%j is a usage error: a part would change nothing', async (flags, message) => {
+    const words = ['convert', fixture('ixc25-micro'), join(folder, 'unused'), ...flags];
+    const { code, stderr } = await lingbi(words);
+    expect({ code, stderr }).toMatchObject({ code: 2 });
+    expect(stderr).toContain(message);
+  });
+
+  test.each([
+    [['--weights', 'bf16', '--block', '32'], '--block would change nothing: bf16 has no blocks'],
+    [['--weights', 'bf16', '--vision', 'int8'], '--vision int8 is for converted checkpoints'],
+  ])('synth %j is a usage error', async (flags, message) => {
+    const { code, stderr } = await lingbi(['synth', join(folder, 'made-up'), ...flags]);
+    expect({ code, stderr }).toMatchObject({ code: 2 });
+    expect(stderr).toContain(message);
+  });
+
   test('knows two adapters', async () => {
     const words = ['convert', fixture('ixc25-micro'), join(folder, 'x'), '--adapters', 'web,draw'];
     const { code, stderr } = await lingbi(words);

@@ -30,7 +30,8 @@ export async function exitCodeOf(error: unknown): Promise<number> {
   // Asking for help or the version ends so as well, and is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage.code;
   if (error instanceof UsageError) return exitCodes.usage.code;
-  const { HubError } = await import('@lingbi/hub');
+  const { HubError, OptionError } = await import('@lingbi/hub');
+  if (error instanceof OptionError) return exitCodes.usage.code;
   if (error instanceof HubError) return exitCodes.hub.code;
   const { MemoryBudgetError } = await import('@lingbi/core');
   return (error instanceof MemoryBudgetError ? exitCodes.memory : exitCodes.failed).code;

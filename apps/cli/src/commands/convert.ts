@@ -11,7 +11,7 @@ interface ConvertFlags extends OutputFlags {
   readonly head?: WeightFormat;
   readonly vision: 'f32' | 'int8';
   readonly adapters?: readonly TaskAdapter[];
-  readonly rounding: NonNullable<ConvertOptions['rounding']>;
+  readonly rounding?: NonNullable<ConvertOptions['rounding']>;
   readonly repairWith?: string;
 }
 
@@ -60,9 +60,10 @@ export function addConvertCommand(program: Command): void {
       parseAdapters,
     )
     .addOption(
-      new Option('--rounding <how>', 'how blocks are rounded')
-        .choices(['search', 'nearest'])
-        .default('search'),
+      new Option('--rounding <how>', 'how blocks are rounded (default: search)').choices([
+        'search',
+        'nearest',
+      ]),
     )
     .option(
       '--repair-with <folder>',
@@ -95,7 +96,7 @@ async function convert(
   await convertCheckpoint(source, out, {
     weights,
     vision,
-    rounding,
+    ...(rounding && { rounding }),
     ...(block && { block: Number(block) as BlockSize }),
     ...(head && { formats: { head } }),
     ...(adapters && { adapters }),

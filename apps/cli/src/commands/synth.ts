@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { BlockSize, SynthOptions, SynthShape } from '@lingbi/hub';
 import { type Command, Option } from 'commander';
+import { UsageError } from '../exit-codes.ts';
 import { addOutputOptions } from '../options.ts';
 import { parseCount } from '../parse-value.ts';
 import type { OutputFlags } from '../report/report.ts';
@@ -10,7 +11,7 @@ import { type Run, runCommand } from '../run-command.ts';
 interface SynthFlags extends OutputFlags {
   readonly shape: SynthShape;
   readonly weights: NonNullable<SynthOptions['weights']>;
-  readonly block: string;
+  readonly block?: string;
   readonly vision: NonNullable<SynthOptions['vision']>;
   readonly seed: number;
   readonly tokenizer?: string;
@@ -40,9 +41,11 @@ export function addSynthCommand(program: Command): void {
         .default('int4'),
     )
     .addOption(
-      new Option('--block <size>', 'numbers that share a scale')
-        .choices(['32', '64', '128'])
-        .default('128'),
+      new Option('--block <size>', 'numbers that share a scale (default: 128)').choices([
+        '32',
+        '64',
+        '128',
+      ]),
     )
     .addOption(
       new Option('--vision <format>', 'a vision tower, ViT-L/14 at 560 pixels')
@@ -56,14 +59,26 @@ export function addSynthCommand(program: Command): void {
   addOutputOptions(command);
 }
 
+function requireUsed({ weights, block, vision }: SynthFlags): void {
+  if (block && weights !== 'int4' && weights !== 'int8') {
+    throw new UsageError(`--block would change nothing: ${weights} has no blocks. Leave it out`);
+  }
+  if (weights === 'bf16' && vision === 'int8') {
+    throw new UsageError(
+      '--vision int8 is for converted checkpoints, and bf16 is a plain one. Say --vision f32',
+    );
+  }
+}
+
 async function synth(out: string, flags: SynthFlags, { report, signal }: Run): Promise<object> {
   const { shape, weights, block, vision, seed, tokenizer } = flags;
+  requireUsed(flags);
   using shown = showConversion(report);
   const { synthCheckpoint } = await import('@lingbi/hub');
   await synthCheckpoint(out, {
     shape,
     weights,
-    block: Number(block) as BlockSize,
+    ...(block && { block: Number(block) as BlockSize }),
     vision,
     seed,
     ...(tokenizer !== undefined && { tokenizer: await readFile(tokenizer) }),

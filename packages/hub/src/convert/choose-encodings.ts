@@ -8,8 +8,13 @@ export type WeightFormat = 'f32' | 'f16' | 'int8' | 'int4' | 'channels';
 
 export type BlockSize = 32 | 64 | 128;
 
+/** Kinds of weights that are looked up or added, never multiplied: no backend reads them encoded. */
+type DenseRole = 'embeddings' | 'plain';
+
 /** The format of each kind of weight. */
-export type FormatChoices = Readonly<Record<WeightRole, WeightFormat>>;
+export type FormatChoices = Readonly<
+  Record<Exclude<WeightRole, DenseRole>, WeightFormat> & Record<DenseRole, 'f32' | 'f16'>
+>;
 
 /** What people say: the decoder's matrices decide the size, the rest follows. */
 export interface WeightChoice {
@@ -43,9 +48,15 @@ function formatsOf({ weights = 'int4', vision = 'f32', formats }: WeightChoice):
   };
 }
 
-/** How a weight is stored under a choice. */
+/**
+ * How a weight is stored under a choice.
+ *
+ * @throws RangeError when `formats` asks for what no backend reads.
+ */
 export function encodingOf(name: string, shape: readonly number[], choice: WeightChoice): Encoding {
-  const format = formatsOf(choice)[weightRole(name)];
+  const role = weightRole(name);
+  const format: WeightFormat = formatsOf(choice)[role];
+  if (role === 'embeddings' || role === 'plain') requireDense(role, format);
   switch (format) {
     case 'f32':
       return { kind: 'dense', dtype: 'float32' };
@@ -62,6 +73,13 @@ export function encodingOf(name: string, shape: readonly number[], choice: Weigh
     default:
       throw format satisfies never;
   }
+}
+
+function requireDense(role: DenseRole, format: WeightFormat): void {
+  if (format === 'f32' || format === 'f16') return;
+  throw new RangeError(
+    `formats.${role} is "${format}", but these weights are never multiplied: it should be "f32" or "f16"`,
+  );
 }
 
 /** The largest block up to the wanted one that divides a row; where none from 32 on does, the wanted one. */

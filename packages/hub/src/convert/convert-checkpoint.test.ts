@@ -22,7 +22,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { torchOf } from '../test-tools/torch-of.ts';
 import { failureOf } from '../test-tools/workbench.ts';
-import { convertCheckpoint } from './convert-checkpoint.ts';
+import { type ConvertOptions, convertCheckpoint } from './convert-checkpoint.ts';
 import type { ConvertEvent } from './events.ts';
 import { writeConverted } from './write-converted.ts';
 
@@ -123,7 +123,10 @@ describe('a conversion that breaks off', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(existsSync(killed)).toBe(false);
-    await convertCheckpoint(micro, killed, options);
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(micro, killed, { ...options, onProgress });
+    expect(events.some(({ type }) => type === 'file-kept')).toBe(true);
     await convertCheckpoint(micro, whole, options);
     expect(await hashes(killed)).toEqual(await hashes(whole));
   });
@@ -250,6 +253,45 @@ describe('what cannot be converted is said before anything is written', () => {
     await convertCheckpoint(source, join(folder, 'more'), { onProgress });
     const names = ['model.layers.0.surprise'];
     expect(events).toContainEqual({ type: 'tensors-ignored', names });
+  });
+
+  test.each([
+    [{ weights: 'f16', block: 64 }, 'block (--block) would change nothing: no weight is stored in'],
+    [{ weights: 'f32', zeroPoints: true }, 'zeroPoints would change nothing'],
+    [{ weights: 'f32', rounding: 'search' }, 'rounding (--rounding) would change nothing'],
+  ] as const)('%j, of which a part would change nothing', async (unused, message) => {
+    const out = join(folder, 'unused');
+    const error = await failureOf(convertCheckpoint(micro, out, unused));
+    expect(error).toMatchObject({ name: 'OptionError' });
+    expect(error.message).toContain(message);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('an adapter that the checkpoint does not have', async () => {
+    const source = await changedIndex('without-write', ({ weight_map: map }) => {
+      for (const name of Object.keys(map)) if (/lora_(sft|dpo)/.test(name)) delete map[name];
+    });
+    const out = join(folder, 'of-without-write');
+    const error = await failureOf(convertCheckpoint(source, out, { adapters: ['web', 'write'] }));
+    expect(error).toMatchObject({ name: 'OptionError', option: 'adapters: write (--adapters)' });
+  });
+
+  test.each([
+    ['embeddings', 'int8'],
+    ['embeddings', 'int4'],
+    ['plain', 'channels'],
+  ] as const)('%s as %s, which no backend reads', async (role, format) => {
+    const formats = { [role]: format } as unknown as NonNullable<ConvertOptions['formats']>;
+    const error = await failureOf(convertCheckpoint(micro, join(folder, 'unread'), { formats }));
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toContain(`formats.${role} is "${format}"`);
+  });
+
+  test('a place that is taken, before the source is hashed', async () => {
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    const error = await failureOf(convertCheckpoint(micro, folder, { onProgress }));
+    expect({ name: error.name, events }).toEqual({ name: 'OutputExistsError', events: [] });
   });
 
   test('a folder that is no checkpoint, or one that is converted already', async () => {

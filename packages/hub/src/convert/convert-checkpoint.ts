@@ -8,6 +8,8 @@ import { repairedCheckpoint } from './packed/repaired-checkpoint.ts';
 import { requireKnownPacking } from './packed/require-known-packing.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import { planWeights } from './plan-weights.ts';
+import { requireAbsent } from './require-absent.ts';
+import { requireUsedOptions } from './require-used-options.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
 import { sha256Of } from './write-shard.ts';
@@ -37,7 +39,7 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * It is written under a temporary name, `<out>.partial`. An interrupted conversion goes on there when
  * it is started again with the same source and options, and comes to the same bytes.
  *
- * @throws SourceError, RepairError, OutputExistsError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
+ * @throws SourceError, OptionError, RepairError, OutputExistsError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
  * MissingWeightError before anything is written.
  */
 export async function convertCheckpoint(
@@ -46,6 +48,7 @@ export async function convertCheckpoint(
   options: ConvertOptions = {},
 ): Promise<void> {
   const out = resolve(folder);
+  await requireAbsent(out); // before gigabytes are hashed
   const { rounding = 'search', repairWith, signal, onProgress } = options;
   const files = await readSmallFiles(source);
   await using unpacked = await openSource(source, signal);
@@ -55,6 +58,7 @@ export async function convertCheckpoint(
     : unpacked;
   const tensors = withAdapters(checkpoint, options.adapters);
   const planned = planWeights(files.config, tensors, options, checkpoint.packed);
+  requireUsedOptions(options, planned);
   const used = new Set(planned.flatMap(({ expression }) => namesIn(expression)));
   const ignored = unknownTensors(tensors.names, used);
   if (ignored.length > 0) onProgress?.({ type: 'tensors-ignored', names: ignored });

@@ -14,6 +14,17 @@ export class OutputExistsError extends ConvertError {
   }
 }
 
+/** An option that would change nothing: the caller expects something else. Nothing was written. */
+export class OptionError extends ConvertError {
+  override name = 'OptionError';
+  constructor(
+    readonly option: string,
+    reason: string,
+  ) {
+    super(`${option} would change nothing: ${reason}. Leave it out`);
+  }
+}
+
 /** Another process, or this one, is writing a checkpoint to the same place. Nothing was written. */
 export class OutputBusyError extends ConvertError {
   override name = 'OutputBusyError';

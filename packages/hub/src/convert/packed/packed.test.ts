@@ -132,6 +132,14 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
     expect(other.describe('layers.0.mlp.gate').encoding).toMatchObject({ bits: 8, blockSize: 64 });
   });
 
+  test('is not rounded, and says so when it should be', async () => {
+    const source = await writeSource('rounded', 8);
+    const options = { rounding: 'nearest', formats: { head: 'f16' } } as const;
+    const error = await failureOf(convertCheckpoint(source, join(folder, 'of-rounded'), options));
+    expect(error).toMatchObject({ name: 'OptionError', option: 'rounding (--rounding)' });
+    expect(error.message).toContain('all blocks keep the numbers of the source');
+  });
+
   test('loses what it said of its packing, and keeps the rest', async () => {
     const out = join(folder, 'config-out');
     await convertCheckpoint(await writeSource('config', 8), out);
