@@ -46,6 +46,17 @@ describe('claim()', () => {
     budget.claim({ doing, request: text(200_000) })[Symbol.dispose]();
   });
 
+  test('counts for all others what is held to no budget itself', () => {
+    const budget = budgetFor(text(300_000));
+    {
+      using claimed = budget.claim({ doing, request: text(200_000), bytes: Infinity });
+      expect(budget.heldPositions).toBe(200_000);
+      expect(claimed.fits(text(10_000_000))).toBe(true);
+      expect(() => budget.claim({ doing, request: text(200_000) })).toThrow(MemoryBudgetError);
+    }
+    expect(budget.heldPositions).toBe(0);
+  });
+
   describe('what nobody uses', () => {
     /** Caches that are there in case somebody comes back to them. */
     function idle(...lengths: number[]) {

@@ -106,8 +106,9 @@ export class MemoryBudget {
    * UnsupportedError when there is a budget, but the backend does not say how it uses memory.
    */
   claim({ request, held = () => 0, bytes = this.bytes, ...rest }: MemoryClaim): ClaimedMemory {
-    if (bytes === Infinity) return { fits: () => true, [Symbol.dispose]() {} };
-    const model = requirePlanned(this.planned());
+    const known = this.planned();
+    if (bytes === Infinity && !known) return { fits: () => true, [Symbol.dispose]() {} };
+    const model = requirePlanned(known);
     const { positions, segments } = planMemory(model, request);
     const own = rowsOf(encodedPictures(model, segments));
     const asking = { model, held: held(), bytes };

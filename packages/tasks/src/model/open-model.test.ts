@@ -7,9 +7,11 @@ import {
   referenceBackend as backend,
   type Program,
   writeSafetensors,
+  type XComposer,
 } from '@lingbi/core';
+import type { Tokenizer } from '@lingbi/tokenizer';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openModel } from './open-model.ts';
+import { Model, openModel } from './open-model.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
 
@@ -114,4 +116,24 @@ describe('openModel()', () => {
       'openModel: unknown option device. It takes backend, compat, memoryBudget, prefixCacheBytes',
     );
   });
+});
+
+test('a grammar engine that cannot be loaded is tried again, and keeps no model from being disposed', async () => {
+  const disposed = vi.fn(async () => {});
+  const xcomposer = {
+    config: { decoder: { vocabularySize: 8 } },
+    [Symbol.asyncDispose]: disposed,
+  } as unknown as XComposer;
+  const read = vi.fn(() => {
+    throw new Error('no engine');
+  });
+  const tokenizer = Object.defineProperty({}, 'model', { get: read }) as Tokenizer;
+  const model = new Model(xcomposer, tokenizer, new Set());
+  for (const times of [1, 2]) {
+    const format = { type: 'regex', pattern: 'yes' } as const;
+    await expect(model.constrain(format)).rejects.toThrow('no engine');
+    expect(read).toHaveBeenCalledTimes(times);
+  }
+  await model[Symbol.asyncDispose]();
+  expect(disposed).toHaveBeenCalledTimes(1);
 });

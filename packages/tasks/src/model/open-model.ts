@@ -220,9 +220,19 @@ export class Model implements AsyncDisposable {
    * @throws GrammarError, UnsupportedSchemaError when the format cannot be read or held to.
    */
   async constrain(format: ResponseFormat): Promise<TokenConstraint> {
-    const { vocabularySize } = this.xcomposer.config.decoder;
-    this.#grammars ??= openGrammars(this.tokenizer, vocabularySize, this.stopTokens);
+    this.#grammars ??= this.#openGrammars();
     return (await this.#grammars).constrain(format);
+  }
+
+  /** What failed is tried again the next time. */
+  async #openGrammars(): Promise<Grammars> {
+    const { vocabularySize } = this.xcomposer.config.decoder;
+    try {
+      return await openGrammars(this.tokenizer, vocabularySize, this.stopTokens);
+    } catch (error) {
+      this.#grammars = undefined;
+      throw error;
+    }
   }
 
   /** A new conversation. */
@@ -236,7 +246,11 @@ export class Model implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     for (const chat of [...this.#chats]) await chat[Symbol.asyncDispose]();
-    (await this.#grammars)?.[Symbol.dispose]();
-    await this.xcomposer[Symbol.asyncDispose]();
+    try {
+      const grammars = await this.#grammars?.catch(() => undefined); // who asked for them knows why
+      grammars?.[Symbol.dispose]();
+    } finally {
+      await this.xcomposer[Symbol.asyncDispose]();
+    }
   }
 }

@@ -37,7 +37,8 @@ export class AddedGraphs {
     for (const [key, { adapters, extension }] of this.#compiled) {
       if (!adapters.includes(adapter)) continue;
       this.#compiled.delete(key);
-      await (await extension)[Symbol.asyncDispose]();
+      const compiled = await extension.catch(() => undefined); // who asked for it knows why
+      await compiled?.[Symbol.asyncDispose]();
     }
   }
 }
