@@ -70,12 +70,17 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
   const linears = new Map<string, Linear>();
   const opened: AsyncDisposable[] = [];
 
-  async function writeSource(name: string, zeros?: number, order?: readonly number[]) {
+  async function writeSource(
+    name: string,
+    zeros?: number,
+    order?: readonly number[],
+    change: Partial<Linear> = {},
+  ) {
     const source = join(folder, name);
     const tensors = [...checkpointTensors(sizes)].flatMap(([tensorName, shape]) => {
       const root = tensorName.replace(/\.weight$/, '');
       if (!/(wqkv|wo|w1|w2|w3)$/.test(root)) return [plain(tensorName, shape)];
-      const linear = linearOf(tensorName, shape, zeros);
+      const linear = { ...linearOf(tensorName, shape, zeros), ...change };
       linears.set(tensorName, linear);
       if (packing === 'awq') return awqTensors(root, linear);
       return gptqTensors(`${root}.linear`, linear, linear.width === 64 ? order : undefined);
@@ -130,6 +135,14 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
       block: 64,
     });
     expect(other.describe('layers.0.mlp.gate').encoding).toMatchObject({ bits: 8, blockSize: 64 });
+  });
+
+  test('whose scales are infinite is refused by the name of a tensor', async () => {
+    const beyond = { scale: () => 2 ** 16 }; // infinity in float16
+    const source = await writeSource('infinite', 8, undefined, beyond);
+    const error = await failureOf(convertCheckpoint(source, join(folder, 'of-infinite')));
+    expect(error).toMatchObject({ name: 'WeightRangeError', number: Number.POSITIVE_INFINITY });
+    expect(error.message).toContain('model.layers.0.attention.wqkv.weight');
   });
 
   test('is not rounded, and says so when it should be', async () => {
