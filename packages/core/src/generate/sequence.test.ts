@@ -5,7 +5,7 @@ import type { TiledImage } from '../models/tiled-image.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import { type GenerationEvent, generate } from './generate.ts';
 import type { PromptChunk } from './prompt.ts';
-import { finishPrefill, openSequence } from './sequence.ts';
+import { finishPrefill, openSequence, PREFILL_CHUNK } from './sequence.ts';
 
 const text = (...ids: number[]): PromptChunk => ({ type: 'text', ids: Int32Array.from(ids) });
 const picture = (key: string, tokens: number): PromptChunk => ({
@@ -70,6 +70,29 @@ function listCache(held: number[], capacity: number): KvCache {
 }
 
 describe('prefill()', () => {
+  test('that is broken off gives back what it will not fill', async () => {
+    const { runtime, held } = recordingRuntime();
+    const givenBack: number[] = [];
+    const createCache: DecoderRuntime['createCache'] = ({ capacity }) => {
+      const giveBack = (length: number) => void givenBack.push(length);
+      return { ...listCache(held, capacity), giveBack };
+    };
+    using sequence = openSequence({ ...runtime, createCache }, 1000);
+    const long = text(...new Array<number>(900).fill(3));
+    const { signal, abort } = abortable();
+    const reading = async () => {
+      for await (const { processed } of sequence.prefill([long], { signal }))
+        if (processed) abort();
+    };
+    await expect(reading()).rejects.toThrow('enough');
+    expect(givenBack).toEqual([900, PREFILL_CHUNK]);
+  });
+
+  function abortable() {
+    const controller = new AbortController();
+    return { signal: controller.signal, abort: () => controller.abort(new Error('enough')) };
+  }
+
   test('reads texts and pictures in order, each by its own graph', async () => {
     const { runtime, log, held } = recordingRuntime();
     using sequence = openSequence(runtime, 100);

@@ -227,11 +227,15 @@ export class CachedSequence implements Sequence {
     yield { type: 'prompt-progress', processed: this.length, total };
     const pictures = new PictureRows(this.runtime, this.#pictures);
     let logits: Float32Array = new Float32Array();
-    for (const span of spansFrom(wanted, this.length, this.place.chunk)) {
-      signal?.throwIfAborted();
-      this.#requireWhole();
-      logits = await this.#read(span, total, { pictures, signal });
-      yield { type: 'prompt-progress', processed: this.length, total };
+    try {
+      for (const span of spansFrom(wanted, this.length, this.place.chunk)) {
+        signal?.throwIfAborted();
+        this.#requireWhole();
+        logits = await this.#read(span, total, { pictures, signal });
+        yield { type: 'prompt-progress', processed: this.length, total };
+      }
+    } finally {
+      if (this.length < total) this.#giveBack();
     }
     return logits;
   }
@@ -281,6 +285,11 @@ export class CachedSequence implements Sequence {
     this.#base = { ...this.#base, steady: Math.min(this.#base.steady, length) };
   }
 
+  /** What a reading that was broken off had room for. */
+  #giveBack(): void {
+    if (!this.#left) this.cache.giveBack(this.length, this.place.slot);
+  }
+
   branch(): Branches {
     this.#requireWhole();
     const { runtime, cache, length } = this;
@@ -309,6 +318,7 @@ export class CachedSequence implements Sequence {
   #leave(): void {
     if (this.#left || this.#running > 0) return;
     const { past } = this;
+    this.#giveBack();
     this.#left = true;
     this.onDispose(past);
     this.#prompt = [];

@@ -254,6 +254,26 @@ test('a request that needs room keeps what it goes on from itself', async () => 
   sequence[Symbol.dispose]();
 });
 
+test('a request that has no room beside what it would go on from gives that back', async () => {
+  await using model = await open({ prefixCacheBytes: 1 << 20 });
+  const read = async (ids: Int32Array) => {
+    const prompt: Prompt = [{ type: 'text', ids }];
+    using sequence = model.openSequence({ capacity: 16, prompt });
+    await finishPrefill(sequence.prefill(prompt));
+  };
+  await read(ids);
+  const request = { prompt: [{ type: 'text', tokens: 6 }] } as const;
+  using _others = model.memory.hold({ positions: 300_000 });
+  const bytes = planMemory(model.planned!, { ...request, heldPositions: 300_000 }).peak;
+  const claim = { doing: 'This answer', request, bytes };
+  const prompt: Prompt = [{ type: 'text', ids: ids.slice(0, 6) }];
+  const { sequence, claimed } = model.claimSequence({ capacity: 16, prompt }, claim);
+  expect(sequence.length).toBe(0);
+  expect(model.memory.heldPositions).toBe(300_006);
+  claimed[Symbol.dispose]();
+  sequence[Symbol.dispose]();
+});
+
 test('encoded pictures of others are given back before a request is refused', async () => {
   await using model = await open();
   const { byteLength } = (await model.encodeImage(flatImage(0.5))).data;

@@ -19,7 +19,8 @@ import type { BatchModel, ChosenAdapter } from '../../generate/scheduler/batcher
 import { Scheduler, type SchedulerOptions } from '../../generate/scheduler/scheduler.ts';
 import { continueCache, type Sequence } from '../../generate/sequence.ts';
 import type { PlannedModel } from '../../plan/describe-model.ts';
-import { MemoryBudget, type MemoryClaim } from '../../plan/memory-budget.ts';
+import { type ClaimedMemory, MemoryBudget, type MemoryClaim } from '../../plan/memory-budget.ts';
+import { MemoryBudgetError } from '../../plan/memory-budget-error.ts';
 import { promptParts } from '../../plan/prompt-parts.ts';
 import { picturesClaim, slotsClaim } from '../../plan/scheduler-claims.ts';
 import type { WeightSource } from '../../weights/weight-source.ts';
@@ -208,9 +209,8 @@ export class XComposer implements AsyncDisposable {
   claimSequence(options: SequenceOptions, claim: Omit<MemoryClaim, 'held'>): ClaimedSequence {
     requireAdapter(this.adapters, options.adapter ?? 'base');
     let held = () => this.prefixes.sparedPositions;
-    const claimed = this.prefixes.sparing(this.#wantedBy(options), () =>
-      this.memory.claim({ ...claim, held: () => held() }),
-    );
+    const claiming = () => this.memory.claim({ ...claim, held: () => held() });
+    const claimed = this.#sparing(this.#wantedBy(options), claiming);
     try {
       const sequence = this.openSequence(options);
       held = () => sequence.heldPositions;
@@ -218,6 +218,16 @@ export class XComposer implements AsyncDisposable {
     } catch (error) {
       claimed[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  /** Where there is no room beside what it would go on from, that is given back like any other. */
+  #sparing(wanted: WantedPast, claiming: () => ClaimedMemory): ClaimedMemory {
+    try {
+      return this.prefixes.sparing(wanted, claiming);
+    } catch (error) {
+      if (!(error instanceof MemoryBudgetError)) throw error;
+      return claiming();
     }
   }
 
