@@ -4,8 +4,9 @@ import { rotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import { type GenerationEvent, generate } from './generate.ts';
+import { emptyPast } from './past.ts';
 import type { PromptChunk } from './prompt.ts';
-import { finishPrefill, openSequence, PREFILL_CHUNK } from './sequence.ts';
+import { finishPrefill, openSequence, openSequenceIn, PREFILL_CHUNK } from './sequence.ts';
 
 const text = (...ids: number[]): PromptChunk => ({ type: 'text', ids: Int32Array.from(ids) });
 const picture = (key: string, tokens: number): PromptChunk => ({
@@ -113,6 +114,19 @@ describe('prefill()', () => {
     await finishPrefill(sequence.prefill([text(1, 7, 8)]));
     sequence.truncate(2);
     expect(given).toEqual([5, 3, 2]);
+  });
+
+  test('in a slot that others will use, readings keep the memory of what is cut off', async () => {
+    const { runtime } = recordingRuntime();
+    const given: number[] = [];
+    const giveBack = (length: number) => void given.push(length);
+    const cache = { ...runtime.createCache({ capacity: 100 }), giveBack };
+    const place = { slot: 0, branchSlots: [], past: emptyPast, chunk: 2 };
+    using sequence = openSequenceIn(runtime, cache, place);
+    await finishPrefill(sequence.prefill([text(1, 2, 3, 4, 5)]));
+    await sequence.prefill([text(9, 9, 9, 9)]).return(new Float32Array());
+    await finishPrefill(sequence.prefill([text(1, 7, 8)]));
+    expect(given).toEqual([]);
   });
 
   test('keeps what the past shares with the prompt; a shared picture is not encoded again', async () => {

@@ -124,6 +124,8 @@ export interface SequencePlace {
   readonly chunk: number;
   /** What it should have room for once it reads. Default: what the cache has. */
   readonly room?: SequenceRoom;
+  /** Whether memory of what is cut off is for the next sequence here: its room is set aside for good. */
+  readonly keepsRoom?: boolean;
 }
 
 /** A sequence in a cache that others share; disposing it leaves the cache as it is. */
@@ -132,7 +134,7 @@ export function openSequenceIn(
   cache: KvCache,
   place: SequencePlace,
 ): CachedSequence {
-  return new CachedSequence(runtime, cache, place, () => {});
+  return new CachedSequence(runtime, cache, { keepsRoom: true, ...place }, () => {});
 }
 
 /** A sequence was to go on while its branches do. */
@@ -222,7 +224,7 @@ export class CachedSequence implements Sequence {
     if (total === 0) throw new RangeError('Cannot read an empty prompt: it has no last token');
     await this.#makeRoom();
     this.#cut(this.#reusable(wanted, total));
-    this.cache.giveBack(total, this.place.slot);
+    this.#giveBack(total);
     this.#prompt = wanted;
     yield { type: 'prompt-progress', processed: this.length, total };
     const pictures = new PictureRows(this.runtime, this.#pictures);
@@ -285,9 +287,10 @@ export class CachedSequence implements Sequence {
     this.#base = { ...this.#base, steady: Math.min(this.#base.steady, length) };
   }
 
-  /** What a reading that was broken off had room for. */
-  #giveBack(): void {
-    if (!this.#left) this.cache.giveBack(this.length, this.place.slot);
+  /** What readings before this one had room for, or one that was broken off. */
+  #giveBack(length = this.length): void {
+    if (this.#left || this.place.keepsRoom) return;
+    this.cache.giveBack(length, this.place.slot);
   }
 
   branch(): Branches {
