@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { synthCheckpoint } from '../synth/synth-checkpoint.ts';
+import { terabytes } from '../test-tools/terabytes.ts';
 import { failureOf } from '../test-tools/workbench.ts';
 import { openStaging } from './staging.ts';
 import { type ConvertedCheckpoint, writeConverted } from './write-converted.ts';
@@ -59,14 +60,6 @@ test('what an interrupted run finished outlives one with other options that has 
   await first.create();
   await writeFile(join(first.folder, 'a'), 'finished');
   await first.record('a', { bytes: 8, sha256: '' });
-  const terabytes = {
-    vocabularySize: 320,
-    hiddenSize: 64,
-    mlpSize: 2 ** 24,
-    layers: 3000,
-    heads: 4,
-    kvHeads: 2,
-  };
   const error = await failureOf(synthCheckpoint(out, { shape: terabytes }));
   expect(error.name).toBe('DiskFullError');
   expect((await openStaging(out, 'first')).finished('a')).toBeDefined();

@@ -2,17 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { terabytes } from '../test-tools/terabytes.ts';
 import { synthCheckpoint } from './synth-checkpoint.ts';
-
-/** Some terabytes, in weights of a gigabyte. */
-const terabytes = {
-  vocabularySize: 320,
-  hiddenSize: 64,
-  mlpSize: 2 ** 24,
-  layers: 3000,
-  heads: 4,
-  kvHeads: 2,
-};
 
 test.each(['int4', 'bf16'] as const)('in %s, the name may end in a slash', async (weights) => {
   const folder = await mkdtemp(join(tmpdir(), 'lingbi-synth-'));
