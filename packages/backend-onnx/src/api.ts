@@ -20,6 +20,8 @@ type NativeFunction = ReturnType<LibraryHandle['func']>;
 /** Calls into ONNX Runtime; every status becomes an error that says what was being done. */
 export class OnnxApi {
   readonly version: string;
+  /** The struct of functions, as libraries of operators want it. */
+  readonly functions: Handle;
   /**
    * Prototypes and types of every function below: when one is garbage collected, the function it
    * describes must not be called any more.
@@ -37,6 +39,7 @@ export class OnnxApi {
     const base = library.func('void *OrtGetApiBase()')() as Handle;
     this.version = this.#pick(base, 1, 'str', [])() as string;
     const api = this.#api(base);
+    this.functions = api;
     const types = this.#types();
     this.#statusFunctions = mapValues(statusFunctions, ([place, ...parameters]: ApiFunction) =>
       this.#pick(

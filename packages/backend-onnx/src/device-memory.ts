@@ -86,5 +86,6 @@ function bufferGraph(operator: string, inputs: readonly string[], attributes: At
     visible: [],
     tableInputs: [],
     needsPrepacking: false,
+    usesKernels: false,
   };
 }

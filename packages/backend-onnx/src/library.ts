@@ -6,6 +6,7 @@ import { type Handle, OnnxApi } from './api.ts';
 import { enlargeCallStacks } from './call-stacks.ts';
 import { createDiscard, type DiscardMemory } from './discard-memory.ts';
 import { IncompatibleLibraryError, MissingLibraryError } from './errors.ts';
+import { createKernels, type Kernels } from './kernels.ts';
 import { setEnvironment } from './native-environment.ts';
 
 /** A loaded library and the few objects of which a process needs one. */
@@ -20,6 +21,8 @@ export interface Runtime {
   readonly allocator: Handle;
   /** None where the system offers nothing for it. */
   readonly discard: DiscardMemory | undefined;
+  /** Operators of ours, loaded when they are first asked for. */
+  kernels(): Kernels;
 }
 
 /** OrtLoggingLevel: only what is fatal goes to stderr; failures come as statuses, and we throw them. */
@@ -92,6 +95,7 @@ function resolvePackage(): string {
 
 function openRuntime(file: string): Runtime {
   const api = openApi(file);
+  let kernels: Kernels | undefined;
   const doing = 'starting ONNX Runtime';
   return {
     api,
@@ -100,6 +104,7 @@ function openRuntime(file: string): Runtime {
     cpuMemory: api.create(doing, 'CreateCpuMemoryInfo', ARENA_ALLOCATOR, MEMORY_DEFAULT),
     allocator: api.create(doing, 'GetAllocatorWithDefaultOptions'),
     discard: createDiscard(),
+    kernels: () => (kernels ??= createKernels(api)),
   };
 }
 

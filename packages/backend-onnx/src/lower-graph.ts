@@ -17,6 +17,7 @@ import { findOpaqueWeights } from './opaque-weights.ts';
 import { graphInput, graphOutput, rotaryTable } from './run-inputs.ts';
 import {
   type EncodedWeight,
+  isPacked,
   type LoadedWeight,
   type Parameter,
   parametersOf,
@@ -47,6 +48,8 @@ export interface LoweredGraph {
   readonly tableInputs: readonly string[];
   /** Whether it multiplies encoded weights, whose kernels want a layout of their own. */
   readonly needsPrepacking: boolean;
+  /** Whether a session needs operators of ours. */
+  readonly usesKernels: boolean;
 }
 
 /** GroupQueryAttention rotates by itself when the width of a head is a multiple of this. */
@@ -70,7 +73,8 @@ export function lowerGraph(graph: Graph, options: LowerOptions): LoweredGraph {
     parameters: weights.flatMap(parametersOf),
     visible: visible.flatMap(({ name }) => parametersOf(options.weight(name))),
     tableInputs: [...tables.keys()].map((tensor) => keyOf(graph, tensor)),
-    needsPrepacking: weights.some(({ kind }) => kind !== 'dense'),
+    needsPrepacking: weights.some(isPacked),
+    usesKernels: model.usesKernels,
   };
 }
 

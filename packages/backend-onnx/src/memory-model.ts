@@ -11,6 +11,7 @@ import {
 } from '@lingbi/core';
 import { headsAtOnce } from './lowerings/chunk-attention.ts';
 import { roundsActivations, type Settings } from './options.ts';
+import { multiplierOf } from './packing.ts';
 import { positionBytes } from './position-bytes.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
 
@@ -20,13 +21,12 @@ const MiB = 2 ** 20;
 const RUNTIME_BYTES = 65 * MiB;
 
 export function memoryModel(settings: Settings): MemoryModel {
-  const { provider, prepack } = settings;
+  const { provider } = settings;
   const canMap = process.platform !== 'win32';
-  const rounds = roundsActivations(settings);
   return {
     place: provider === 'cpu' ? 'process' : 'device',
     runtime: RUNTIME_BYTES,
-    weight: (use) => weightMemory(use, { canMap, packs: prepack, rounds }),
+    weight: (use) => weightMemory(use, { canMap, settings }),
     position: positionBytes,
     sharesPasts: provider === 'cpu',
     work: (graph, size) => {
@@ -43,29 +43,38 @@ export function memoryModel(settings: Settings): MemoryModel {
 
 /**
  * Dense matrices become float32 and tables stay as they are; both are used where they stand if a file
- * holds them so. Encoded ones are packed when their graph is compiled, and their files then let go
- * (docs/decisions/016).
+ * holds them so. Encoded ones stand where they are if our kernels multiply by them; otherwise they are
+ * packed when their graph is compiled, and their files then let go (docs/decisions/016).
  */
 function weightMemory(use: WeightUse, kept: Kept): WeightMemory {
-  const { kind } = use.description.encoding;
-  const isPacked = kind === 'blocks' || (kind === 'channels' && kept.rounds);
-  return isPacked ? encodedMemory(use, kept) : denseMemory(use, kept);
+  const { weight, description } = use;
+  const multiplier = multiplierOf(weight.shape, description.encoding, kept.settings);
+  if (multiplier === 'lingbi') return standingMemory(use, kept);
+  return multiplier ? packedMemory(use, kept) : denseMemory(use, kept);
 }
 
-function encodedMemory({ weight, description }: WeightUse, { canMap, rounds }: Kept): WeightMemory {
+function standingMemory({ weight, description }: WeightUse, { canMap }: Kept): WeightMemory {
+  const stored = sumOf([...partsOf(weight.shape, description.encoding).values()]);
+  return canMap && description.at ? { ...nothing, mapped: stored } : { ...nothing, kept: stored };
+}
+
+function packedMemory(
+  { weight, description }: WeightUse,
+  { canMap, settings }: Kept,
+): WeightMemory {
   const { encoding, at } = description;
   const parts = partsOf(weight.shape, encoding);
   const stored = sumOf([...parts.values()]);
   const scales = parts.get('scales')!.length;
   // Kernels that round activations pack a sum of each block beside its scale, and need no zero points.
-  const packed = rounds && encoding.kind === 'blocks';
+  const packed = roundsActivations(settings) && encoding.kind === 'blocks';
   const own = parts.get('values')!.length + (packed ? 2 * scales : 0);
   const used = packed ? 0 : stored - own;
   if (!canMap || !at) return { ...nothing, kept: stored + own };
   return { ...nothing, kept: own, mapped: used, compiling: stored - used };
 }
 
-function denseMemory(use: WeightUse, { canMap, packs, rounds }: Kept): WeightMemory {
+function denseMemory(use: WeightUse, { canMap, settings }: Kept): WeightMemory {
   const { weight, readers, description, company } = use;
   const { encoding, at } = description;
   const stored = sumOf([...partsOf(weight.shape, encoding).values()]);
@@ -74,11 +83,16 @@ function denseMemory(use: WeightUse, { canMap, packs, rounds }: Kept): WeightMem
     return isMapped ? nothing : { ...nothing, kept: stored };
   const wide = weight.shape.reduce((product, length) => product * length, 4);
   // A graph packs all of its matrices or none.
-  const isPacked = packs || company.has('blocks') || (rounds && company.has('channels'));
+  const isPacked = settings.prepack || hasPacked(company, settings);
   const packed = isPacked && weight.shape.length === 2 && readers.has('linear') ? wide : 0;
   const isFloat32 = encoding.kind === 'dense' && encoding.dtype === 'float32';
   if (isMapped && isFloat32) return { ...nothing, kept: packed, mapped: wide };
   return { ...nothing, kept: wide + packed, passing: stored };
+}
+
+function hasPacked(company: WeightUse['company'], settings: Settings): boolean {
+  if (company.has('blocks') && !settings.ownKernels) return true;
+  return company.has('channels') && roundsActivations(settings);
 }
 
 const nothing: WeightMemory = { kept: 0, mapped: 0, onUse: 0, passing: 0, compiling: 0 };
@@ -86,10 +100,7 @@ const nothing: WeightMemory = { kept: 0, mapped: 0, onUse: 0, passing: 0, compil
 interface Kept {
   /** Whether files can be mapped here. */
   readonly canMap: boolean;
-  /** Whether dense matrices get a packed copy even where nothing encoded is beside them. */
-  readonly packs: boolean;
-  /** Whether activations are rounded to int8 for encoded weights. */
-  readonly rounds: boolean;
+  readonly settings: Settings;
 }
 
 function sumOf(parts: readonly { readonly length: number }[]): number {

@@ -1,5 +1,7 @@
 /** Writes a model in ONNX's vocabulary; field numbers are those of onnx.proto3. */
+
 import type { Dim, FileRange, Shape } from '@lingbi/core';
+import { kernelDomain, kernelVersion } from './kernels.ts';
 import { Message } from './proto.ts';
 
 /** TensorProto.DataType. */
@@ -36,10 +38,13 @@ const microsoftOperators = new Set([
   'SkipSimplifiedLayerNormalization',
 ]);
 
+const ownOperators = new Set(['MultiplyBlocks']);
+
 export class ModelWriter {
   readonly #graph = new Message();
   readonly #initializers = new Map<string, Message>();
   readonly #inputs = new Map<string, Message>();
+  #usesKernels = false;
 
   input(name: string, type: ElementType, shape: Shape): string {
     this.#inputs.set(name, valueInfo(name, type, shape));
@@ -66,6 +71,10 @@ export class ModelWriter {
     for (const output of outputs) node.text(2, output);
     for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
     if (microsoftOperators.has(operator)) node.text(7, 'com.microsoft');
+    if (ownOperators.has(operator)) {
+      node.text(7, kernelDomain);
+      this.#usesKernels = true;
+    }
     this.#graph.message(1, node);
   }
 
@@ -118,17 +127,23 @@ export class ModelWriter {
     return name;
   }
 
+  /** Whether it has operators of ours. */
+  get usesKernels(): boolean {
+    return this.#usesKernels;
+  }
+
   finish(name: string): Uint8Array {
     this.#graph.text(2, name);
     for (const tensor of this.#initializers.values()) this.#graph.message(5, tensor);
     for (const input of this.#inputs.values()) this.#graph.message(11, input);
-    return new Message()
+    const model = new Message()
       .int(1, IR_VERSION)
       .text(2, 'lingbi')
       .message(7, this.#graph)
       .message(8, opset('', OPSET))
-      .message(8, opset('com.microsoft', MICROSOFT_OPSET))
-      .finish();
+      .message(8, opset('com.microsoft', MICROSOFT_OPSET));
+    if (this.#usesKernels) model.message(8, opset(kernelDomain, kernelVersion));
+    return model.finish();
   }
 
   #constant(

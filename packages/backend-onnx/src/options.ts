@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { hasKernels } from './kernels.ts';
+import { processorsOfLinux } from './processors.ts';
 import { type ProviderName, providerNames } from './providers.ts';
 
 export interface OnnxOptions {
@@ -17,11 +18,21 @@ export interface OnnxOptions {
    * hundreds, up to twice as fast for 4 to 16 rows, and twice the memory. Default: false.
    */
   readonly prepack?: boolean;
+  /**
+   * Whose kernels multiply by weights in blocks on the CPU: ours, which read a file where it stands, or
+   * those of ONNX Runtime, which pack a copy. Default: ours, where accuracyLevel is 4 and this system and
+   * processor have them (Linux on x64 with AVX-512 VNNI).
+   */
+  readonly kernels?: Multiplier;
   /** The native library to load. Default: the one onnxruntime-node carries. */
   readonly library?: string;
 }
 /** MatMulNBits' accuracy_level: unset, float32, float16, bfloat16, int8. */
 export type AccuracyLevel = 0 | 1 | 2 | 3 | 4;
+
+export const multipliers = ['lingbi', 'onnxruntime'] as const;
+/** Whose kernels multiply by encoded weights: ours, where these stand, or ONNX Runtime's, which pack a copy. */
+export type Multiplier = (typeof multipliers)[number];
 
 export interface Settings {
   readonly provider: ProviderName;
@@ -29,6 +40,8 @@ export interface Settings {
   readonly accuracyLevel: AccuracyLevel;
   readonly prepack: boolean;
   readonly library: string | undefined;
+  /** Whether blocks are multiplied where they stand. */
+  readonly ownKernels: boolean;
 }
 
 /** Whether kernels of encoded weights may round activations to int8. */
@@ -55,7 +68,25 @@ export function settle(options: OnnxOptions): Settings {
   if (![0, 1, 2, 3, 4].includes(accuracyLevel)) {
     throw new RangeError(`onnx: accuracyLevel must be 0 to 4, but it is ${accuracyLevel}`);
   }
-  return { provider, threads, accuracyLevel, prepack, library: options.library };
+  const ownKernels = choosesKernels(options.kernels, provider, accuracyLevel);
+  return { provider, threads, accuracyLevel, prepack, library: options.library, ownKernels };
+}
+
+function choosesKernels(
+  asked: OnnxOptions['kernels'],
+  provider: ProviderName,
+  accuracyLevel: AccuracyLevel,
+): boolean {
+  if (asked !== undefined && !multipliers.includes(asked)) {
+    throw new RangeError(`onnx: kernels must be ${multipliers.join(' or ')}, but it is "${asked}"`);
+  }
+  if (asked === 'onnxruntime') return false;
+  const isPossible = provider === 'cpu' && accuracyLevel === 4 && hasKernels();
+  if (asked === undefined || isPossible) return isPossible;
+  throw new RangeError(
+    "onnx: kernels cannot be 'lingbi' here: ours round activations (accuracyLevel 4) on the provider cpu, " +
+      'and there are such for Linux on x64 whose processor has AVX-512 VNNI: leave kernels out',
+  );
 }
 
 /** Two threads of one core share its arithmetic units: a second gains nothing on matrices. */
@@ -65,12 +96,8 @@ function physicalCores(): number {
 }
 
 function coresOfLinux(): number | undefined {
-  if (process.platform !== 'linux') return undefined;
-  try {
-    const processors = readFileSync('/proc/cpuinfo', 'utf8').trim().split('\n\n');
-    const cores = processors.map((each) => each.match(/^(physical id|core id)\s*:.*$/gm)?.join());
-    return cores.includes(undefined) ? undefined : new Set(cores).size;
-  } catch {
-    return undefined;
-  }
+  const processors = processorsOfLinux();
+  if (!processors) return undefined;
+  const cores = processors.map((each) => each.match(/^(physical id|core id)\s*:.*$/gm)?.join());
+  return cores.includes(undefined) ? undefined : new Set(cores).size;
 }

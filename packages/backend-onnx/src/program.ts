@@ -29,7 +29,7 @@ import { type CacheOwner, OnnxCache } from './kv-cache.ts';
 import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
 import type { Runtime } from './library.ts';
 import { type GroupKind, type LoweredGraph, lowerGraph } from './lower-graph.ts';
-import { roundsActivations, type Settings } from './options.ts';
+import type { Settings } from './options.ts';
 import type { Provider } from './providers.ts';
 import { graphOutput } from './run-inputs.ts';
 import { groupSegments, type SegmentGroup } from './segment-groups.ts';
@@ -74,7 +74,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     this.device = `${provider.label}, ${counted} (ONNX Runtime ${api.version})`;
     this.#weights = new SharedWeights(runtime, this.#source, {
       tables: findTables(Object.values<Graph>(graphs)),
-      roundsActivations: roundsActivations(options),
+      settings: options,
     });
     const prepackedWeights = api.create('preparing weights', 'CreatePrepackedWeightsContainer');
     this.#settings = { provider, threads, prepack, prepackedWeights };
@@ -250,7 +250,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       const session = await OnnxSession.open(runtime, name, lowered, outputs, settings, signal);
       return { session, lowered, tables: new Map() };
     } finally {
-      this.#weights.forgetEncoded();
+      this.#weights.forgetPacked();
     }
   }
 

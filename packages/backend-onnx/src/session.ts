@@ -201,6 +201,7 @@ function createOptions(
     for (const [key, value] of Object.entries(entries)) {
       api.call(doing, 'AddSessionConfigEntry', options, key, value);
     }
+    if (lowered.usesKernels) runtime.kernels().addTo(options);
     addParameters(runtime, options, lowered, provider);
     provider.append(options);
     return options;

@@ -13,6 +13,8 @@ import { WeightBytesError } from './errors.ts';
 import type { Runtime } from './library.ts';
 import { createFileMapper, type MappedFile } from './mapped-file.ts';
 import type { ElementType } from './model-writer.ts';
+import type { Multiplier, Settings } from './options.ts';
+import { multiplierOf } from './packing.ts';
 import { type NativeValue, valueAt, valueOver } from './values.ts';
 
 /** One array that a model names: a whole dense weight, or a part of a block-encoded one. */
@@ -27,6 +29,7 @@ export interface BlockWeight {
   readonly kind: 'blocks';
   readonly bits: 4 | 8;
   readonly blockSize: number;
+  readonly multiplier: Multiplier;
   readonly values: Parameter;
   readonly scales: Parameter;
   readonly zeroPoints?: Parameter;
@@ -45,8 +48,7 @@ export type LoadedWeight = { readonly kind: 'dense'; readonly values: Parameter 
 export interface WeightUsage {
   /** Names of weights that rows are looked up in, and that nothing else uses. */
   readonly tables: ReadonlySet<string>;
-  /** Whether activations may be rounded to int8, as the kernel of channels does. */
-  readonly roundsActivations: boolean;
+  readonly settings: Settings;
 }
 
 /** The one copy of the parameters that all graphs of a program share. Loads each at most once. */
@@ -54,8 +56,8 @@ export class SharedWeights implements Disposable {
   readonly #loaded = new Map<string, LoadedWeight>();
   readonly #files = new Map<string, MappedFile>();
   readonly #mapper = createFileMapper();
-  /** Where encoded weights stand in mapped files: kernels have a layout of their own. */
-  readonly #encodedRanges: FileRange[] = [];
+  /** Where weights stand in mapped files of which kernels pack a copy. */
+  readonly #packedRanges: FileRange[] = [];
 
   constructor(
     readonly runtime: Runtime,
@@ -84,11 +86,11 @@ export class SharedWeights implements Disposable {
   }
 
   /**
-   * Gives back the pages of encoded weights that compiling has touched: kernels keep a copy in a
-   * layout of their own. Whoever looks again reads the file again.
+   * Gives back the pages of packed weights that compiling has touched: kernels keep a copy in a layout
+   * of their own. Whoever looks again reads the file again.
    */
-  forgetEncoded(): void {
-    for (const { file, offset, length } of this.#encodedRanges) {
+  forgetPacked(): void {
+    for (const { file, offset, length } of this.#packedRanges) {
       this.#mapper!.forget(this.#files.get(file)!, offset, length);
     }
   }
@@ -112,7 +114,7 @@ export class SharedWeights implements Disposable {
   }
 
   async #load(name: string, signal: AbortSignal | undefined): Promise<LoadedWeight> {
-    const { encoding } = this.source.describe(name);
+    const { encoding, shape } = this.source.describe(name);
     const loadPart = (part: WeightPart) => this.#loadPart(name, part, signal);
     switch (encoding.kind) {
       case 'dense':
@@ -120,12 +122,13 @@ export class SharedWeights implements Disposable {
       case 'blocks':
         return {
           ...{ kind: 'blocks', bits: encoding.bits, blockSize: encoding.blockSize },
+          multiplier: multiplierOf(shape, encoding, this.usage.settings)!,
           values: await loadPart('values'),
           scales: await loadPart('scales'),
           ...(encoding.zeroPoints && { zeroPoints: await loadPart('zeroPoints') }),
         };
       case 'channels':
-        if (!this.usage.roundsActivations)
+        if (!multiplierOf(shape, encoding, this.usage.settings))
           return { kind: 'dense', values: await this.#widen(name, signal) };
         return {
           kind: 'channels',
@@ -169,7 +172,8 @@ export class SharedWeights implements Disposable {
     const what = part === 'values' ? name : `${name} (${part})`;
     const range = at?.[part];
     const mapped = range && this.#map(what, type, shape, range);
-    if (mapped && encoding.kind !== 'dense') this.#encodedRanges.push(range);
+    const multiplier = multiplierOf(whole, encoding, this.usage.settings);
+    if (mapped && multiplier === 'onnxruntime') this.#packedRanges.push(range);
     const value = mapped ?? (await this.#readPart(name, part, what, type, shape, signal));
     return { name: nameOf(name, part), type, shape, value };
   }
@@ -210,6 +214,12 @@ export function parametersOf(weight: LoadedWeight): readonly Parameter[] {
   if (weight.kind === 'dense') return [weight.values];
   const zeroPoints = weight.kind === 'blocks' ? weight.zeroPoints : undefined;
   return [weight.values, weight.scales, ...(zeroPoints ? [zeroPoints] : [])];
+}
+
+/** Whether kernels pack a copy of it. */
+export function isPacked(weight: LoadedWeight): boolean {
+  if (weight.kind === 'blocks') return weight.multiplier === 'onnxruntime';
+  return weight.kind === 'channels';
 }
 
 /** Checkpoints choose the names of weights, so in a model they stand apart from ours. */

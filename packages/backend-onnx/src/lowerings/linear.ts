@@ -28,12 +28,18 @@ const fusedMatMul: LowerOp<'linear'> = ({ inputs: [x], outputs: [out], attribute
 
 function blockLinear(
   { inputs: [x], outputs: [out], attributes }: Parameters<LowerOp<'linear'>>[0],
-  { bits, blockSize, values, scales, zeroPoints }: BlockWeight,
+  { bits, blockSize, multiplier, values, scales, zeroPoints }: BlockWeight,
   { model, name, dense, accuracyLevel }: Lowering,
 ): void {
   const { weight, bias } = attributes;
   const operands = [name(x!), values.name, scales.name];
   if (zeroPoints || bias) operands.push(zeroPoints?.name ?? '');
+  if (multiplier === 'lingbi') {
+    if (bias) operands.push(dense(bias, 'linear'));
+    const lengths = { in: weight.shape[1]!, out: weight.shape[0]!, bits, block: blockSize };
+    model.node('MultiplyBlocks', operands, [name(out!)], lengths);
+    return;
+  }
   if (bias) operands.push('', dense(bias, 'linear')); // The empty one is a reordering, g_idx.
   model.node('MatMulNBits', operands, [name(out!)], {
     K: weight.shape[1]!,

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import koffi, { type LibraryHandle } from 'koffi';
+import type { Handle, OnnxApi } from './api.ts';
+import { MissingLibraryError } from './errors.ts';
+import { processorsOfLinux } from './processors.ts';
+
+/** Operators of our own (native/), in a domain of their own. */
+export interface Kernels {
+  /** Unloaded when it is garbage collected, which must not happen while there are sessions. */
+  readonly library: LibraryHandle;
+  /** Makes a session able to run them. */
+  addTo(sessionOptions: Handle): void;
+}
+
+const kernelFile = fileURLToPath(
+  new URL(`../prebuilt/${process.platform}-${process.arch}.so`, import.meta.url),
+);
+
+/** Domain and version that models name. */
+export const kernelDomain = 'lingbi';
+export const kernelVersion = 1;
+
+/** Blocks that MultiplyBlocks knows (native/block-product.c). */
+const blockSizes: ReadonlySet<number> = new Set([32, 64, 128]);
+
+export function canMultiplyBlocks(inWidth: number, blockSize: number): boolean {
+  return blockSizes.has(blockSize) && inWidth % blockSize === 0;
+}
+
+/** What the kernels are compiled for, in Linux's words. */
+const neededFeatures = ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_vnni'];
+
+/** Whether there are kernels for this system, and its processors have what they need. */
+export function hasKernels(): boolean {
+  if (!existsSync(kernelFile)) return false;
+  const [first] = processorsOfLinux() ?? [];
+  const features = new Set(first?.match(/^flags\s*:(.*)$/m)?.[1]?.split(' '));
+  return neededFeatures.every((each) => features.has(each));
+}
+
+/** Loads them. @throws MissingLibraryError when that fails. */
+export function createKernels(api: OnnxApi): Kernels {
+  const kernels = openLibrary();
+  kernels.func('void lingbi_use(void *api)')(api.functions);
+  const domain = api.create('preparing kernels', 'CreateCustomOpDomain', kernelDomain);
+  for (const operator of operatorsOf(kernels)) {
+    api.call('preparing kernels', 'CustomOpDomain_Add', domain, operator);
+  }
+  return {
+    library: kernels,
+    addTo: (options) => api.call('adding kernels', 'AddCustomOpDomain', options, domain),
+  };
+}
+
+function openLibrary(): LibraryHandle {
+  try {
+    return koffi.load(kernelFile);
+  } catch (cause) {
+    throw new MissingLibraryError(
+      `lingbi's kernels in ${path.basename(kernelFile)} (${(cause as Error).message})`,
+      path.dirname(kernelFile),
+      "Do without them: onnx({ kernels: 'onnxruntime' })",
+      { cause },
+    );
+  }
+}
+
+function* operatorsOf(kernels: LibraryHandle): Generator<Handle> {
+  const operatorAt = kernels.func('void *lingbi_operator(int32_t place)');
+  for (let place = 0; ; place++) {
+    const operator = operatorAt(place) as Handle | null;
+    if (!operator) return;
+    yield operator;
+  }
+}
