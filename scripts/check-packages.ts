@@ -69,11 +69,17 @@ function checkFiles(installed: string, manifest: Manifest): string[] {
   const files = filesIn(installed);
   const required = ['README.md', 'LICENSE', ...entryFiles(manifest)];
   // LICENSE-…: of a font or the like that the package brings.
-  const allowed = /^(package\.json|README\.md|LICENSE(-[\w.]+)?|dist\/.+)$/;
+  // native, prebuilt: C, and what it was compiled to.
+  const allowed =
+    /^(package\.json|README\.md|LICENSE(-[\w.]+)?|dist\/.+|native\/[\w-]+\.[ch]|prebuilt\/.+\.(so|json))$/;
+  const named = manifest.files ?? [];
   return [
     ...required
       .filter((file) => !files.includes(file))
       .map((file) => `${file} is not packed${file === 'LICENSE' ? licenceHint : ''}`),
+    ...named
+      .filter((name) => !files.some((file) => file === name || file.startsWith(`${name}/`)))
+      .map((name) => `${name} is named in "files", but there is none`),
     ...files
       .filter((file) => !allowed.test(file) || file.includes('.test.'))
       .map((file) => `${file} should not be packed`),

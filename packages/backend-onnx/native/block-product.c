@@ -60,12 +60,25 @@ RoundedRows placeRounded(const BlockMatrix *matrix, int64_t rows, void *memory) 
   return placed;
 }
 
+/** The largest number of a block without its sign. As bits they are in order, and what is no number comes last. */
+INLINE float largestOf(const float *numbers, int block) {
+  __m512i largest = _mm512_setzero_si512();
+  for (int at = 0; at < block; at += 16) {
+    largest = _mm512_max_epi32(largest, _mm512_castps_si512(_mm512_abs_ps(_mm512_loadu_ps(numbers + at))));
+  }
+  const int32_t bits = _mm512_reduce_max_epi32(largest);
+  float number;
+  memcpy(&number, &bits, 4);
+  return number;
+}
+
+/** Of blocks whose numbers are less than that, steps have no reciprocal in float32: they count as zeros. */
+#define LEAST_NUMBER 1e-36f
+
 /** Rounds a block, and says what a step is worth and how many steps there are in all. */
 INLINE void roundBlock(const float *numbers, int block, int8_t *steps, float *size, int32_t *sum) {
-  __m512 largest = _mm512_setzero_ps();
-  for (int at = 0; at < block; at += 16) largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_loadu_ps(numbers + at)));
-  const float most = _mm512_reduce_max_ps(largest);
-  const __m512 perNumber = _mm512_set1_ps(most > 0 ? 127.0f / most : 0.0f);
+  const float most = largestOf(numbers, block);
+  const __m512 perNumber = _mm512_set1_ps(most >= LEAST_NUMBER ? 127.0f / most : 0.0f);
   __m512i all = _mm512_setzero_si512();
   for (int at = 0; at < block; at += 16) {
     const __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(numbers + at), perNumber));

@@ -37,8 +37,10 @@ enum { ORT_FAIL = 1, ORT_INVALID_ARGUMENT = 2 };
 #define ortInput ORT_FUNCTION(90, OrtStatus *, const OrtKernelContext *, size_t, const OrtValue **)
 #define ortOutput ORT_FUNCTION(91, OrtStatus *, OrtKernelContext *, size_t, const int64_t *, size_t, OrtValue **)
 #define ortReleaseShape ORT_FUNCTION(99, void, OrtShape *)
+#define ortReleaseAllocator ORT_FUNCTION(132, void, OrtAllocator *)
 #define ortParallel ORT_FUNCTION(274, OrtStatus *, const OrtKernelContext *, void (*)(void *, size_t), size_t, size_t, void *)
 #define ortAllocator ORT_FUNCTION(278, OrtStatus *, const OrtKernelInfo *, int, OrtAllocator **)
+#define ortTensorBytes ORT_FUNCTION(318, OrtStatus *, const OrtValue *, size_t *)
 
 /** Describes an operator. ONNX Runtime asks for each of these; what may be missing is NULL. */
 typedef struct OrtCustomOp {

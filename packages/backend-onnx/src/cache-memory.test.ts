@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import {
   add,
   attention,
@@ -20,6 +18,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { onnx } from './backend.ts';
 import { deviceStore } from './kv-store.ts';
 import { loadRuntime, type Runtime } from './library.ts';
+import { collectGarbage } from './test-tools/collect-garbage.ts';
 import type { NativeValue } from './values.ts';
 
 const MiB = 2 ** 20;
@@ -42,12 +41,6 @@ const positionBytes = (kv: KvFormat) =>
   layers * 2 * heads * (kv === 'int8' ? headDim + 4 : headDim * 4);
 
 const open = () => onnx({ threads: 1 }).compile({ attend: graph }, noiseWeights([]));
-
-/** Of what nobody holds any more. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  runInNewContext('gc')();
-}
 
 const arrays = () => process.memoryUsage().arrayBuffers;
 

@@ -6,5 +6,6 @@ export {
   OnnxRuntimeError,
   WeightBytesError,
 } from './errors.ts';
-export type { AccuracyLevel, OnnxOptions } from './options.ts';
+export { missingKernels } from './kernels.ts';
+export type { AccuracyLevel, Multiplier, OnnxOptions } from './options.ts';
 export type { ProviderName } from './providers.ts';

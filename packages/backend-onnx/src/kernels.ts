@@ -18,7 +18,7 @@ const kernelFile = fileURLToPath(
   new URL(`../prebuilt/${process.platform}-${process.arch}.so`, import.meta.url),
 );
 
-/** Domain and version that models name. */
+/** Domain and version of operators that models name. */
 export const kernelDomain = 'lingbi';
 export const kernelVersion = 1;
 
@@ -32,12 +32,21 @@ export function canMultiplyBlocks(inWidth: number, blockSize: number): boolean {
 /** What the kernels are compiled for, in Linux's words. */
 const neededFeatures = ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'avx512_vnni'];
 
-/** Whether there are kernels for this system, and its processors have what they need. */
-export function hasKernels(): boolean {
-  if (!existsSync(kernelFile)) return false;
-  const [first] = processorsOfLinux() ?? [];
-  const features = new Set(first?.match(/^flags\s*:(.*)$/m)?.[1]?.split(' '));
-  return neededFeatures.every((each) => features.has(each));
+/**
+ * Why there are no kernels of ours here; undefined where there are. What Linux says of the processors
+ * is asked each time.
+ *
+ * @example
+ * console.log(missingKernels() ?? 'weights in blocks are multiplied where they stand');
+ */
+export function missingKernels(
+  file: string = kernelFile,
+  processors: readonly string[] = processorsOfLinux() ?? [],
+): string | undefined {
+  if (!existsSync(file)) return `there is no ${file}`;
+  const features = new Set(processors[0]?.match(/^flags\s*:(.*)$/m)?.[1]?.split(' '));
+  const lacking = neededFeatures.filter((each) => !features.has(each));
+  return lacking.length > 0 ? `the processor lacks ${lacking.join(', ')}` : undefined;
 }
 
 /** Loads them. @throws MissingLibraryError when that fails. */

@@ -46,7 +46,7 @@ export interface LoweredGraph {
   readonly visible: readonly Parameter[];
   /** Graph inputs that are handed over as rotary tables. */
   readonly tableInputs: readonly string[];
-  /** Whether it multiplies encoded weights, whose kernels want a layout of their own. */
+  /** Whether it multiplies by weights of which kernels pack a copy. */
   readonly needsPrepacking: boolean;
   /** Whether a session needs operators of ours. */
   readonly usesKernels: boolean;

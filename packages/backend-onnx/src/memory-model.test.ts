@@ -1,5 +1,6 @@
 import { type Encoding, type OpName, partsOf, type WeightUse } from '@lingbi/core';
 import { describe, expect, test } from 'vitest';
+import { missingKernels } from './kernels.ts';
 import { memoryModel } from './memory-model.ts';
 import { type OnnxOptions, settle } from './options.ts';
 
@@ -28,8 +29,10 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
   const lengths = [...partsOf(shape, blocks).values()].map(({ length }) => length);
   const [values, scales, zeros] = lengths as [number, number, number];
 
+  const theirs = { kernels: 'onnxruntime' } as const;
+
   test('in blocks is packed with a sum beside each scale, while its file is read', () => {
-    const memory = memoryOf(blocks, ['blocks']);
+    const memory = memoryOf(blocks, ['blocks'], theirs);
     expect(memory).toMatchObject({ kept: values + 2 * scales, mapped: 0 });
     expect(memory.compiling).toBe(values + scales + zeros);
   });
@@ -41,7 +44,7 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
 
   test('that is dense becomes float32, and is packed as well where others are encoded', () => {
     expect(memoryOf(float16, ['dense']).kept).toBe(wide);
-    expect(memoryOf(float16, ['dense', 'blocks']).kept).toBe(2 * wide);
+    expect(memoryOf(float16, ['dense', 'blocks'], theirs).kept).toBe(2 * wide);
     expect(memoryOf(float16, ['dense'], { prepack: true }).kept).toBe(2 * wide);
     expect(memoryOf(float16, ['dense', 'channels']).kept).toBe(2 * wide);
     expect(memoryOf(float16, ['dense', 'channels'], { accuracyLevel: 1 }).kept).toBe(wide);
@@ -50,7 +53,33 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
   test('that is dense float32 stays in its file, but for the packed copy', () => {
     const float32: Encoding = { kind: 'dense', dtype: 'float32' };
     expect(memoryOf(float32, ['dense'])).toMatchObject({ kept: 0, mapped: wide });
-    expect(memoryOf(float32, ['dense', 'blocks'])).toMatchObject({ kept: wide, mapped: wide });
+    expect(memoryOf(float32, ['dense', 'blocks'], theirs)).toMatchObject({
+      kept: wide,
+      mapped: wide,
+    });
+  });
+
+  describe.skipIf(missingKernels())('that kernels of ours multiply', () => {
+    test('stays in its file, and packs nothing beside it', () => {
+      const stored = values + scales + zeros;
+      expect(memoryOf(blocks, ['blocks'])).toMatchObject({ kept: 0, mapped: stored, compiling: 0 });
+      expect(memoryOf(float16, ['dense', 'blocks']).kept).toBe(wide);
+      expect(memoryOf(float16, ['dense', 'blocks', 'channels']).kept).toBe(2 * wide);
+    });
+
+    test('is kept where no file has it', () => {
+      const model = memoryModel(settle({}));
+      const use = { weight: { name: 'w', shape }, readers: new Set(['linear'] as const) };
+      const description = { shape, encoding: blocks };
+      const memory = model.weight({ ...use, description, company: new Set(['blocks'] as const) });
+      expect(memory).toMatchObject({ kept: values + scales + zeros, mapped: 0 });
+    });
+
+    test('has blocks that they know; others are packed', () => {
+      const small: Encoding = { ...blocks, blockSize: 16 };
+      const [own, of] = [...partsOf(shape, small).values()].map(({ length }) => length);
+      expect(memoryOf(small, ['blocks'])).toMatchObject({ kept: own! + 2 * of!, mapped: 0 });
+    });
   });
 
   test('that only rows are looked up in takes nothing', () => {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { hasKernels } from './kernels.ts';
+import { missingKernels } from './kernels.ts';
 import { processorsOfLinux } from './processors.ts';
 import { type ProviderName, providerNames } from './providers.ts';
 
@@ -49,8 +49,11 @@ export function roundsActivations({ provider, accuracyLevel }: Settings): boolea
   return provider === 'cpu' && accuracyLevel === 4;
 }
 
-/** Fills in what was not said. @throws RangeError for what cannot be. */
-export function settle(options: OnnxOptions): Settings {
+/** Fills in what was not said; `missing` is why there are no kernels of ours. @throws RangeError for what cannot be. */
+export function settle(
+  options: OnnxOptions,
+  missing: string | undefined = missingKernels(),
+): Settings {
   const {
     provider = 'cpu',
     threads = physicalCores(),
@@ -68,24 +71,28 @@ export function settle(options: OnnxOptions): Settings {
   if (![0, 1, 2, 3, 4].includes(accuracyLevel)) {
     throw new RangeError(`onnx: accuracyLevel must be 0 to 4, but it is ${accuracyLevel}`);
   }
-  const ownKernels = choosesKernels(options.kernels, provider, accuracyLevel);
-  return { provider, threads, accuracyLevel, prepack, library: options.library, ownKernels };
+  const settings = { provider, threads, accuracyLevel, prepack, library: options.library };
+  return { ...settings, ownKernels: choosesKernels(options.kernels, settings, missing) };
 }
 
 function choosesKernels(
   asked: OnnxOptions['kernels'],
-  provider: ProviderName,
-  accuracyLevel: AccuracyLevel,
+  { provider, accuracyLevel }: Pick<Settings, 'provider' | 'accuracyLevel'>,
+  missing: string | undefined,
 ): boolean {
   if (asked !== undefined && !multipliers.includes(asked)) {
     throw new RangeError(`onnx: kernels must be ${multipliers.join(' or ')}, but it is "${asked}"`);
   }
   if (asked === 'onnxruntime') return false;
-  const isPossible = provider === 'cpu' && accuracyLevel === 4 && hasKernels();
-  if (asked === undefined || isPossible) return isPossible;
+  const reason =
+    provider !== 'cpu'
+      ? `they run on the provider cpu, not on ${provider}`
+      : accuracyLevel !== 4
+        ? `they round activations, as accuracyLevel 4 does, not ${accuracyLevel}`
+        : missing;
+  if (asked === undefined || reason === undefined) return reason === undefined;
   throw new RangeError(
-    "onnx: kernels cannot be 'lingbi' here: ours round activations (accuracyLevel 4) on the provider cpu, " +
-      'and there are such for Linux on x64 whose processor has AVX-512 VNNI: leave kernels out',
+    `onnx: kernels cannot be 'lingbi' here, for ${reason}. Leave the option out to take what there is`,
   );
 }
 

@@ -5,8 +5,8 @@ const settingFile = '/sys/kernel/mm/transparent_hugepage/enabled';
 const request = 'glibc.malloc.hugetlb=1';
 
 /**
- * Opening a model takes as much fresh memory as its weights, which Linux hands out faster in pages of
- * 2 MiB than of 4 KiB. Undefined where there is no choice.
+ * Where kernels copy weights, opening a model takes as much fresh memory, which Linux hands out faster in
+ * pages of 2 MiB than of 4 KiB. Undefined where there is no choice.
  */
 export async function checkHugePages(): Promise<Check | undefined> {
   const setting = await readFile(settingFile, 'utf8').catch(() => '');

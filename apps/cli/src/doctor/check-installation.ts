@@ -4,6 +4,7 @@ import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
 import { type Check, failed } from './check.ts';
 import { checkHugePages } from './check-huge-pages.ts';
+import { checkKernels } from './check-kernels.ts';
 import { checkVideos } from './check-videos.ts';
 import { tinyProgram } from './tiny-program.ts';
 
@@ -15,6 +16,7 @@ export async function checkInstallation(model?: string): Promise<Check[]> {
     await checkPictures(),
     await checkVideos(),
     await checkBackend('backend onnx', { backend: 'onnx' }, 'bad'),
+    await checkKernels(),
     await checkBackend('backend onnx, cuda', { backend: 'onnx', provider: 'cuda' }, 'missing'),
     await checkBackend('backend onnx, webgpu', { backend: 'onnx', provider: 'webgpu' }, 'missing'),
     await checkBackend('backend tfjs', { backend: 'tfjs' }, 'missing'),

@@ -1,0 +1,371 @@
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  type HostTensor,
+  type Program,
+  partsOf,
+  type WeightPart,
+  type WeightSource,
+} from '@lingbi/core';
+import { expectClose, randomFloats } from '@lingbi/core/testing';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { manifestOf, readManifest } from '../scripts/build-kernels.ts';
+import { onnx } from './backend.ts';
+import { missingKernels } from './kernels.ts';
+import { loadRuntime } from './library.ts';
+import { type Attributes, type ElementType, ModelWriter } from './model-writer.ts';
+import { settle } from './options.ts';
+import { findProvider } from './providers.ts';
+import { OnnxSession } from './session.ts';
+import {
+  type BlockMatrix,
+  type BlockMatrixKind,
+  exactProduct,
+  productGraph,
+  randomBlocks,
+  sourceOf,
+} from './test-tools/block-product.ts';
+import { collectGarbage } from './test-tools/collect-garbage.ts';
+import { valueOver } from './values.ts';
+
+const MiB = 2 ** 20;
+const folder = mkdtempSync(path.join(tmpdir(), 'lingbi-kernels-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('the libraries are made of these sources: npx tsx packages/backend-onnx/scripts/build-kernels.ts', () => {
+  expect(readManifest()).toEqual(manifestOf());
+});
+
+test('what is missing is named: the file, or what the processor lacks', () => {
+  const features = (words: string) => [`processor : 0\nflags : fpu ${words}\nbugs : spectre_v1`];
+  const all = 'avx512f avx512bw avx512dq avx512vl avx512_vnni';
+  const file = import.meta.filename;
+  expect(missingKernels(file, features(all))).toBeUndefined();
+  expect(missingKernels(file, features('avx512f avx512bw avx512dq'))).toBe(
+    'the processor lacks avx512vl, avx512_vnni',
+  );
+  expect(missingKernels(file, [])).toContain('lacks avx512f');
+  const absent = path.join(folder, 'linux-sparc.so');
+  expect(missingKernels(absent, features(all))).toBe(`there is no ${absent}`);
+});
+
+describe('onnx({ kernels })', () => {
+  test('takes ours where they are and may round activations, or those that were asked for', () => {
+    expect(settle({}, undefined).ownKernels).toBe(!missingKernels());
+    expect(settle({}, 'there are none').ownKernels).toBe(false);
+    expect(settle({ kernels: 'onnxruntime' }).ownKernels).toBe(false);
+    expect(settle({ accuracyLevel: 1 }).ownKernels).toBe(false);
+    expect(settle({ provider: 'webgpu' }).ownKernels).toBe(false);
+  });
+
+  test('says why it cannot be what was asked for', () => {
+    const ask = (options: object, missing?: string) => () =>
+      settle({ kernels: 'lingbi', ...options }, missing);
+    expect(ask({}, 'the processor lacks avx512f')).toThrow(
+      "kernels cannot be 'lingbi' here, for the processor lacks avx512f. Leave the option out",
+    );
+    expect(ask({ accuracyLevel: 1 })).toThrow('as accuracyLevel 4 does, not 1');
+    expect(ask({ provider: 'cuda' })).toThrow('on the provider cpu, not on cuda');
+    expect(ask({ kernels: 'ours' })).toThrow(
+      'kernels must be lingbi or onnxruntime, but it is "ours"',
+    );
+  });
+});
+
+const missing = missingKernels();
+test.runIf(missing)('kernels of ours are untested here', ({ skip }) => skip(missing));
+
+const kinds = [4, 8].flatMap((bits) => [32, 64, 128].map((blockSize) => ({ bits, blockSize })));
+
+describe.skipIf(missing)('products with weights in blocks', () => {
+  describe.each(kinds as BlockMatrixKind[])('of $blockSize numbers of $bits bits', (kind) => {
+    const matrixOf = (more: Partial<BlockMatrixKind>) =>
+      randomBlocks('w', {
+        ...{ ...kind, out: 37, width: 5 * kind.blockSize, zeroPoints: true, hasBias: true },
+        ...more,
+      });
+
+    test.each([
+      { zeroPoints: false, hasBias: false },
+      { zeroPoints: false, hasBias: true },
+      { zeroPoints: true, hasBias: false },
+      { zeroPoints: true, hasBias: true },
+    ])('are exact but for the rounding of rows to int8: %o', async (more) => {
+      const matrix = matrixOf(more);
+      await using program = await compile(matrix);
+      for (const rows of [1, 2, 3, 4, 5, 6, 7, 12, 13, 24, 25, 40]) {
+        await expectExact(program, matrix, randomFloats(`${rows}`, [rows, matrix.width]));
+      }
+    });
+
+    test('of a wide matrix are exact too, which is worked through in panels and pieces', async () => {
+      const matrix = matrixOf({ out: 1051, width: 2048 + kind.blockSize });
+      await using program = await compile(matrix, 1, 2);
+      for (const rows of [2, 26]) {
+        await expectExact(program, matrix, randomFloats(`${rows}`, [rows, matrix.width]));
+      }
+    });
+
+    test('are for few rows those of each row by itself, to the bit', async () => {
+      const matrix = matrixOf({});
+      await using program = await compile(matrix);
+      const rows = randomFloats('rows', [24, matrix.width]);
+      const together = await multiply(program, rows);
+      for (let row = 0; row < 24; row++) {
+        const alone = await multiply(program, rowOf(rows, row));
+        expect(alone.data).toEqual(rowOf(together, row).data);
+      }
+    });
+
+    test.each([3, 26])('of one row that is no number leave the other %i alone', async (rows) => {
+      const matrix = matrixOf({});
+      await using program = await compile(matrix);
+      const x = randomFloats('rows', [rows + 1, matrix.width]);
+      const clean = await multiply(program, x);
+      for (const strange of [Number.NaN, Infinity, -Infinity]) {
+        for (const at of [0, 17, matrix.width - 1]) {
+          const data = Float32Array.from(x.data);
+          data[matrix.width + at] = strange;
+          const found = await multiply(program, { ...x, data });
+          expect(rowOf(found, 1).data.filter(Number.isFinite)).toEqual(new Float32Array(0));
+          for (const row of [0, 2, rows]) {
+            expect(rowOf(found, row).data).toEqual(rowOf(clean, row).data);
+          }
+        }
+      }
+    });
+
+    test.each([true, false])(
+      'of rows of next to nothing are the bias (there is one: %s)',
+      async (hasBias) => {
+        const matrix = matrixOf({ hasBias });
+        await using program = await compile(matrix);
+        const bias = matrix.bias ?? new Float32Array(matrix.out);
+        for (const size of [0, 1e-45, 1e-38, 1e-37]) {
+          for (const rows of [1, 26]) {
+            const x = randomFloats('x', [rows, matrix.width], size);
+            const { data } = await multiply(program, x);
+            expect([...data].filter((each, i) => each !== bias[i % matrix.out])).toEqual([]);
+          }
+        }
+      },
+    );
+  });
+
+  test('are exact for any lengths, axes and numbers', async () => {
+    const kind = fc.record({
+      out: fc.integer({ min: 1, max: 70 }),
+      blocks: fc.integer({ min: 1, max: 40 }),
+      bits: fc.constantFrom(4 as const, 8 as const),
+      blockSize: fc.constantFrom(32, 64, 128),
+      zeroPoints: fc.boolean(),
+      hasBias: fc.boolean(),
+    });
+    const axes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 });
+    const size = fc.constantFrom(1e-30, 1e-3, 1, 1e4, 1e30);
+    await fc.assert(
+      fc.asyncProperty(
+        kind,
+        axes,
+        size,
+        fc.string(),
+        async ({ blocks, ...rest }, axes, size, seed) => {
+          const matrix = randomBlocks(seed, { ...rest, width: blocks * rest.blockSize });
+          await using program = await compile(matrix, axes.length);
+          await expectExact(program, matrix, randomFloats(seed, [...axes, matrix.width], size));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('of no rows are none', async () => {
+    const matrix = randomBlocks('w', { ...square, bits: 4 });
+    await using program = await compile(matrix, 2);
+    const nothing = { dtype: 'float32', shape: [3, 0, 64], data: new Float32Array(0) } as const;
+    expect(await multiply(program, nothing)).toMatchObject({ shape: [3, 0, 64] });
+  });
+
+  test.each([4, 8] as const)(
+    "differ from ONNX Runtime's (%i bits) by its rounding",
+    async (bits) => {
+      const matrix = randomBlocks('w', { ...square, bits, width: 512 });
+      await using ours = await compile(matrix);
+      const backend = onnx({ threads: 1, kernels: 'onnxruntime' });
+      await using theirs = await backend.compile(
+        { multiply: productGraph(matrix) },
+        sourceOf(matrix),
+      );
+      for (const rows of [1, 40]) {
+        const x = randomFloats('x', [rows, 512]);
+        expectClose(await multiply(ours, x), await multiply(theirs, x), 1e-2, `${rows} rows`);
+      }
+    },
+  );
+
+  test('give back all memory of a program with it', async () => {
+    const matrix = randomBlocks('w', { ...square, bits: 4, width: 4096 });
+    const rows = randomFloats('x', [2048, 4096]);
+    const openAndClose = async () => {
+      await using program = await compile(matrix);
+      await multiply(program, rows);
+      collectGarbage();
+    };
+    for (let time = 0; time < 5; time++) await openAndClose();
+    const before = ownMemory();
+    for (let time = 0; time < 10; time++) await openAndClose();
+    expect(ownMemory() - before).toBeLessThan(60 * MiB); // rounded rows alone take 11 MiB each time
+  });
+});
+
+const square = { out: 64, width: 64, blockSize: 32, zeroPoints: true, hasBias: false } as const;
+
+describe.skipIf(missing)('weights of a file', () => {
+  test('are multiplied as those that are read, to the bit', async () => {
+    const matrix = randomBlocks('w', { ...square, bits: 4, width: 160 });
+    const rows = randomFloats('x', [7, 160]);
+    const mapped = inFile('mapped', matrix.out, matrix.width, matrix.encoding, matrix.parts);
+    await using fromFile = await onnx({ threads: 1 }).compile(
+      { multiply: productGraph(matrix) },
+      mapped,
+    );
+    await using fromMemory = await compile(matrix);
+    expect((await multiply(fromFile, rows)).data).toEqual((await multiply(fromMemory, rows)).data);
+  });
+
+  test('take no memory of their own', async () => {
+    const [out, width] = [8192, 8192];
+    const encoding = { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: false } as const;
+    const source = inFile('large', out, width, encoding);
+    const graph = productGraph({ out, width, bias: undefined } as BlockMatrix);
+    const taken = async (kernels: 'lingbi' | 'onnxruntime') => {
+      const before = ownMemory();
+      await using program = await onnx({ threads: 1, kernels }).compile(
+        { multiply: graph },
+        source,
+      );
+      await multiply(program, randomFloats('x', [1, width]));
+      return ownMemory() - before;
+    };
+    await taken('lingbi');
+    expect(await taken('lingbi')).toBeLessThan(4 * MiB);
+    expect(await taken('onnxruntime')).toBeGreaterThan(30 * MiB); // what this test would see of a copy
+  });
+});
+
+describe.skipIf(missing)('the operator refuses', () => {
+  const attributes = { in: 64, out: 2, bits: 4, block: 32 };
+  const shapes = { x: [3, 64], values: [64], scales: [4], zeros: [2], bias: [2] };
+
+  test.each([
+    ['values', { values: [63] }, 'there are 63 bytes of values, but there have to be 64'],
+    ['scales', { scales: [2, 3] }, 'there are 24 bytes of scales, but there have to be 16'],
+    ['zero points', { zeros: [1] }, 'there are 1 bytes of zero points, but there have to be 2'],
+    ['biases', { bias: [3] }, 'there are 12 bytes of bias, but there have to be 8'],
+    ['rows', { x: [3, 32] }, 'there are 32 numbers in a row, but there have to be 64'],
+    ['axes', { x: [1, 1, 1, 1, 1, 1, 1, 1, 64] }, 'there are 9 axes, but there have to be 8'],
+  ])('%s of another length', async (_, wrong, message) => {
+    await expect(runOperator(attributes, { ...shapes, ...wrong })).rejects.toThrow(message);
+  });
+
+  test.each([{ block: 16 }, { bits: 2 }, { in: 48 }, { out: 0 }])('%o', async (wrong) => {
+    const run = runOperator({ ...attributes, ...wrong }, shapes);
+    await expect(run).rejects.toThrow('is none it knows: blocks of 32, 64 or 128');
+  });
+
+  test('nothing else', async () => {
+    await expect(runOperator(attributes, shapes)).resolves.toHaveLength(1);
+  });
+});
+
+async function compile(matrix: BlockMatrix, axes = 1, threads = 1): Promise<Program<'multiply'>> {
+  const graphs = { multiply: productGraph(matrix, axes) };
+  return onnx({ threads, kernels: 'lingbi' }).compile(graphs, sourceOf(matrix));
+}
+
+async function multiply(program: Program<'multiply'>, x: HostTensor): Promise<HostTensor> {
+  const { y } = await program.run('multiply', { x });
+  using held = y!;
+  return await held.read();
+}
+
+async function expectExact(program: Program<'multiply'>, matrix: BlockMatrix, x: HostTensor) {
+  const found = await multiply(program, x);
+  const { numbers, errors } = exactProduct(matrix, x);
+  expect(found.shape).toEqual([...x.shape.slice(0, -1), matrix.out]);
+  const shares = Array.from(found.data, (each, i) => Math.abs(each - numbers[i]!) / errors[i]!);
+  expect(shares.filter((share) => !(share <= 1))).toEqual([]);
+}
+
+function rowOf({ data, shape: [rows = 1, width = 1] }: HostTensor, row: number): HostTensor {
+  const own = data.slice(row * width, (row + 1) * width) as Float32Array;
+  return { dtype: 'float32', shape: [Math.min(rows, 1), width], data: own };
+}
+
+/** Memory that no file backs. */
+function ownMemory(): number {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
+}
+
+/** A matrix whose bytes stand in a file, zeros unless given; nothing may read them. */
+function inFile(
+  name: string,
+  out: number,
+  width: number,
+  encoding: BlockMatrix['encoding'],
+  parts?: BlockMatrix['parts'],
+): WeightSource {
+  const file = path.join(folder, name);
+  const layout = [...partsOf([out, width], encoding)];
+  let offset = 0;
+  const at = Object.fromEntries(
+    layout.map(([part, { length }]) => {
+      offset += length;
+      return [part, { file, offset: offset - length, length }];
+    }),
+  );
+  writeFileSync(
+    file,
+    Buffer.concat(parts ? layout.map(([part]) => parts[part as WeightPart]) : []),
+  );
+  truncateSync(file, offset);
+  return {
+    has: () => true,
+    describe: () => ({ shape: [out, width], encoding, at }),
+    read: () => Promise.reject(new Error('was read')),
+  };
+}
+
+/** Runs the operator by itself over zeros. */
+async function runOperator(attributes: Attributes, shapes: Record<string, readonly number[]>) {
+  const runtime = loadRuntime();
+  const { api } = runtime;
+  const names = Object.keys(shapes);
+  const typeOf = (name: string): ElementType =>
+    name === 'values' || name === 'zeros' ? 'uint8' : 'float32';
+  const model = new ModelWriter();
+  for (const [name, shape] of Object.entries(shapes)) model.input(name, typeOf(name), shape);
+  model.node('MultiplyBlocks', names, ['y'], attributes);
+  model.output('y', 'float32', ['rows', 'out']);
+  const lowered = {
+    ...{ model: model.finish('multiply'), inputs: new Set(names), usesKernels: model.usesKernels },
+    ...{ parameters: [], visible: [], tableInputs: [], needsPrepacking: false },
+  };
+  const prepackedWeights = api.create('testing', 'CreatePrepackedWeightsContainer');
+  const provider = findProvider('cpu', runtime);
+  const settings = { provider, threads: 1, prepack: false, prepackedWeights };
+  try {
+    using session = await OnnxSession.open(runtime, 'multiply', lowered, ['y'], settings);
+    for (const [name, shape] of Object.entries(shapes)) {
+      const length = shape.reduce((product, each) => product * each, 1);
+      const data = typeOf(name) === 'uint8' ? new Uint8Array(length) : new Float32Array(length);
+      session.bindInput(name, valueOver(runtime, typeOf(name), shape, data));
+    }
+    return await session.run();
+  } finally {
+    api.release('ReleasePrepackedWeightsContainer', prepackedWeights);
+  }
+}
