@@ -13,3 +13,23 @@
 
 extern const OrtApi *ort;
 extern const OrtCustomOp multiplyBlocksOperator;
+extern const OrtCustomOp attendToPastOperator;
+
+/* What is the same for all of them. */
+const char *operatorProvider(const OrtCustomOp *operator);
+int operatorResult(const OrtCustomOp *operator, size_t output);
+int operatorMemory(const OrtCustomOp *operator, size_t input);
+int operatorOne(const OrtCustomOp *operator);
+int operatorAnyVersion(const OrtCustomOp *operator);
+void destroyKernel(void *kernel);
+
+/** Kernels are memory of `calloc`. */
+#define OPERATOR(name_, inputs_, inputType_, inputKind_, outputs_, outputType_, create_, compute_)            \
+  {                                                                                                           \
+    .version = ORT_VERSION, .name = name_, .provider = operatorProvider, .inputType = inputType_,             \
+    .inputs = inputs_, .outputType = outputType_, .outputs = outputs_, .destroyKernel = destroyKernel,        \
+    .inputKind = inputKind_, .outputKind = operatorResult, .inputMemory = operatorMemory,                     \
+    .variadicInputs = operatorOne, .variadicInputsAlike = operatorOne, .variadicOutputs = operatorOne,        \
+    .variadicOutputsAlike = operatorOne, .createKernelOrFail = create_, .computeOrFail = compute_,            \
+    .startVersion = operatorOne, .endVersion = operatorAnyVersion,                                            \
+  }

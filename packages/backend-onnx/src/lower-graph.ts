@@ -29,6 +29,8 @@ export interface LowerOptions {
   /** The groups of sequences that a run has. */
   readonly groups: readonly GroupKind[];
   readonly accuracyLevel: number;
+  /** Whether there are operators of ours (native/). */
+  readonly ownKernels: boolean;
   /** Whether attention may rotate by itself, with a table and row numbers. Only the CPU kernel can. */
   readonly fusedRotary: boolean;
   /** A file that exists beside the library, as the place where parameters are said to stand. */
@@ -93,7 +95,7 @@ function createLowering(
   graph: Graph,
   model: ModelWriter,
   tables: ReadonlyMap<Tensor, string>,
-  { groups, accuracyLevel, placeholder, weight: loaded }: LowerOptions,
+  { groups, accuracyLevel, ownKernels, placeholder, weight: loaded }: LowerOptions,
 ): Lowering {
   const inputKeys = new Map(Object.entries(graph.inputs).map(([key, tensor]) => [tensor, key]));
   let count = 0;
@@ -111,6 +113,7 @@ function createLowering(
   return {
     model,
     accuracyLevel,
+    ownKernels,
     groups,
     fresh,
     name: (tensor) => {

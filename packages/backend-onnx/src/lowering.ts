@@ -13,6 +13,8 @@ export interface Lowering {
   readonly model: ModelWriter;
   /** How block-encoded weights are multiplied (MatMulNBits): 4 is int8, 0 is full float32. */
   readonly accuracyLevel: number;
+  /** Whether there are operators of ours (native/). */
+  readonly ownKernels: boolean;
   /** The groups the rows of a run fall into; each has its own attention node in every layer. */
   readonly groups: readonly GroupKind[];
   /** The name of a tensor of the graph. */

@@ -38,7 +38,7 @@ const microsoftOperators = new Set([
   'SkipSimplifiedLayerNormalization',
 ]);
 
-const ownOperators = new Set(['MultiplyBlocks']);
+const ownOperators = new Set(['AttendToPast', 'MultiplyBlocks']);
 
 export class ModelWriter {
   readonly #graph = new Message();

@@ -239,6 +239,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const lowered = lowerGraph(graph, {
       groups,
       accuracyLevel: this.options.accuracyLevel,
+      ownKernels: this.options.ownKernels,
       fusedRotary: this.provider.name === 'cpu',
       placeholder: path.basename(this.runtime.api.path),
       weight: (each) => this.#weights.get(each),

@@ -5,6 +5,9 @@ import { storedHeadDim } from '../stored-head-dim.ts';
 import { attendBranches } from './branch-attention.ts';
 import { attendChunk } from './chunk-attention.ts';
 
+/** Of native/attention.c. */
+const MOST_HEAD_DIM = 256;
+
 /** All rows belong to one picture: nothing is masked. */
 export const selfAttention: LowerOp<'selfAttention'> = (
   { inputs, outputs: [out], attributes: { heads } },
@@ -62,10 +65,15 @@ function attendGroup(
   rows: string,
   group: number,
   tables: readonly string[],
-  { attributes: { heads, cache } }: NodeOf<'attention'>,
-  { model, add, fresh }: Lowering,
+  node: NodeOf<'attention'>,
+  lowering: Lowering,
 ): string {
+  const { heads, cache } = node.attributes;
+  const { model, add, fresh } = lowering;
   const { kvHeads, headDim } = cache;
+  if (lowering.ownKernels && tables.length > 0 && headDim <= MOST_HEAD_DIM) {
+    return attendToPast(rows, group, tables, node, lowering);
+  }
   model.input(run.groupShape(group), 'int64', [3]);
   model.input(run.groupLastPositions(group), 'int32', [`sequences${group}`]);
   model.input(run.groupLongest(group), 'int32', []);
@@ -93,6 +101,27 @@ function attendGroup(
     },
   );
   return add('Reshape', [attended, model.int64s(-1, heads * storedHeadDim(cache))]);
+}
+
+/** The same by our own kernel. */
+function attendToPast(
+  rows: string,
+  group: number,
+  tables: readonly string[],
+  { attributes: { heads, cache } }: NodeOf<'attention'>,
+  { model, fresh }: Lowering,
+): string {
+  model.input(run.groupLastPositions(group), 'int32', [`sequences${group}`]);
+  model.input(run.groupRowNumbers(group), 'int64', [`sequences${group}`, `tokens${group}`]);
+  const past = declareCache(cache, group, model);
+  const attended = fresh('attended');
+  model.node(
+    'AttendToPast',
+    [rows, ...past, run.groupLastPositions(group), ...tables, run.groupRowNumbers(group)],
+    [attended, ...run.kvParts.map((part) => run.present(cache, part, group))],
+    { heads, scale: { float: 1 / Math.sqrt(cache.headDim) } },
+  );
+  return attended;
 }
 
 function declareCache(

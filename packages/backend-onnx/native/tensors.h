@@ -1,0 +1,17 @@
+/** What operators ask of the tensors they get. */
+#pragma once
+#include "operators.h"
+
+enum { MOST_AXES = 8 };
+
+typedef struct {
+  void *data;
+  int64_t axes[MOST_AXES];
+  size_t rank;
+} Tensor;
+
+/** A tensor that was left out has no data. */
+OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *tensor);
+/** Makes a result, or finds the memory that is bound to it. */
+OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data);
+OrtStatus *fail(int code, const char *why);
