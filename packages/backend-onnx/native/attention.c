@@ -1,13 +1,10 @@
 #include "attention.h"
 
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
-#include "transpose.h"
+#include "vectors.h"
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
-#define INLINE static inline __attribute__((always_inline)) AVX512
 
 enum {
   /** Queries of a head of keys that walk along the cache, so many at a time; more are worth tiles. */
@@ -23,10 +20,6 @@ enum {
   /** How far ahead of its use the cache is asked for, in bytes. */
   AHEAD = 4096,
 };
-
-static inline int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t aligned(int64_t bytes) { return ceilDivide(bytes, 64) * 64; }
 
 bool canAttend(const Attention *attention) {
   const int64_t headDim = attention->headDim, heads = attention->heads, kvHeads = attention->kvHeads;
@@ -111,8 +104,6 @@ INLINE __m512 exponential(__m512 x) {
 
 INLINE float exponentialOf(float x) { return _mm512_cvtss_f32(exponential(_mm512_set1_ps(x))); }
 
-INLINE __mmask16 numbersLeft(int64_t left) { return left >= 16 ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1); }
-
 /* Few queries: they walk along the cache. */
 
 /** Where the last position stands that a query sees, counted in queries of a head of keys. */
@@ -125,6 +116,7 @@ INLINE void walkKeys(const float *keys, const float *queries, int64_t positions,
   for (int64_t position = 0; position < positions; position++) {
     const float *key = keys + position * headDim;
     for (int64_t line = 0; line < headDim; line += 16) _mm_prefetch((const char *)(key + line) + AHEAD, _MM_HINT_T0);
+    UNROLLED
     for (int query = 0; query < count; query++) {
       __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
       for (int64_t at = 0; at < headDim; at += 32) {
@@ -157,27 +149,39 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
   return _mm512_reduce_add_ps(sum);
 }
 
-INLINE void walkValues(const float *values, int64_t positions, const int64_t headDim, const int count, float (*weights)[PART],
-                       float *parts, int64_t partStep) {
-  // 64 numbers of a head at a time: their sums stay in registers.
-  for (int64_t from = 0; from < headDim; from += 64) {
-    const int lines = (int)(headDim - from >= 64 ? 4 : (headDim - from) / 16);
-    __m512 sums[WALKERS][4];
-    for (int query = 0; query < count; query++)
-      for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
-    for (int64_t position = 0; position < positions; position++) {
-      const float *value = values + position * headDim + from;
-      for (int line = 0; line < lines; line++) _mm_prefetch((const char *)(value + 16 * line) + AHEAD, _MM_HINT_T0);
-      for (int line = 0; line < lines; line++) {
-        const __m512 numbers = _mm512_loadu_ps(value + 16 * line);
-        for (int query = 0; query < count; query++) {
-          sums[query][line] = _mm512_fmadd_ps(_mm512_set1_ps(weights[query][position]), numbers, sums[query][line]);
-        }
+/** `lines` times 16 numbers of the values: their sums stay in registers. */
+INLINE void walkLines(const float *values, int64_t positions, int64_t headDim, const int lines, const int count,
+                      float (*weights)[PART], float *out, int64_t step) {
+  __m512 sums[WALKERS][4];
+  UNROLLED
+  for (int query = 0; query < count; query++) {
+    UNROLLED
+    for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
+  }
+  for (int64_t position = 0; position < positions; position++) {
+    const float *value = values + position * headDim;
+    UNROLLED
+    for (int line = 0; line < lines; line++) {
+      _mm_prefetch((const char *)(value + 16 * line) + AHEAD, _MM_HINT_T0);
+      const __m512 numbers = _mm512_loadu_ps(value + 16 * line);
+      UNROLLED
+      for (int query = 0; query < count; query++) {
+        sums[query][line] = _mm512_fmadd_ps(_mm512_set1_ps(weights[query][position]), numbers, sums[query][line]);
       }
     }
-    for (int query = 0; query < count; query++)
-      for (int line = 0; line < lines; line++) _mm512_storeu_ps(parts + query * partStep + from + 16 * line, sums[query][line]);
   }
+  UNROLLED
+  for (int query = 0; query < count; query++) {
+    UNROLLED
+    for (int line = 0; line < lines; line++) _mm512_storeu_ps(out + query * step + 16 * line, sums[query][line]);
+  }
+}
+
+INLINE void walkValues(const float *values, int64_t positions, const int64_t headDim, const int count, float (*weights)[PART],
+                       float *out, int64_t step) {
+  int64_t at = 0;
+  for (; at + 64 <= headDim; at += 64) walkLines(values + at, positions, headDim, 4, count, weights, out + at, step);
+  for (; at < headDim; at += 16) walkLines(values + at, positions, headDim, 1, count, weights, out + at, step);
 }
 
 /** A part of the positions of a head of keys. */
@@ -197,6 +201,7 @@ INLINE void walkPart(const Attention *attention, const Part *part, int64_t first
   const float *queries = attention->queries + (head * queriesOf(attention) + first) * headDim;
   float *out = part->out + first * part->step;
   walkKeys(attention->keys + place, queries, positions, headDim, count, scores);
+  UNROLLED
   for (int query = 0; query < count; query++) {
     const int64_t seen = lastSeen(attention, part->sequence, first + query) + 1 - part->from;
     for (int64_t at = positions; at > seen && at > 0; at--) scores[query][at - 1] = -INFINITY;
@@ -266,37 +271,57 @@ INLINE void turnKeys(const float *keys, int64_t positions, const int64_t headDim
 
 INLINE void scoreTile(const float *queries, const float *turned, const int64_t headDim, float *scores, const int count) {
   __m512 sums[AT_ONCE][4];
+  UNROLLED
   for (int query = 0; query < count; query++)
+    UNROLLED
     for (int side = 0; side < 4; side++) sums[query][side] = _mm512_setzero_ps();
   for (int64_t at = 0; at < headDim; at++) {
     __m512 keys[4];
+    UNROLLED
     for (int side = 0; side < 4; side++) keys[side] = _mm512_loadu_ps(turned + at * TILE_POSITIONS + 16 * side);
+    UNROLLED
     for (int query = 0; query < count; query++) {
       const __m512 number = _mm512_set1_ps(queries[query * headDim + at]);
+      UNROLLED
       for (int side = 0; side < 4; side++) sums[query][side] = _mm512_fmadd_ps(number, keys[side], sums[query][side]);
     }
   }
+  UNROLLED
   for (int query = 0; query < count; query++)
+    UNROLLED
     for (int side = 0; side < 4; side++) _mm512_storeu_ps(scores + query * TILE_POSITIONS + 16 * side, sums[query][side]);
 }
 
-INLINE void mixTile(const float *weights, const float *values, int64_t positions, const int64_t headDim, float *mixed, const int count) {
-  for (int64_t from = 0; from < headDim; from += 64) {
-    const int lines = (int)(headDim - from >= 64 ? 4 : (headDim - from) / 16);
-    __m512 sums[AT_ONCE][4];
-    for (int query = 0; query < count; query++)
-      for (int line = 0; line < lines; line++) sums[query][line] = _mm512_loadu_ps(mixed + query * headDim + from + 16 * line);
-    for (int64_t position = 0; position < positions; position++) {
-      __m512 numbers[4];
-      for (int line = 0; line < lines; line++) numbers[line] = _mm512_loadu_ps(values + position * headDim + from + 16 * line);
-      for (int query = 0; query < count; query++) {
-        const __m512 weight = _mm512_set1_ps(weights[query * TILE_POSITIONS + position]);
-        for (int line = 0; line < lines; line++) sums[query][line] = _mm512_fmadd_ps(weight, numbers[line], sums[query][line]);
-      }
-    }
-    for (int query = 0; query < count; query++)
-      for (int line = 0; line < lines; line++) _mm512_storeu_ps(mixed + query * headDim + from + 16 * line, sums[query][line]);
+INLINE void mixLines(const float *weights, const float *values, int64_t positions, int64_t headDim, const int lines,
+                     float *mixed, const int count) {
+  __m512 sums[AT_ONCE][4];
+  UNROLLED
+  for (int query = 0; query < count; query++) {
+    UNROLLED
+    for (int line = 0; line < lines; line++) sums[query][line] = _mm512_loadu_ps(mixed + query * headDim + 16 * line);
   }
+  for (int64_t position = 0; position < positions; position++) {
+    __m512 numbers[4];
+    UNROLLED
+    for (int line = 0; line < lines; line++) numbers[line] = _mm512_loadu_ps(values + position * headDim + 16 * line);
+    UNROLLED
+    for (int query = 0; query < count; query++) {
+      const __m512 weight = _mm512_set1_ps(weights[query * TILE_POSITIONS + position]);
+      UNROLLED
+      for (int line = 0; line < lines; line++) sums[query][line] = _mm512_fmadd_ps(weight, numbers[line], sums[query][line]);
+    }
+  }
+  UNROLLED
+  for (int query = 0; query < count; query++) {
+    UNROLLED
+    for (int line = 0; line < lines; line++) _mm512_storeu_ps(mixed + query * headDim + 16 * line, sums[query][line]);
+  }
+}
+
+INLINE void mixTile(const float *weights, const float *values, int64_t positions, const int64_t headDim, float *mixed, const int count) {
+  int64_t at = 0;
+  for (; at + 64 <= headDim; at += 64) mixLines(weights, values + at, positions, headDim, 4, mixed + at, count);
+  for (; at < headDim; at += 16) mixLines(weights, values + at, positions, headDim, 1, mixed + at, count);
 }
 
 /** What a tile of queries knows so far (Milakov and Gimelshein, 2018: online softmax). */
@@ -311,6 +336,7 @@ typedef struct {
 INLINE void weighRow(Tile *tile, int64_t query, int64_t seen, const int64_t headDim) {
   float *scores = tile->scores + query * TILE_POSITIONS;
   __m512 row[4], most = _mm512_set1_ps(tile->largest[query]);
+  UNROLLED
   for (int side = 0; side < 4; side++) {
     row[side] = _mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), numbersLeft(seen - 16 * side), scores + 16 * side);
     most = _mm512_max_ps(most, row[side]);
@@ -318,6 +344,7 @@ INLINE void weighRow(Tile *tile, int64_t query, int64_t seen, const int64_t head
   const float largest = _mm512_reduce_max_ps(most);
   const float shrink = tile->largest[query] == largest ? 1 : exponentialOf(tile->largest[query] - largest);
   __m512 sum = _mm512_setzero_ps();
+  UNROLLED
   for (int side = 0; side < 4; side++) {
     const __m512 weight = exponential(_mm512_sub_ps(row[side], _mm512_set1_ps(largest)));
     _mm512_storeu_ps(scores + 16 * side, weight);

@@ -1,13 +1,9 @@
 #include "block-product.h"
 
-#include <immintrin.h>
 #include <string.h>
 
-#include "transpose.h"
+#include "vectors.h"
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-/** Parameters of these functions that are constants where they are called become part of the code. */
-#define INLINE static inline __attribute__((always_inline)) AVX512
 
 enum {
   GROUP = 128,
@@ -26,8 +22,6 @@ enum {
   AHEAD = 4096,
 };
 
-static inline int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
   const bool isKnown = (bits == 4 || bits == 8) && (block == 32 || block == 64 || block == 128);
@@ -39,8 +33,6 @@ static int64_t rowBytes(const BlockMatrix *matrix) { return matrix->in * matrix-
 static int64_t zeroBytes(const BlockMatrix *matrix) { return ceilDivide(blocksOf(matrix) * matrix->bits, 8); }
 
 /* Rounding. */
-
-static int64_t aligned(int64_t bytes) { return ceilDivide(bytes, 64) * 64; }
 
 size_t roundedBytes(const BlockMatrix *matrix, int64_t rows) {
   const int64_t groups = ceilDivide(matrix->in, GROUP);
@@ -128,8 +120,6 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
 
 /** As many of 64 bytes as are left. */
 INLINE __mmask64 bytesLeft(int64_t left) { return left >= 64 ? ~0ull : (1ull << left) - 1; }
-INLINE __mmask16 numbersLeft(int64_t left) { return left >= 16 ? 0xffff : (__mmask16)((1u << left) - 1); }
-
 /** What a step is worth in each lane of 4 numbers, where a vector holds `count` blocks from `blocks` on. */
 INLINE __m512 spread(const float *blocks, int64_t left, const int count) {
   if (count == 1) return _mm512_set1_ps(*blocks);
@@ -159,6 +149,7 @@ INLINE __m512 zeros16(const uint8_t *row, int64_t block, int64_t blocks, const i
 INLINE void multiplyVector(__m512i bytes, const int8_t *values, int64_t rowStep, __m512 scale, const float *sizes,
                            int64_t blocks, int64_t left, const int count, const int bits, const int rows, __m512 *sums) {
   const __m512i low = _mm512_set1_epi8(15);
+  UNROLLED
   for (int row = 0; row < rows; row++) {
     const int8_t *own = values + row * rowStep;
     __m512i steps = _mm512_setzero_si512();
@@ -184,6 +175,7 @@ INLINE void multiplyColumn(const BlockMatrix *matrix, const RoundedRows *rounded
   const float *scales = matrix->scales + column * blocks;
   const int64_t rowStep = rounded->groups * GROUP;
   __m512 sums[ROWS_AT_ONCE];
+  UNROLLED
   for (int row = 0; row < rows; row++) sums[row] = _mm512_setzero_ps();
   const int64_t whole = bytes / 64;
   for (int64_t at = 0; at < whole; at++) {
@@ -203,11 +195,13 @@ INLINE void multiplyColumn(const BlockMatrix *matrix, const RoundedRows *rounded
   for (int64_t first = 0; first < blocks; first += 16) {
     const __m512 zero = matrix->zeros ? zeros16(zeros, first, blocks, bits) : middle;
     const __m512 worth = _mm512_mul_ps(zero, _mm512_maskz_loadu_ps(numbersLeft(blocks - first), scales + first));
+    UNROLLED
     for (int row = 0; row < rows; row++) {
       sums[row] = _mm512_fnmadd_ps(worth, _mm512_loadu_ps(rounded->sums + row * rounded->blocks + first), sums[row]);
     }
   }
   const float bias = matrix->bias ? matrix->bias[column] : 0;
+  UNROLLED
   for (int row = 0; row < rows; row++) product[row * matrix->out + column] = _mm512_reduce_add_ps(sums[row]) + bias;
 }
 
@@ -223,12 +217,12 @@ INLINE void multiplyColumns(const BlockMatrix *matrix, const RoundedRows *rounde
 
 /** Some groups of 32 columns. */
 typedef struct {
-  int64_t firstGroup, groups;
   /** [groups, 32 fours, 32 columns, 4 numbers]. */
-  uint8_t values[PANEL_GROUPS * GROUP * TILE_COLUMNS];
+  _Alignas(64) uint8_t values[PANEL_GROUPS * GROUP * TILE_COLUMNS];
   /** [blocks, 32 columns]. */
-  float scales[PANEL_GROUPS * MOST_BLOCKS * TILE_COLUMNS];
-  int32_t zeros[PANEL_GROUPS * MOST_BLOCKS * TILE_COLUMNS];
+  _Alignas(64) float scales[PANEL_GROUPS * MOST_BLOCKS * TILE_COLUMNS];
+  _Alignas(64) int32_t zeros[PANEL_GROUPS * MOST_BLOCKS * TILE_COLUMNS];
+  int64_t firstGroup, groups;
 } Panel;
 
 /** 16 columns of 64 numbers, as 16 fours of each. */
@@ -304,15 +298,19 @@ INLINE void multiplyBlock(const RoundedRows *rounded, const Panel *panel, int64_
   const int32_t *steps = rounded->negativeSteps + row * rounded->blocks + block;
   const __m512i zero[2] = {_mm512_loadu_si512(zeros), _mm512_loadu_si512(zeros + 16)};
   __m512i found[TILE_ROWS][2];
+  UNROLLED
   for (int each = 0; each < rows; each++) {
     // Zero points are words whose upper halves are 0, so of the sum's words only the lower one counts.
     const __m512i sum = _mm512_set1_epi32(steps[each * rounded->blocks]);
+    UNROLLED
     for (int side = 0; side < 2; side++) found[each][side] = _mm512_dpwssd_epi32(_mm512_setzero_si512(), zero[side], sum);
   }
+  UNROLLED
   for (int step = 0; step < size / 4; step++) {
     const int four = fourAt(inGroup, step, bits, size);
     const uint8_t *at = columns + four * TILE_COLUMNS * 4;
     const __m512i left = _mm512_loadu_si512(at), right = _mm512_loadu_si512(at + 64);
+    UNROLLED
     for (int each = 0; each < rows; each++) {
       int32_t numbers;
       memcpy(&numbers, values + each * rowStep + four * 4, 4);
@@ -323,8 +321,10 @@ INLINE void multiplyBlock(const RoundedRows *rounded, const Panel *panel, int64_
   }
   const float *scales = panel->scales + inPanel * TILE_COLUMNS;
   const __m512 scale[2] = {_mm512_loadu_ps(scales), _mm512_loadu_ps(scales + 16)};
+  UNROLLED
   for (int each = 0; each < rows; each++) {
     const __m512 stepSize = _mm512_set1_ps(rounded->sizes[(row + each) * rounded->blocks + block]);
+    UNROLLED
     for (int side = 0; side < 2; side++) {
       float *sum = sums[each] + 16 * side;
       const __m512 worth = _mm512_mul_ps(scale[side], stepSize);
@@ -340,8 +340,10 @@ INLINE void multiplyTile(const BlockMatrix *matrix, const RoundedRows *rounded, 
   const int64_t left = matrix->out - column;
   const __mmask16 some[2] = {numbersLeft(left), left > 16 ? numbersLeft(left - 16) : 0};
   float *tile = product + row * matrix->out + column;
+  UNROLLED
   for (int side = 0; side < 2; side++) {
     const __m512 bias = matrix->bias ? _mm512_maskz_loadu_ps(some[side], matrix->bias + column + 16 * side) : _mm512_setzero_ps();
+    UNROLLED
     for (int each = 0; each < rows; each++) {
       const float *from = tile + each * matrix->out + 16 * side;
       _mm512_store_ps(sums[each] + 16 * side, panel->firstGroup == 0 ? bias : _mm512_maskz_loadu_ps(some[side], from));
@@ -354,7 +356,9 @@ INLINE void multiplyTile(const BlockMatrix *matrix, const RoundedRows *rounded, 
       multiplyBlock(rounded, panel, row, group, inGroup, sums, bits, block, rows);
     }
   }
+  UNROLLED
   for (int each = 0; each < rows; each++) {
+    UNROLLED
     for (int side = 0; side < 2; side++) {
       _mm512_mask_storeu_ps(tile + each * matrix->out + 16 * side, some[side], _mm512_load_ps(sums[each] + 16 * side));
     }

@@ -1,8 +1,28 @@
+/** How functions are written that processors with AVX-512 run. */
 #pragma once
 #include <immintrin.h>
+#include <stdint.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+/** Parameters of these functions that are constants where they are called become part of the code. */
+#define INLINE static inline __attribute__((always_inline)) AVX512
+/** Before a loop whose length is such a constant: what it sums up stays in registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 64")
+#endif
+
+static inline int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t aligned(int64_t bytes) { return ceilDivide(bytes, 64) * 64; }
+
+/** As many of 16 numbers as are left. */
+INLINE __mmask16 numbersLeft(int64_t left) { return left >= 16 ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1); }
+
 
 /** 16 × 16 numbers of 32 bits, columns to rows. */
-static inline __attribute__((always_inline, target("avx512f"))) void transpose16(__m512i rows[16]) {
+INLINE void transpose16(__m512i rows[16]) {
   __m512i t[16];
   for (int i = 0; i < 16; i += 2) {
     t[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
