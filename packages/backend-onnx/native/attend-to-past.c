@@ -21,15 +21,15 @@ typedef struct {
 static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
   (void)operator, (void)api;
   Attention attention = {0};
-  OrtAllocator *allocator;
   TRY(ortIntAttribute(info, "heads", &attention.heads));
   TRY(ortFloatAttribute(info, "scale", &attention.scale));
-  TRY(ortAllocator(info, 0, &allocator));
   Kernel *created = calloc(1, sizeof *created);
   if (!created) return fail(ORT_FAIL, "AttendToPast: no memory");
-  *created = (Kernel){attention, allocator};
-  *kernel = created;
-  return NULL;
+  created->attention = attention;
+  OrtStatus *status = ortAllocator(info, 0, &created->allocator);
+  if (status) free(created);
+  else *kernel = created;
+  return status;
 }
 
 /** Whether the axes fit together, and each place is within what it counts. */
@@ -101,18 +101,15 @@ static void joinOne(void *work, size_t join) {
   joinParts(&((Work *)work)->attention, ((Work *)work)->longest, (int64_t)join);
 }
 
-/** For a few of the short pieces it is not worth to wake other threads. */
-static OrtStatus *each(const OrtKernelContext *context, void (*task)(void *, size_t), int64_t count, Work *work) {
-  if (count > 32) return ortParallel(context, task, (size_t)count, 0, work);
-  for (int64_t at = 0; at < count; at++) task(work, (size_t)at);
-  return NULL;
-}
+/** For fewer of the short tasks it is not worth to wake other threads. */
+enum { MANY = 32 };
 
 static OrtStatus *attend(const OrtKernelContext *context, Work *work) {
-  TRY(each(context, placeOne, work->attention.sequences * work->attention.tokens, work));
+  const int64_t rows = work->attention.sequences * work->attention.tokens, joins = countJoins(&work->attention);
+  TRY(inParallel(context, placeOne, rows, rows > MANY, work));
   const int64_t pieces = countAttentionPieces(&work->attention, work->longest);
-  TRY(ortParallel(context, attendOne, (size_t)pieces, 0, work));
-  return each(context, joinOne, countJoins(&work->attention), work);
+  TRY(inParallel(context, attendOne, pieces, true, work));
+  return inParallel(context, joinOne, joins, joins > MANY, work);
 }
 
 static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
@@ -133,6 +130,12 @@ static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
   return status;
 }
 
+static void destroy(void *kernel) {
+  Kernel *own = kernel;
+  ortReleaseAllocator(own->allocator);
+  free(own);
+}
+
 static const char *name(const OrtCustomOp *operator) { return (void)operator, "AttendToPast"; }
 static size_t inputs(const OrtCustomOp *operator) { return (void)operator, INPUTS; }
 static size_t outputs(const OrtCustomOp *operator) { return (void)operator, OUTPUTS; }
@@ -143,4 +146,4 @@ static int inputType(const OrtCustomOp *operator, size_t input) {
 static int outputType(const OrtCustomOp *operator, size_t output) { return (void)operator, (void)output, ORT_FLOAT; }
 static int inputKind(const OrtCustomOp *operator, size_t input) { return (void)operator, (void)input, ORT_REQUIRED; }
 
-const OrtCustomOp attendToPastOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, create, compute);
+const OrtCustomOp attendToPastOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, create, compute, destroy);

@@ -85,23 +85,6 @@ AVX512 void placeRow(const Attention *attention, int64_t row) {
   }
 }
 
-/** e to the power of each: 2 to the whole part, and the series of what is left, which errs by 1e-8 of it at most. */
-INLINE __m512 exponential(__m512 x) {
-  const __m512 powers = _mm512_mul_ps(x, _mm512_set1_ps(1.44269504f));
-  const __m512 whole = _mm512_roundscale_ps(powers, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 rest = _mm512_fnmadd_ps(whole, _mm512_set1_ps(-2.12194440e-4f), _mm512_fnmadd_ps(whole, _mm512_set1_ps(0.693359375f), x));
-  __m512 sum = _mm512_set1_ps(1.0f / 5040);
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(1.0f / 720));
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(1.0f / 120));
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(1.0f / 24));
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(1.0f / 6));
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(0.5f));
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(1));
-  sum = _mm512_fmadd_ps(sum, rest, _mm512_set1_ps(1));
-  const __mmask16 isSome = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87), _CMP_NLT_UQ);
-  return _mm512_maskz_scalef_ps(isSome, sum, whole);
-}
-
 INLINE float exponentialOf(float x) { return _mm512_cvtss_f32(exponential(_mm512_set1_ps(x))); }
 
 /* Few queries: they walk along the cache. */

@@ -383,6 +383,13 @@ int64_t countPieces(const BlockMatrix *matrix, int64_t rows) {
   return ceilDivide(matrix->out * rowBytes(matrix), PIECE_BYTES);
 }
 
+void pieceColumns(const BlockMatrix *matrix, int64_t rows, int64_t piece, int64_t *from, int64_t *to) {
+  const int64_t pieces = countPieces(matrix, rows);
+  const bool areMany = rows > FEW_ROWS;
+  *from = areMany ? piece * TILE_COLUMNS : matrix->out * piece / pieces;
+  *to = areMany ? least(*from + TILE_COLUMNS, matrix->out) : matrix->out * (piece + 1) / pieces;
+}
+
 /** Rows from `row` on: what the next ones need of the piece is still in the processor's cache. */
 static RoundedRows someRows(const RoundedRows *rounded, int64_t row) {
   RoundedRows some = *rounded;
@@ -395,8 +402,8 @@ static RoundedRows someRows(const RoundedRows *rounded, int64_t row) {
 
 INLINE void multiplyFew(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t piece, float *product,
                         const int bits, const int block) {
-  const int64_t pieces = countPieces(matrix, rounded->rows);
-  const int64_t from = matrix->out * piece / pieces, to = matrix->out * (piece + 1) / pieces;
+  int64_t from, to;
+  pieceColumns(matrix, rounded->rows, piece, &from, &to);
   for (int64_t row = 0; row < rounded->rows; row += ROWS_AT_ONCE) {
     const RoundedRows some = someRows(rounded, row);
     float *out = product + row * matrix->out;
@@ -447,4 +454,19 @@ void multiplyPiece(const BlockMatrix *matrix, const RoundedRows *rounded, int64_
                                        {multiplyMany8x32, multiplyMany8x64, multiplyMany8x128}};
   const int size = matrix->block == 32 ? 0 : matrix->block == 64 ? 1 : 2;
   (rounded->rows > FEW_ROWS ? many : few)[matrix->bits == 8][size](matrix, rounded, piece, product);
+}
+
+/** x · σ(x) · up. */
+AVX512 void gateColumns(float *gate, const float *up, int64_t rows, int64_t out, int64_t from, int64_t to) {
+  const __m512 one = _mm512_set1_ps(1);
+  for (int64_t row = 0; row < rows; row++) {
+    for (int64_t at = row * out + from; at < row * out + to; at += 16) {
+      const __mmask16 some = numbersLeft(row * out + to - at);
+      const __m512 x = _mm512_maskz_loadu_ps(some, gate + at);
+      // Of numbers further below 0 than e can be raised to, what is left is 0 all the same.
+      const __m512 raised = exponential(_mm512_min_ps(_mm512_set1_ps(88), _mm512_sub_ps(_mm512_setzero_ps(), x)));
+      const __m512 passed = _mm512_div_ps(x, _mm512_add_ps(one, raised));
+      _mm512_mask_storeu_ps(gate + at, some, _mm512_mul_ps(passed, _mm512_maskz_loadu_ps(some, up + at)));
+    }
+  }
 }

@@ -51,3 +51,8 @@ void roundRow(const BlockMatrix *matrix, const float *numbers, const RoundedRows
 int64_t countPieces(const BlockMatrix *matrix, int64_t rows);
 /** [rows, out]: writes the columns that belong to a piece. */
 void multiplyPiece(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t piece, float *product);
+
+/** The columns of a piece. */
+void pieceColumns(const BlockMatrix *matrix, int64_t rows, int64_t piece, int64_t *from, int64_t *to);
+/** SwiGLU (Shazeer, 2020) of some columns of [rows, out]: gate becomes silu(gate) · up. */
+void gateColumns(float *gate, const float *up, int64_t rows, int64_t out, int64_t from, int64_t to);

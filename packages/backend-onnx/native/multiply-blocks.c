@@ -1,12 +1,17 @@
-/** MultiplyBlocks: numbers [..., in], values, scales, zeros?, bias? → [..., out]. See block-product.h. */
+/**
+ * MultiplyBlocks: numbers [..., in], values, scales, zeros?, bias? → [..., out].
+ * MultiplyGated: numbers [..., in], values, scales, zeros? of a gate, and of as large a matrix → [..., out], the
+ * second product times silu of the first. See block-product.h.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "block-product.h"
-#include "operators.h"
+#include "tensors.h"
 
-enum { NUMBERS, VALUES, SCALES, ZEROS, BIAS, INPUTS };
-enum { MOST_AXES = 8 };
+enum { NUMBERS, FIRST, SECOND = FIRST + 3, BIAS = FIRST + 3, INPUTS = BIAS + 1, GATED_INPUTS = SECOND + 3 };
+/** From the first input of a matrix on. */
+enum { VALUES, SCALES, ZEROS };
 
 typedef struct {
   BlockMatrix matrix;
@@ -17,7 +22,7 @@ static OrtStatus *refuse(const char *what, int64_t found, int64_t expected) {
   char said[160];
   snprintf(said, sizeof said, "MultiplyBlocks: there are %lld %s, but there have to be %lld", (long long)found, what,
            (long long)expected);
-  return ortCreateStatus(ORT_INVALID_ARGUMENT, said);
+  return fail(ORT_INVALID_ARGUMENT, said);
 }
 
 static OrtStatus *refuseBlocks(int64_t in, int64_t out, int64_t bits, int64_t block) {
@@ -26,7 +31,7 @@ static OrtStatus *refuseBlocks(int64_t in, int64_t out, int64_t bits, int64_t bl
            "MultiplyBlocks: a matrix of %lld × %lld in blocks of %lld with %lld bits is none it knows: "
            "blocks of 32, 64 or 128, of which rows have a whole number, with 4 or 8 bits",
            (long long)out, (long long)in, (long long)block, (long long)bits);
-  return ortCreateStatus(ORT_INVALID_ARGUMENT, said);
+  return fail(ORT_INVALID_ARGUMENT, said);
 }
 
 static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
@@ -38,102 +43,11 @@ static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const O
   TRY(ortIntAttribute(info, "block", &block));
   if (!isBlockMatrix(in, out, bits, block)) return refuseBlocks(in, out, bits, block);
   Kernel *created = calloc(1, sizeof *created);
-  if (!created) return ortCreateStatus(ORT_FAIL, "MultiplyBlocks: no memory");
+  if (!created) return fail(ORT_FAIL, "MultiplyBlocks: no memory");
   created->matrix = (BlockMatrix){.in = in, .out = out, .bits = (int)bits, .block = (int)block};
   OrtStatus *status = ortAllocator(info, 0, &created->allocator);
-  if (status) {
-    free(created);
-    return status;
-  }
-  *kernel = created;
-  return NULL;
-}
-
-/** Checks the length, for what is beyond it belongs to others. NULL when the input was left out. */
-static OrtStatus *dataOf(const OrtKernelContext *context, size_t input, const char *what, int64_t bytes, void *data) {
-  const OrtValue *value;
-  size_t found;
-  *(const void **)data = NULL;
-  TRY(ortInput(context, input, &value));
-  if (!value) return NULL;
-  TRY(ortTensorBytes(value, &found));
-  if ((int64_t)found != bytes) return refuse(what, (int64_t)found, bytes);
-  return ortTensorData((OrtValue *)value, (void **)data);
-}
-
-/** Finds the numbers of a matrix. */
-static OrtStatus *placeMatrix(const OrtKernelContext *context, BlockMatrix *matrix) {
-  const int64_t blocks = matrix->in / matrix->block, out = matrix->out;
-  TRY(dataOf(context, VALUES, "bytes of values", out * blocks * matrix->block * matrix->bits / 8, &matrix->values));
-  TRY(dataOf(context, SCALES, "bytes of scales", out * blocks * 4, &matrix->scales));
-  TRY(dataOf(context, ZEROS, "bytes of zero points", out * ((blocks * matrix->bits + 7) / 8), &matrix->zeros));
-  return dataOf(context, BIAS, "bytes of bias", out * 4, &matrix->bias);
-}
-
-static OrtStatus *axesOf(const OrtShape *shape, int64_t *axes, size_t *rank) {
-  TRY(ortRank(shape, rank));
-  if (*rank < 1 || *rank > MOST_AXES) return refuse("axes", (int64_t)*rank, *rank < 1 ? 1 : MOST_AXES);
-  return ortDimensions(shape, axes, *rank);
-}
-
-/** The axes of the rows; the last one, a row's own, becomes that of the product. */
-static OrtStatus *shapeOf(const OrtKernelContext *context, const BlockMatrix *matrix, int64_t *axes, size_t *rank,
-                          int64_t *rows) {
-  const OrtValue *value;
-  OrtShape *shape;
-  TRY(ortInput(context, NUMBERS, &value));
-  TRY(ortShape(value, &shape));
-  OrtStatus *status = axesOf(shape, axes, rank);
-  ortReleaseShape(shape);
-  if (status) return status;
-  if (axes[*rank - 1] != matrix->in) return refuse("numbers in a row", axes[*rank - 1], matrix->in);
-  *rows = 1;
-  for (size_t axis = 0; axis + 1 < *rank; axis++) *rows *= axes[axis];
-  axes[*rank - 1] = matrix->out;
-  return NULL;
-}
-
-typedef struct {
-  const BlockMatrix *matrix;
-  const float *numbers;
-  RoundedRows rounded;
-  float *product;
-} Work;
-
-static void roundOne(void *work, size_t row) {
-  const Work *given = work;
-  roundRow(given->matrix, given->numbers + (int64_t)row * given->matrix->in, &given->rounded, (int64_t)row);
-}
-
-static void multiplyOne(void *work, size_t piece) {
-  const Work *given = work;
-  multiplyPiece(given->matrix, &given->rounded, (int64_t)piece, given->product);
-}
-
-static OrtStatus *multiply(const OrtKernelContext *context, Work *work, int64_t rows) {
-  if (rows > 8) TRY(ortParallel(context, roundOne, (size_t)rows, 0, work));
-  else for (int64_t row = 0; row < rows; row++) roundOne(work, (size_t)row);
-  return ortParallel(context, multiplyOne, (size_t)countPieces(work->matrix, rows), 0, work);
-}
-
-static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
-  const Kernel *own = kernel;
-  BlockMatrix matrix = own->matrix;
-  Work work = {.matrix = &matrix};
-  int64_t axes[MOST_AXES], rows;
-  size_t rank;
-  TRY(shapeOf(context, &matrix, axes, &rank, &rows));
-  TRY(dataOf(context, NUMBERS, "bytes of rows", rows * matrix.in * 4, &work.numbers));
-  TRY(placeMatrix(context, &matrix));
-  OrtValue *product;
-  TRY(ortOutput(context, 0, axes, rank, &product));
-  TRY(ortTensorData(product, (void **)&work.product));
-  if (rows == 0) return NULL;
-  void *memory = own->allocator->alloc(own->allocator, roundedBytes(&matrix, rows));
-  if (!memory) return ortCreateStatus(ORT_FAIL, "MultiplyBlocks: no memory for rounded rows");
-  work.rounded = placeRounded(&matrix, rows, memory);
-  OrtStatus *status = multiply(context, &work, rows);
-  own->allocator->free(own->allocator, memory);
+  if (status) free(created);
+  else *kernel = created;
   return status;
 }
 
@@ -143,42 +57,125 @@ static void destroy(void *kernel) {
   free(own);
 }
 
+/** Checks the length, for what is beyond it belongs to others. NULL when the input was left out. */
+static OrtStatus *dataOf(const OrtKernelContext *context, size_t input, const char *what, int64_t bytes, void *data) {
+  Tensor tensor;
+  TRY(readTensor(context, input, &tensor));
+  *(const void **)data = tensor.data;
+  if (!tensor.data || tensor.bytes == bytes) return NULL;
+  return refuse(what, tensor.bytes, bytes);
+}
+
+/** Finds the numbers of a matrix. */
+static OrtStatus *placeMatrix(const OrtKernelContext *context, size_t first, BlockMatrix *matrix) {
+  const int64_t blocks = matrix->in / matrix->block, out = matrix->out;
+  TRY(dataOf(context, first + VALUES, "bytes of values", out * matrix->in * matrix->bits / 8, &matrix->values));
+  TRY(dataOf(context, first + SCALES, "bytes of scales", out * blocks * 4, &matrix->scales));
+  return dataOf(context, first + ZEROS, "bytes of zero points", out * ((blocks * matrix->bits + 7) / 8), &matrix->zeros);
+}
+
+typedef struct {
+  const BlockMatrix *matrix;
+  const float *numbers;
+  RoundedRows rounded;
+  float *product;
+  /** What a gate is for, and its product; NULL where there is none. */
+  const BlockMatrix *second;
+  float *secondProduct;
+} Work;
+
+/** The axes of the rows; the last one, a row's own, becomes that of the product. */
+static OrtStatus *createProduct(OrtKernelContext *context, Work *work, int64_t *rows) {
+  Tensor numbers;
+  const BlockMatrix *matrix = work->matrix;
+  TRY(readTensor(context, NUMBERS, &numbers));
+  if (numbers.rank < 1) return refuse("axes", 0, 1);
+  int64_t *last = &numbers.axes[numbers.rank - 1];
+  if (*last != matrix->in) return refuse("numbers in a row", *last, matrix->in);
+  *rows = 1;
+  for (size_t axis = 0; axis + 1 < numbers.rank; axis++) *rows *= numbers.axes[axis];
+  work->numbers = numbers.data;
+  *last = matrix->out;
+  return createTensor(context, 0, numbers.axes, numbers.rank, (void **)&work->product);
+}
+
+static void roundOne(void *work, size_t row) {
+  const Work *given = work;
+  roundRow(given->matrix, given->numbers + (int64_t)row * given->matrix->in, &given->rounded, (int64_t)row);
+}
+
+static void multiplyOne(void *work, size_t piece) {
+  const Work *given = work;
+  multiplyPiece(given->matrix, &given->rounded, (int64_t)piece, given->product);
+  if (!given->second) return;
+  int64_t from, to;
+  multiplyPiece(given->second, &given->rounded, (int64_t)piece, given->secondProduct);
+  pieceColumns(given->matrix, given->rounded.rows, (int64_t)piece, &from, &to);
+  gateColumns(given->product, given->secondProduct, given->rounded.rows, given->matrix->out, from, to);
+}
+
+static OrtStatus *multiply(const OrtKernelContext *context, Work *work, int64_t rows) {
+  TRY(inParallel(context, roundOne, rows, rows > 8, work));
+  return inParallel(context, multiplyOne, countPieces(work->matrix, rows), true, work);
+}
+
+/** What is needed meanwhile: rounded rows, and the product that a gate is for. */
+static OrtStatus *multiplyRows(const Kernel *own, OrtKernelContext *context, Work *work) {
+  int64_t rows;
+  TRY(createProduct(context, work, &rows));
+  if (rows == 0) return NULL;
+  const size_t second = work->second ? (size_t)(rows * work->matrix->out) * 4 : 0;
+  uint8_t *memory = own->allocator->alloc(own->allocator, second + roundedBytes(work->matrix, rows));
+  if (!memory) return fail(ORT_FAIL, "MultiplyBlocks: no memory for rounded rows");
+  work->secondProduct = (float *)memory;
+  work->rounded = placeRounded(work->matrix, rows, memory + second);
+  OrtStatus *status = multiply(context, work, rows);
+  own->allocator->free(own->allocator, memory);
+  return status;
+}
+
+static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
+  const Kernel *own = kernel;
+  BlockMatrix matrix = own->matrix;
+  Work work = {.matrix = &matrix};
+  TRY(placeMatrix(context, FIRST, &matrix));
+  TRY(dataOf(context, BIAS, "bytes of bias", matrix.out * 4, &matrix.bias));
+  return multiplyRows(own, context, &work);
+}
+
+static OrtStatus *computeGated(void *kernel, OrtKernelContext *context) {
+  const Kernel *own = kernel;
+  BlockMatrix matrix = own->matrix, second = own->matrix;
+  Work work = {.matrix = &matrix, .second = &second};
+  TRY(placeMatrix(context, FIRST, &matrix));
+  TRY(placeMatrix(context, SECOND, &second));
+  return multiplyRows(own, context, &work);
+}
+
 static const char *name(const OrtCustomOp *operator) { return (void)operator, "MultiplyBlocks"; }
-static const char *provider(const OrtCustomOp *operator) { return (void)operator, "CPUExecutionProvider"; }
+static const char *gatedName(const OrtCustomOp *operator) { return (void)operator, "MultiplyGated"; }
 static size_t inputs(const OrtCustomOp *operator) { return (void)operator, INPUTS; }
+static size_t gatedInputs(const OrtCustomOp *operator) { return (void)operator, GATED_INPUTS; }
 static size_t outputs(const OrtCustomOp *operator) { return (void)operator, 1; }
+static bool isBytes(size_t input) {
+  return input == FIRST + VALUES || input == FIRST + ZEROS || input == SECOND + VALUES || input == SECOND + ZEROS;
+}
 static int inputType(const OrtCustomOp *operator, size_t input) {
   (void)operator;
-  return input == VALUES || input == ZEROS ? ORT_UINT8 : ORT_FLOAT;
+  return isBytes(input) && input != BIAS ? ORT_UINT8 : ORT_FLOAT;
+}
+static int gatedInputType(const OrtCustomOp *operator, size_t input) {
+  return (void)operator, isBytes(input) ? ORT_UINT8 : ORT_FLOAT;
+}
+static int inputKind(const OrtCustomOp *operator, size_t input) {
+  return (void)operator, input == FIRST + ZEROS || input == BIAS ? ORT_OPTIONAL : ORT_REQUIRED;
+}
+static int gatedInputKind(const OrtCustomOp *operator, size_t input) {
+  return (void)operator, input == FIRST + ZEROS || input == SECOND + ZEROS ? ORT_OPTIONAL : ORT_REQUIRED;
 }
 static int outputType(const OrtCustomOp *operator, size_t output) { return (void)operator, (void)output, ORT_FLOAT; }
-static int inputKind(const OrtCustomOp *operator, size_t input) {
-  (void)operator;
-  return input >= ZEROS ? ORT_OPTIONAL : ORT_REQUIRED;
-}
-static int outputKind(const OrtCustomOp *operator, size_t output) { return (void)operator, (void)output, ORT_REQUIRED; }
-static int one(const OrtCustomOp *operator) { return (void)operator, 1; }
-static int memory(const OrtCustomOp *operator, size_t input) { return (void)operator, (void)input, 0; }
-static int anyVersion(const OrtCustomOp *operator) { return (void)operator, 0x7fffffff; }
 
-const OrtCustomOp multiplyBlocksOperator = {
-    .version = ORT_VERSION,
-    .name = name,
-    .provider = provider,
-    .inputType = inputType,
-    .inputs = inputs,
-    .outputType = outputType,
-    .outputs = outputs,
-    .destroyKernel = destroy,
-    .inputKind = inputKind,
-    .outputKind = outputKind,
-    .inputMemory = memory,
-    .variadicInputs = one,
-    .variadicInputsAlike = one,
-    .variadicOutputs = one,
-    .variadicOutputsAlike = one,
-    .createKernelOrFail = create,
-    .computeOrFail = compute,
-    .startVersion = one,
-    .endVersion = anyVersion,
-};
+const OrtCustomOp multiplyBlocksOperator =
+    OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, create, compute, destroy);
+const OrtCustomOp multiplyGatedOperator =
+    OPERATOR(gatedName, gatedInputs, gatedInputType, gatedInputKind, outputs, outputType, create, computeGated, destroy);

@@ -13,6 +13,7 @@
 
 extern const OrtApi *ort;
 extern const OrtCustomOp multiplyBlocksOperator;
+extern const OrtCustomOp multiplyGatedOperator;
 extern const OrtCustomOp attendToPastOperator;
 
 /* What is the same for all of them. */
@@ -21,13 +22,11 @@ int operatorResult(const OrtCustomOp *operator, size_t output);
 int operatorMemory(const OrtCustomOp *operator, size_t input);
 int operatorOne(const OrtCustomOp *operator);
 int operatorAnyVersion(const OrtCustomOp *operator);
-void destroyKernel(void *kernel);
 
-/** Kernels are memory of `calloc`. */
-#define OPERATOR(name_, inputs_, inputType_, inputKind_, outputs_, outputType_, create_, compute_)            \
+#define OPERATOR(name_, inputs_, inputType_, inputKind_, outputs_, outputType_, create_, compute_, destroy_)          \
   {                                                                                                           \
     .version = ORT_VERSION, .name = name_, .provider = operatorProvider, .inputType = inputType_,             \
-    .inputs = inputs_, .outputType = outputType_, .outputs = outputs_, .destroyKernel = destroyKernel,        \
+    .inputs = inputs_, .outputType = outputType_, .outputs = outputs_, .destroyKernel = destroy_,             \
     .inputKind = inputKind_, .outputKind = operatorResult, .inputMemory = operatorMemory,                     \
     .variadicInputs = operatorOne, .variadicInputsAlike = operatorOne, .variadicOutputs = operatorOne,        \
     .variadicOutputsAlike = operatorOne, .createKernelOrFail = create_, .computeOrFail = compute_,            \

@@ -1,10 +1,16 @@
 #include "tensors.h"
 
+#include <stdio.h>
+
 OrtStatus *fail(int code, const char *why) { return ortCreateStatus(code, why); }
 
 static OrtStatus *readAxes(const OrtShape *shape, Tensor *tensor) {
   TRY(ortRank(shape, &tensor->rank));
-  if (tensor->rank > MOST_AXES) return fail(ORT_INVALID_ARGUMENT, "lingbi's operators take tensors of at most 8 axes");
+  if (tensor->rank > MOST_AXES) {
+    char said[128];
+    snprintf(said, sizeof said, "lingbi's operators take tensors of at most %d axes, but this one has %d", MOST_AXES, (int)tensor->rank);
+    return fail(ORT_INVALID_ARGUMENT, said);
+  }
   return ortDimensions(shape, tensor->axes, tensor->rank);
 }
 
@@ -17,7 +23,17 @@ OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *ten
   TRY(ortShape(value, &shape));
   OrtStatus *status = readAxes(shape, tensor);
   ortReleaseShape(shape);
-  return status ? status : ortTensorData((OrtValue *)value, &tensor->data);
+  if (status) return status;
+  size_t bytes;
+  TRY(ortTensorBytes(value, &bytes));
+  tensor->bytes = (int64_t)bytes;
+  return ortTensorData((OrtValue *)value, &tensor->data);
+}
+
+OrtStatus *inParallel(const OrtKernelContext *context, void (*task)(void *, size_t), int64_t count, bool isWorthIt, void *work) {
+  if (isWorthIt) return ortParallel(context, task, (size_t)count, 0, work);
+  for (int64_t at = 0; at < count; at++) task(work, (size_t)at);
+  return NULL;
 }
 
 OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data) {

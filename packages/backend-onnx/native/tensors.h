@@ -1,11 +1,14 @@
 /** What operators ask of the tensors they get. */
 #pragma once
+#include <stdbool.h>
+
 #include "operators.h"
 
 enum { MOST_AXES = 8 };
 
 typedef struct {
   void *data;
+  int64_t bytes;
   int64_t axes[MOST_AXES];
   size_t rank;
 } Tensor;
@@ -15,3 +18,6 @@ OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *ten
 /** Makes a result, or finds the memory that is bound to it. */
 OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data);
 OrtStatus *fail(int code, const char *why);
+
+/** Does the first so many tasks, by all threads where that is worth it. */
+OrtStatus *inParallel(const OrtKernelContext *context, void (*task)(void *, size_t), int64_t count, bool isWorthIt, void *work);

@@ -265,7 +265,7 @@ describe.skipIf(missing)('the operator refuses', () => {
     ['zero points', { zeros: [1] }, 'there are 1 bytes of zero points, but there have to be 2'],
     ['biases', { bias: [3] }, 'there are 12 bytes of bias, but there have to be 8'],
     ['rows', { x: [3, 32] }, 'there are 32 numbers in a row, but there have to be 64'],
-    ['axes', { x: [1, 1, 1, 1, 1, 1, 1, 1, 64] }, 'there are 9 axes, but there have to be 8'],
+    ['axes', { x: [1, 1, 1, 1, 1, 1, 1, 1, 64] }, 'take tensors of at most 8 axes, but this one has 9'],
   ])('%s of another length', async (_, wrong, message) => {
     await expect(runOperator(attributes, { ...shapes, ...wrong })).rejects.toThrow(message);
   });

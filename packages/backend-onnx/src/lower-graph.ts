@@ -8,9 +8,11 @@ import {
   UnsupportedError,
   type Weight,
 } from '@lingbi/core';
+import { findGates } from './fuse-gates.ts';
 import { findFusedNorms } from './fuse-norms.ts';
 import type { GroupKind, Lowering, LowerOp } from './lowering.ts';
 import { lowerings } from './lowerings/index.ts';
+import { multiplyGated } from './lowerings/linear.ts';
 import { addRmsNorm } from './lowerings/norms.ts';
 import { type Attributes, ModelWriter } from './model-writer.ts';
 import { findOpaqueWeights } from './opaque-weights.ts';
@@ -64,7 +66,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions): LoweredGraph {
   const tables = findTables(graph, options);
   declareInputs(graph, model, tables);
   const lowering = createLowering(graph, model, tables, options);
-  lowerNodes(graph, lowering);
+  lowerNodes(graph, lowering, options);
   declareOutputs(graph, model, lowering);
   const weights = graph.weights.map(({ name }) => options.weight(name));
   const opaque = findOpaqueWeights(graph);
@@ -80,13 +82,17 @@ export function lowerGraph(graph: Graph, options: LowerOptions): LoweredGraph {
   };
 }
 
-function lowerNodes(graph: Graph, lowering: Lowering): void {
+function lowerNodes(graph: Graph, lowering: Lowering, { weight }: LowerOptions): void {
   const fusedNorms = findFusedNorms(graph);
-  const done = new Set<Node>(fusedNorms.values());
+  const gates = findGates(graph, weight);
+  const gated = [...gates.values()].flatMap(({ gate, up }) => [gate, up]);
+  const done = new Set<Node>([...fusedNorms.values(), ...gated]);
   for (const node of graph.nodes) {
     if (done.has(node)) continue;
     const norm = fusedNorms.get(node);
+    const gate = gates.get(node);
     if (norm) addRmsNorm(node as NodeOf<'add'>, norm, lowering);
+    else if (gate) multiplyGated(node as NodeOf<'swiglu'>, gate, lowering);
     else (lowerings[node.op] as LowerOp<OpName>)(node, lowering);
   }
 }

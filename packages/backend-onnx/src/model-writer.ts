@@ -38,7 +38,7 @@ const microsoftOperators = new Set([
   'SkipSimplifiedLayerNormalization',
 ]);
 
-const ownOperators = new Set(['AttendToPast', 'MultiplyBlocks']);
+const ownOperators = new Set(['AttendToPast', 'MultiplyBlocks', 'MultiplyGated']);
 
 export class ModelWriter {
   readonly #graph = new Message();

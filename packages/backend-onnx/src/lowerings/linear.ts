@@ -1,3 +1,5 @@
+import type { NodeOf } from '@lingbi/core';
+import type { Gate } from '../fuse-gates.ts';
 import type { Lowering, LowerOp } from '../lowering.ts';
 import type { BlockWeight, ChannelWeight } from '../shared-weights.ts';
 
@@ -47,6 +49,23 @@ function blockLinear(
     bits,
     block_size: blockSize,
     accuracy_level: accuracyLevel,
+  });
+}
+
+/** Two products and what a swiglu makes of them, in one pass over both weights. */
+export function multiplyGated(
+  { outputs: [out] }: NodeOf<'swiglu'>,
+  { gate, up }: Gate,
+  { model, name, encoded }: Lowering,
+): void {
+  const matrices = [gate, up].map(({ attributes }) => encoded(attributes.weight) as BlockWeight);
+  const parts = matrices.flatMap(({ values, scales, zeroPoints }) => [
+    ...[values.name, scales.name, zeroPoints?.name ?? ''],
+  ]);
+  const { bits, blockSize: block } = matrices[0]!;
+  const [outWidth, inWidth] = gate.attributes.weight.shape;
+  model.node('MultiplyGated', [name(gate.inputs[0]!), ...parts], [name(out!)], {
+    ...{ in: inWidth!, out: outWidth!, bits, block },
   });
 }
 
