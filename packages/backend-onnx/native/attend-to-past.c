@@ -4,6 +4,7 @@
  * → attended [tokens, heads · headDim], and the keys and values with new ones behind them, which are expected to
  * be bound to the memory that they come from. See attention.h.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,31 +33,62 @@ static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const O
   return status;
 }
 
-/** Whether the axes fit together, and each place is within what it counts. */
-static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
+/** What is beyond the end of a tensor belongs to others. */
+static OrtStatus *checkLengths(const Attention *attention, const Tensor *inputs) {
   const int64_t features = (attention->heads + 2 * attention->kvHeads) * attention->headDim;
-  const int64_t tokens = attention->sequences * attention->tokens;
-  if (!canAttend(attention)) return fail(ORT_INVALID_ARGUMENT, "AttendToPast: no such heads");
-  if (inputs[ROWS].rank != 2 || inputs[ROWS].axes[0] != tokens || inputs[ROWS].axes[1] != features ||
-      inputs[KEYS].axes[0] != attention->sequences || inputs[LAST_POSITIONS].axes[0] != attention->sequences) {
-    return fail(ORT_INVALID_ARGUMENT, "AttendToPast: the lengths of its inputs do not fit together");
+  const int64_t rows = attention->sequences * attention->tokens, half = attention->headDim / 2;
+  const struct {
+    const char *what;
+    int64_t found, expected;
+  } lengths[] = {
+      {"bytes of rows", inputs[ROWS].bytes, rows * features * 4},
+      {"sequences of keys", inputs[KEYS].axes[0], attention->sequences},
+      {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
+      {"last positions", inputs[LAST_POSITIONS].bytes / 4, attention->sequences},
+      {"bytes of cosines", inputs[COSINES].bytes, inputs[COSINES].axes[0] * half * 4},
+      {"bytes of sines", inputs[SINES].bytes, inputs[COSINES].bytes},
+  };
+  for (size_t each = 0; each < sizeof lengths / sizeof *lengths; each++) {
+    if (lengths[each].found == lengths[each].expected) continue;
+    return refuse(lengths[each].what, lengths[each].found, lengths[each].expected);
   }
-  for (int64_t row = 0; row < tokens; row++) {
-    if (attention->angles[row] >= 0 && attention->angles[row] < inputs[COSINES].axes[0]) continue;
-    return fail(ORT_INVALID_ARGUMENT, "AttendToPast: a token has no angles");
+  return NULL;
+}
+
+static OrtStatus *checkPlaces(const Attention *attention, int64_t angles) {
+  char said[160];
+  for (int64_t row = 0; row < attention->sequences * attention->tokens; row++) {
+    const int64_t angle = attention->angles[row];
+    if (angle >= 0 && angle < angles) continue;
+    snprintf(said, sizeof said, "a token has the angles of row %lld, but there are %lld rows", (long long)angle, (long long)angles);
+    return fail(ORT_INVALID_ARGUMENT, said);
   }
   for (int64_t sequence = 0; sequence < attention->sequences; sequence++) {
     const int64_t last = attention->lastPositions[sequence];
     if (last + 1 >= attention->tokens && last < attention->capacity) continue;
-    return fail(ORT_INVALID_ARGUMENT, "AttendToPast: a token stands outside of the cache");
+    snprintf(said, sizeof said, "%lld tokens cannot end at position %lld of a cache for %lld", (long long)attention->tokens,
+             (long long)last, (long long)attention->capacity);
+    return fail(ORT_INVALID_ARGUMENT, said);
   }
   return NULL;
+}
+
+static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
+  if (!canAttend(attention)) {
+    char said[160];
+    snprintf(said, sizeof said, "%lld heads of %lld numbers, which share %lld heads of keys, are none it knows", (long long)attention->heads,
+             (long long)attention->headDim, (long long)attention->kvHeads);
+    return fail(ORT_INVALID_ARGUMENT, said);
+  }
+  TRY(checkLengths(attention, inputs));
+  return checkPlaces(attention, inputs[COSINES].axes[0]);
 }
 
 static OrtStatus *readInputs(const OrtKernelContext *context, Attention *attention) {
   Tensor inputs[INPUTS];
   for (size_t input = 0; input < INPUTS; input++) TRY(readTensor(context, input, &inputs[input]));
-  if (inputs[KEYS].rank != 4 || inputs[ANGLES].rank != 2) return fail(ORT_INVALID_ARGUMENT, "AttendToPast: axes");
+  if (inputs[KEYS].rank != 4) return refuse("axes of keys", (int64_t)inputs[KEYS].rank, 4);
+  if (inputs[ANGLES].rank != 2) return refuse("axes of angles", (int64_t)inputs[ANGLES].rank, 2);
   attention->sequences = inputs[ANGLES].axes[0];
   attention->tokens = inputs[ANGLES].axes[1];
   attention->kvHeads = inputs[KEYS].axes[1];

@@ -1,10 +1,10 @@
 #include "attention.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "vectors.h"
-
 
 enum {
   /** Queries of a head of keys that walk along the cache, so many at a time; more are worth tiles. */
@@ -31,7 +31,7 @@ static int64_t groupOf(const Attention *attention) { return attention->heads / a
 static int64_t queriesOf(const Attention *attention) { return attention->tokens * groupOf(attention); }
 static bool areFew(const Attention *attention) { return queriesOf(attention) <= FEW_QUERIES; }
 static int64_t partsOf(const Attention *attention, int64_t longest) {
-  return areFew(attention) ? ceilDivide(longest, PART) : 1;
+  return areFew(attention) ? ceilDivide(longest, PART) : 0;
 }
 /** A sum, the largest score and the sum of weights, with room for 16 numbers. */
 static int64_t partWidth(const Attention *attention) { return attention->headDim + 16; }
@@ -113,6 +113,9 @@ INLINE void walkKeys(const float *keys, const float *queries, int64_t positions,
   }
 }
 
+/** What scores count from: of those that all are -infinity, or no numbers, the least there is. */
+static float finite(float largest) { return largest > -FLT_MAX ? largest : -FLT_MAX; }
+
 /** Scores become weights. Returns their sum. */
 INLINE float weigh(float *scores, int64_t positions, float *largest) {
   __m512 most = _mm512_set1_ps(-INFINITY);
@@ -120,8 +123,7 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
     const __m512 some = _mm512_mask_loadu_ps(most, numbersLeft(positions - at), scores + at);
     most = _mm512_max_ps(most, some);
   }
-  *largest = _mm512_reduce_max_ps(most);
-  if (*largest == -INFINITY) return memset(scores, 0, positions * 4), 0;
+  *largest = finite(_mm512_reduce_max_ps(most));
   __m512 sum = _mm512_setzero_ps();
   for (int64_t at = 0; at < positions; at += 16) {
     const __mmask16 some = numbersLeft(positions - at);
@@ -324,7 +326,7 @@ INLINE void weighRow(Tile *tile, int64_t query, int64_t seen, const int64_t head
     row[side] = _mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), numbersLeft(seen - 16 * side), scores + 16 * side);
     most = _mm512_max_ps(most, row[side]);
   }
-  const float largest = _mm512_reduce_max_ps(most);
+  const float largest = finite(_mm512_reduce_max_ps(most));
   const float shrink = tile->largest[query] == largest ? 1 : exponentialOf(tile->largest[query] - largest);
   __m512 sum = _mm512_setzero_ps();
   UNROLLED
@@ -346,7 +348,7 @@ INLINE void attendTile(const Attention *attention, int64_t sequence, int64_t kvH
   const float *queries = attention->queries + (head * queriesOf(attention) + first) * headDim;
   const int64_t end = lastSeen(attention, sequence, first + count - 1) + 1;
   for (int64_t query = 0; query < count; query++) {
-    tile->largest[query] = -INFINITY;
+    tile->largest[query] = -FLT_MAX;
     tile->sum[query] = 0;
   }
   memset(tile->mixed, 0, count * headDim * 4);
@@ -410,7 +412,7 @@ AVX512 void joinParts(const Attention *attention, int64_t longest, int64_t join)
   for (int64_t query = 0; query < queriesOf(attention); query++) {
     const float *parts = partAt(attention, longest, sequence, kvHead, 0) + query * partsOf(attention, longest) * width;
     float *to = attendedAt(attention, sequence, kvHead, query);
-    float largest = -INFINITY, sum = 0;
+    float largest = -FLT_MAX, sum = 0;
     for (int64_t part = 0; part < some; part++) {
       if (parts[part * width + headDim] > largest) largest = parts[part * width + headDim];
     }

@@ -18,13 +18,6 @@ typedef struct {
   OrtAllocator *allocator;
 } Kernel;
 
-static OrtStatus *refuse(const char *what, int64_t found, int64_t expected) {
-  char said[160];
-  snprintf(said, sizeof said, "MultiplyBlocks: there are %lld %s, but there have to be %lld", (long long)found, what,
-           (long long)expected);
-  return fail(ORT_INVALID_ARGUMENT, said);
-}
-
 static OrtStatus *refuseBlocks(int64_t in, int64_t out, int64_t bits, int64_t block) {
   char said[256];
   snprintf(said, sizeof said,

@@ -1,11 +1,18 @@
 #include "operators.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 const OrtApi *ort;
 
-/** Hands over ONNX Runtime's functions: must come before a session is made that has one of the operators. */
-EXPORT void lingbi_use(const OrtApi *api) { ort = api; }
+/**
+ * Hands over ONNX Runtime's functions: must come before a session is made that has one of the operators.
+ * False when another ONNX Runtime has them already.
+ */
+EXPORT bool lingbi_use(const OrtApi *api) {
+  const OrtApi *none = NULL;
+  return __atomic_compare_exchange_n(&ort, &none, api, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) || none == api;
+}
 
 /** The operators one after the other, then NULL. */
 EXPORT const OrtCustomOp *lingbi_operator(int32_t place) {

@@ -4,6 +4,12 @@
 
 OrtStatus *fail(int code, const char *why) { return ortCreateStatus(code, why); }
 
+OrtStatus *refuse(const char *what, int64_t found, int64_t expected) {
+  char said[160];
+  snprintf(said, sizeof said, "there are %lld %s, but there have to be %lld", (long long)found, what, (long long)expected);
+  return fail(ORT_INVALID_ARGUMENT, said);
+}
+
 static OrtStatus *readAxes(const OrtShape *shape, Tensor *tensor) {
   TRY(ortRank(shape, &tensor->rank));
   if (tensor->rank > MOST_AXES) {

@@ -18,6 +18,8 @@ OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *ten
 /** Makes a result, or finds the memory that is bound to it. */
 OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data);
 OrtStatus *fail(int code, const char *why);
+/** For lengths; ONNX Runtime says of which operator. */
+OrtStatus *refuse(const char *what, int64_t found, int64_t expected);
 
 /** Does the first so many tasks, by all threads where that is worth it. */
 OrtStatus *inParallel(const OrtKernelContext *context, void (*task)(void *, size_t), int64_t count, bool isWorthIt, void *work);

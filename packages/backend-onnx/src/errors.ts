@@ -27,6 +27,20 @@ export class IncompatibleLibraryError extends Error {
   }
 }
 
+/** Kernels of ours work for one ONNX Runtime of a process, and another one asked for them. */
+export class KernelsInUseError extends Error {
+  override readonly name = 'KernelsInUseError';
+  constructor(
+    /** The ONNX Runtime that gets none. */
+    readonly library: string,
+  ) {
+    super(
+      `${library} cannot run lingbi's kernels: another ONNX Runtime of this process does already. ` +
+        "Do without them here: onnx({ kernels: 'onnxruntime' })",
+    );
+  }
+}
+
 /** A provider was asked for whose own libraries or devices are missing. */
 export class MissingProviderError extends Error {
   override readonly name = 'MissingProviderError';

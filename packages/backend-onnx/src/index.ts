@@ -1,6 +1,7 @@
 export { onnx } from './backend.ts';
 export {
   IncompatibleLibraryError,
+  KernelsInUseError,
   MissingLibraryError,
   MissingProviderError,
   OnnxRuntimeError,

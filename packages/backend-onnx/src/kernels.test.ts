@@ -12,13 +12,13 @@ import { expectClose, randomFloats } from '@lingbi/core/testing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { manifestOf, readManifest } from '../scripts/build-kernels.ts';
+import type { OnnxApi } from './api.ts';
 import { onnx } from './backend.ts';
-import { missingKernels } from './kernels.ts';
+import { KernelsInUseError } from './errors.ts';
+import { createKernels, missingKernels } from './kernels.ts';
 import { loadRuntime } from './library.ts';
-import { type Attributes, type ElementType, ModelWriter } from './model-writer.ts';
+import type { Attributes } from './model-writer.ts';
 import { settle } from './options.ts';
-import { findProvider } from './providers.ts';
-import { OnnxSession } from './session.ts';
 import {
   type BlockMatrix,
   type BlockMatrixKind,
@@ -28,7 +28,7 @@ import {
   sourceOf,
 } from './test-tools/block-product.ts';
 import { collectGarbage } from './test-tools/collect-garbage.ts';
-import { valueOver } from './values.ts';
+import { type OperatorInput, runOperator } from './test-tools/run-operator.ts';
 
 const MiB = 2 ** 20;
 const folder = mkdtempSync(path.join(tmpdir(), 'lingbi-kernels-'));
@@ -258,6 +258,8 @@ describe.skipIf(missing)('weights of a file', () => {
 describe.skipIf(missing)('the operator refuses', () => {
   const attributes = { in: 64, out: 2, bits: 4, block: 32 };
   const shapes = { x: [3, 64], values: [64], scales: [4], zeros: [2], bias: [2] };
+  const run = (attributes: Attributes, shapes: Record<string, readonly number[]>) =>
+    runOperator({ name: 'MultiplyBlocks', attributes, outputs: { y: 2 } }, typed(shapes));
 
   test.each([
     ['values', { values: [63] }, 'there are 63 bytes of values, but there have to be 64'],
@@ -265,19 +267,58 @@ describe.skipIf(missing)('the operator refuses', () => {
     ['zero points', { zeros: [1] }, 'there are 1 bytes of zero points, but there have to be 2'],
     ['biases', { bias: [3] }, 'there are 12 bytes of bias, but there have to be 8'],
     ['rows', { x: [3, 32] }, 'there are 32 numbers in a row, but there have to be 64'],
-    ['axes', { x: [1, 1, 1, 1, 1, 1, 1, 1, 64] }, 'take tensors of at most 8 axes, but this one has 9'],
+    [
+      'axes',
+      { x: [1, 1, 1, 1, 1, 1, 1, 1, 64] },
+      'take tensors of at most 8 axes, but this one has 9',
+    ],
   ])('%s of another length', async (_, wrong, message) => {
-    await expect(runOperator(attributes, { ...shapes, ...wrong })).rejects.toThrow(message);
+    await expect(run(attributes, { ...shapes, ...wrong })).rejects.toThrow(message);
   });
 
   test.each([{ block: 16 }, { bits: 2 }, { in: 48 }, { out: 0 }])('%o', async (wrong) => {
-    const run = runOperator({ ...attributes, ...wrong }, shapes);
-    await expect(run).rejects.toThrow('is none it knows: blocks of 32, 64 or 128');
+    await expect(run({ ...attributes, ...wrong }, shapes)).rejects.toThrow(
+      'is none it knows: blocks of 32, 64 or 128',
+    );
   });
 
   test('nothing else', async () => {
-    await expect(runOperator(attributes, shapes)).resolves.toHaveLength(1);
+    await expect(run(attributes, shapes)).resolves.toEqual([[3, 2]]);
   });
+
+  test('lengths of a second matrix, if it has two', async () => {
+    const { x, values, scales } = shapes;
+    const gated = (second: object) => {
+      const first = { x, values, scales, zeros: [2] };
+      const given = typed({ ...first, values2: values, scales2: scales, zeros2: [2], ...second });
+      return runOperator({ name: 'MultiplyGated', attributes, outputs: { y: 2 } }, given);
+    };
+    await expect(gated({})).resolves.toEqual([[3, 2]]);
+    await expect(gated({ values2: [63] })).rejects.toThrow('there are 63 bytes of values');
+    await expect(gated({ scales2: [5] })).rejects.toThrow('there are 20 bytes of scales');
+    await expect(gated({ zeros2: [3] })).rejects.toThrow('there are 3 bytes of zero points');
+  });
+});
+
+/** Zeros of the kind that a matrix's parts are of. */
+function typed(shapes: Record<string, readonly number[]>): Record<string, OperatorInput> {
+  const isBytes = /^(values|zeros)/;
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    return [name, { shape, type: isBytes.test(name) ? 'uint8' : 'float32' }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+test.skipIf(missing)('kernels that one ONNX Runtime uses are not for another one', () => {
+  const { api, kernels } = loadRuntime();
+  kernels();
+  expect(() => createKernels(api)).not.toThrow();
+  const other = { functions: api.functions + 8n, path: '/else/libonnxruntime.so.1' } as OnnxApi;
+  expect(() => createKernels(other)).toThrow(KernelsInUseError);
+  expect(() => createKernels(other)).toThrow(
+    "/else/libonnxruntime.so.1 cannot run lingbi's kernels: another ONNX Runtime of this process does already. " +
+      "Do without them here: onnx({ kernels: 'onnxruntime' })",
+  );
 });
 
 async function compile(matrix: BlockMatrix, axes = 1, threads = 1): Promise<Program<'multiply'>> {
@@ -337,35 +378,4 @@ function inFile(
     describe: () => ({ shape: [out, width], encoding, at }),
     read: () => Promise.reject(new Error('was read')),
   };
-}
-
-/** Runs the operator by itself over zeros. */
-async function runOperator(attributes: Attributes, shapes: Record<string, readonly number[]>) {
-  const runtime = loadRuntime();
-  const { api } = runtime;
-  const names = Object.keys(shapes);
-  const typeOf = (name: string): ElementType =>
-    name === 'values' || name === 'zeros' ? 'uint8' : 'float32';
-  const model = new ModelWriter();
-  for (const [name, shape] of Object.entries(shapes)) model.input(name, typeOf(name), shape);
-  model.node('MultiplyBlocks', names, ['y'], attributes);
-  model.output('y', 'float32', ['rows', 'out']);
-  const lowered = {
-    ...{ model: model.finish('multiply'), inputs: new Set(names), usesKernels: model.usesKernels },
-    ...{ parameters: [], visible: [], tableInputs: [], needsPrepacking: false },
-  };
-  const prepackedWeights = api.create('testing', 'CreatePrepackedWeightsContainer');
-  const provider = findProvider('cpu', runtime);
-  const settings = { provider, threads: 1, prepack: false, prepackedWeights };
-  try {
-    using session = await OnnxSession.open(runtime, 'multiply', lowered, ['y'], settings);
-    for (const [name, shape] of Object.entries(shapes)) {
-      const length = shape.reduce((product, each) => product * each, 1);
-      const data = typeOf(name) === 'uint8' ? new Uint8Array(length) : new Float32Array(length);
-      session.bindInput(name, valueOver(runtime, typeOf(name), shape, data));
-    }
-    return await session.run();
-  } finally {
-    api.release('ReleasePrepackedWeightsContainer', prepackedWeights);
-  }
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi, { type LibraryHandle } from 'koffi';
 import type { Handle, OnnxApi } from './api.ts';
-import { MissingLibraryError } from './errors.ts';
+import { KernelsInUseError, MissingLibraryError } from './errors.ts';
 import { processorsOfLinux } from './processors.ts';
 
 /** Operators of our own (native/), in a domain of their own. */
@@ -49,10 +49,11 @@ export function missingKernels(
   return lacking.length > 0 ? `the processor lacks ${lacking.join(', ')}` : undefined;
 }
 
-/** Loads them. @throws MissingLibraryError when that fails. */
+/** Loads them. @throws MissingLibraryError when that fails, KernelsInUseError for a second ONNX Runtime. */
 export function createKernels(api: OnnxApi): Kernels {
   const kernels = openLibrary();
-  kernels.func('void lingbi_use(void *api)')(api.functions);
+  const isOurs = kernels.func('bool lingbi_use(void *api)')(api.functions) as boolean;
+  if (!isOurs) throw new KernelsInUseError(api.path);
   const domain = api.create('preparing kernels', 'CreateCustomOpDomain', kernelDomain);
   for (const operator of operatorsOf(kernels)) {
     api.call('preparing kernels', 'CustomOpDomain_Add', domain, operator);

@@ -6,6 +6,7 @@ import {
   type OpName,
   partsOf,
   type RunSize,
+  tensorBytes,
   type WeightMemory,
   type WeightUse,
 } from '@lingbi/core';
@@ -32,7 +33,7 @@ export function memoryModel(settings: Settings): MemoryModel {
     work: (graph, size) => {
       const live = liveBytes(graph, size, {
         inPlace,
-        workspace: (node) => workspace(node) + widened(node, size),
+        workspace: (node) => workspace(node, size) + widened(node, size),
       });
       return graph.cache.length > 0 ? ARENA_SLACK * live : live; // a tile is as long as any other
     },
@@ -123,10 +124,19 @@ function widened({ op, attributes }: Node, { capacity, kv }: RunSize): number {
 
 /**
  * Attention among the patches of a tile holds the weights of all heads. Attention over a past works
- * through it in pieces, and takes next to nothing.
+ * through it in pieces: it takes a turned copy of its queries, which are among its rows, and products
+ * round their rows to int8.
  */
-function workspace({ op, inputs, attributes }: Node): number {
-  if (op !== 'selfAttention') return 0;
-  const rows = Number(inputs[0]!.shape.at(-2));
-  return attributes.heads * rows * rows * 4;
+function workspace({ op, inputs, attributes }: Node, size: RunSize): number {
+  const [rows] = inputs;
+  switch (op) {
+    case 'selfAttention':
+      return attributes.heads * Number(rows!.shape.at(-2)) ** 2 * 4;
+    case 'attention':
+      return tensorBytes(rows!, size);
+    case 'linear':
+      return tensorBytes(rows!, size) / 4;
+    default:
+      return 0;
+  }
 }
