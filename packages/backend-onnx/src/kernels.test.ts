@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -28,6 +28,7 @@ import {
   sourceOf,
 } from './test-tools/block-product.ts';
 import { collectGarbage } from './test-tools/collect-garbage.ts';
+import { ownMemory } from './test-tools/own-memory.ts';
 import { type OperatorInput, runOperator } from './test-tools/run-operator.ts';
 
 const MiB = 2 ** 20;
@@ -343,12 +344,6 @@ async function expectExact(program: Program<'multiply'>, matrix: BlockMatrix, x:
 function rowOf({ data, shape: [rows = 1, width = 1] }: HostTensor, row: number): HostTensor {
   const own = data.slice(row * width, (row + 1) * width) as Float32Array;
   return { dtype: 'float32', shape: [Math.min(rows, 1), width], data: own };
-}
-
-/** Memory that no file backs. */
-function ownMemory(): number {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)![1]) * 1024;
 }
 
 /** A matrix whose bytes stand in a file, zeros unless given; nothing may read them. */
