@@ -1,4 +1,12 @@
-import { type Encoding, type OpName, partsOf, type WeightUse } from '@lingbi/core';
+import {
+  attention,
+  type Encoding,
+  linear,
+  type OpName,
+  partsOf,
+  trace,
+  type WeightUse,
+} from '@lingbi/core';
 import { describe, expect, test } from 'vitest';
 import { missingKernels } from './kernels.ts';
 import { memoryModel } from './memory-model.ts';
@@ -93,4 +101,21 @@ test('beams, and keys and values in int8, compile graphs that opening did not', 
   expect(compilesLate(size)).toBe(false);
   expect(compilesLate({ ...size, branches: 3 })).toBe(true);
   expect(compilesLate({ ...size, kv: 'int8' })).toBe(true);
+});
+
+test('a run has room for turned queries, and for rows rounded to int8', () => {
+  const { work } = memoryModel(settle({}));
+  const size = { tokens: 500, sequences: 1, branches: 0, capacity: 512, kv: 'float32' } as const;
+  const rows = 4 * 500 * 1024;
+  const x = { shape: ['tokens', 1024], dtype: 'float32' } as const;
+  const small = { name: 'small', shape: [8, 1024] } as const;
+  const product = trace('product', { x }, ({ x }) => ({ y: linear(x, small) }));
+  expect(work(product, size)).toBe(rows + 4 * 500 * 8 + rows / 4);
+  const angles = { shape: ['tokens', 32], dtype: 'float32' } as const;
+  const cache = { layer: 0, kvHeads: 4, headDim: 64 };
+  const attend = trace('attend', { x, cos: angles, sin: angles }, ({ x, cos, sin }) => ({
+    y: attention(x, { cos, sin }, { heads: 8, cache }),
+  }));
+  const [inputs, attended] = [rows + 2 * 4 * 500 * 32, 4 * 500 * 8 * 64];
+  expect(work(attend, size)).toBe(3 * (inputs + attended + rows)); // of the rows, queries are half
 });

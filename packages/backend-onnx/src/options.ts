@@ -19,8 +19,8 @@ export interface OnnxOptions {
    */
   readonly prepack?: boolean;
   /**
-   * Whose kernels multiply by weights in blocks on the CPU: ours, which read a file where it stands, or
-   * those of ONNX Runtime, which pack a copy. Default: ours, where accuracyLevel is 4 and this system and
+   * Whose kernels multiply by weights in blocks on the CPU, and attend to caches in float32: ours, which read
+   * a file where it stands, or those of ONNX Runtime, which pack a copy. Default: ours, where accuracyLevel is 4 and this system and
    * processor have them (Linux on x64 with AVX-512 VNNI).
    */
   readonly kernels?: Multiplier;
