@@ -13,7 +13,7 @@ export interface AttendedText extends Record<'qkv' | 'cos' | 'sin', HostTensor> 
   readonly tokens: number;
 }
 
-export const rowWidth = ({ heads, kvHeads, headDim }: Heads): number =>
+const rowWidth = ({ heads, kvHeads, headDim }: Heads): number =>
   (heads + 2 * kvHeads) * headDim;
 
 export function attentionGraph(of: Heads): Graph {
