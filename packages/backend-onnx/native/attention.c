@@ -10,6 +10,7 @@ enum {
   /** Queries of a head of keys that walk along the cache, so many at a time; more are worth tiles. */
   FEW_QUERIES = 32,
   WALKERS = 8,
+  LINES = 8,
   /** Positions of a part: its scores fit into the cache next to the processor. */
   PART = 1024,
   /** Queries and positions of a tile, and queries that registers hold the sums of. */
@@ -137,7 +138,7 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
 /** `lines` times 16 numbers of the values: their sums stay in registers. */
 INLINE void walkLines(const float *values, int64_t positions, int64_t headDim, const int lines, const int count,
                       float (*weights)[PART], float *out, int64_t step) {
-  __m512 sums[WALKERS][4];
+  __m512 sums[WALKERS][LINES];
   UNROLLED
   for (int query = 0; query < count; query++) {
     UNROLLED
@@ -165,6 +166,10 @@ INLINE void walkLines(const float *values, int64_t positions, int64_t headDim, c
 INLINE void walkValues(const float *values, int64_t positions, const int64_t headDim, const int count, float (*weights)[PART],
                        float *out, int64_t step) {
   int64_t at = 0;
+  // Registers hold the sums of as many lines of few queries that values are read in one go.
+  if (count <= 3) {
+    for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkLines(values + at, positions, headDim, LINES, count, weights, out + at, step);
+  }
   for (; at + 64 <= headDim; at += 64) walkLines(values + at, positions, headDim, 4, count, weights, out + at, step);
   for (; at < headDim; at += 16) walkLines(values + at, positions, headDim, 1, count, weights, out + at, step);
 }

@@ -11,7 +11,7 @@ enum {
   FEW_ROWS = 24,
   ROWS_AT_ONCE = 6,
   /** Bytes of values a piece of a matrix has, at least, where few rows are multiplied. */
-  PIECE_BYTES = 1 << 17,
+  PIECE_BYTES = 1 << 18,
   /** A tile of a product: what fits into registers. */
   TILE_ROWS = 12,
   TILE_COLUMNS = 32,
@@ -25,7 +25,8 @@ enum {
 
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
   const bool isKnown = (bits == 4 || bits == 8) && (block == 32 || block == 64 || block == 128);
-  return isKnown && in > 0 && out > 0 && in % block == 0;
+  const int64_t longest = (int64_t)1 << 28; // Lengths of its parts are then numbers too.
+  return isKnown && in > 0 && out > 0 && in < longest && out < longest && in % block == 0;
 }
 
 static int64_t blocksOf(const BlockMatrix *matrix) { return matrix->in / matrix->block; }
@@ -463,8 +464,8 @@ AVX512 void gateColumns(float *gate, const float *up, int64_t rows, int64_t out,
     for (int64_t at = row * out + from; at < row * out + to; at += 16) {
       const __mmask16 some = numbersLeft(row * out + to - at);
       const __m512 x = _mm512_maskz_loadu_ps(some, gate + at);
-      // Of numbers further below 0 than e can be raised to, what is left is 0 all the same.
-      const __m512 raised = exponential(_mm512_min_ps(_mm512_set1_ps(88), _mm512_sub_ps(_mm512_setzero_ps(), x)));
+      // What is raised beyond float32 is infinite, and what is divided by it 0; further up there is no power of e.
+      const __m512 raised = exponential(_mm512_min_ps(_mm512_set1_ps(89), _mm512_sub_ps(_mm512_setzero_ps(), x)));
       const __m512 passed = _mm512_div_ps(x, _mm512_add_ps(one, raised));
       _mm512_mask_storeu_ps(gate + at, some, _mm512_mul_ps(passed, _mm512_maskz_loadu_ps(some, up + at)));
     }

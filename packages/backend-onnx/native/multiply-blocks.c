@@ -55,7 +55,7 @@ static OrtStatus *dataOf(const OrtKernelContext *context, size_t input, const ch
   Tensor tensor;
   TRY(readTensor(context, input, &tensor));
   *(const void **)data = tensor.data;
-  if (!tensor.data || tensor.bytes == bytes) return NULL;
+  if (!tensor.isThere || tensor.bytes == bytes) return NULL;
   return refuse(what, tensor.bytes, bytes);
 }
 

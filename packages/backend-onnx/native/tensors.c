@@ -33,6 +33,7 @@ OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *ten
   size_t bytes;
   TRY(ortTensorBytes(value, &bytes));
   tensor->bytes = (int64_t)bytes;
+  tensor->isThere = true;
   return ortTensorData((OrtValue *)value, &tensor->data);
 }
 

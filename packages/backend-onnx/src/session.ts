@@ -84,11 +84,12 @@ export class OnnxSession implements Disposable {
   }
 
   /**
-   * Runs on a worker thread with what is bound, and returns the results that were not.
+   * Runs with what is bound, and returns the results that were not: on a worker thread, or `atOnce` on
+   * this one, where waking another takes longer than the run.
    *
    * @throws the signal's reason when it is aborted: the run ends after the operator at work.
    */
-  async run(signal?: AbortSignal): Promise<readonly NativeValue[]> {
+  async run(signal?: AbortSignal, atOnce = false): Promise<readonly NativeValue[]> {
     const { api } = this.runtime;
     const doing = `running "${this.name}"`;
     const options = api.create(doing, 'CreateRunOptions');
@@ -96,7 +97,9 @@ export class OnnxSession implements Disposable {
     signal?.addEventListener('abort', stop);
     try {
       signal?.throwIfAborted();
-      await api.callAsync(doing, 'RunWithBinding', this.handle, options, this.binding);
+      const bound = [this.handle, options, this.binding];
+      if (atOnce) api.call(doing, 'RunWithBinding', ...bound);
+      else await api.callAsync(doing, 'RunWithBinding', ...bound);
       const results = this.#takeResults(doing);
       if (signal?.aborted) for (const result of results) result[Symbol.dispose]();
       signal?.throwIfAborted();
