@@ -172,7 +172,8 @@ describe.each(['float32', 'int8'] as const)('what is cut off a cache in %s', (kv
   }
 
   function expectNear(found: HostTensor, wanted: HostTensor): void {
-    expect(relativeError(found.data, wanted.data)).toBeLessThan(1e-5);
+    // A key whose last bit another length of rows turned may be rounded to the next of its 254 steps.
+    expect(relativeError(found.data, wanted.data)).toBeLessThan(kv === 'int8' ? 1e-3 : 1e-5);
   }
 
   /** Lets another slot go on, so that heads come to lie close. */

@@ -13,8 +13,7 @@ export interface AttendedText extends Record<'qkv' | 'cos' | 'sin', HostTensor> 
   readonly tokens: number;
 }
 
-const rowWidth = ({ heads, kvHeads, headDim }: Heads): number =>
-  (heads + 2 * kvHeads) * headDim;
+const rowWidth = ({ heads, kvHeads, headDim }: Heads): number => (heads + 2 * kvHeads) * headDim;
 
 export function attentionGraph(of: Heads): Graph {
   const { heads, kvHeads, headDim } = of;
