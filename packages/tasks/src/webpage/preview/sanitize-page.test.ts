@@ -131,6 +131,9 @@ test('a page may nest fifty thousand deep', () => {
   expect(sanitizePage(deep).html.length).toBeGreaterThan(50_000);
 });
 
+/** Attributes whose text is shown, and never followed. */
+const isShown = /^(title|alt)$/;
+
 /** Everything that a browser would find in the page and could act on. */
 function dangers(html: string): string[] {
   return [...nodesBelow(parse(html))]
@@ -142,7 +145,8 @@ function dangers(html: string): string[] {
       ...attrs
         .filter(
           ({ name, value }) =>
-            /^on|^http-equiv|^srcdoc|action$/.test(name) || /script:/i.test(value),
+            /^on|^http-equiv|^srcdoc|action$/.test(name) ||
+            (/script:/i.test(value) && !isShown.test(name)),
         )
         .map(({ name }) => `${tagName}[${name}]`),
       ...(tagName === 'style' &&
@@ -237,7 +241,7 @@ test('whatever is thrown at it, a browser finds nothing to act on', () => {
       expect(dangers(html)).toEqual([]);
       expect(dangers(sanitizePage(html).html)).toEqual([]);
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, examples: [[['<p title="', 'javascript:', '"', '<script>']]] },
   );
 });
 
