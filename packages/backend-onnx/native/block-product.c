@@ -4,7 +4,6 @@
 
 #include "vectors.h"
 
-
 enum {
   GROUP = 128,
   /** Rows that are multiplied as the matrix is read, so many at a time; more are worth unpacking it for. */
@@ -21,7 +20,6 @@ enum {
   /** How far ahead of its use a matrix is asked for, in bytes. */
   AHEAD = 4096,
 };
-
 
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
   const bool isKnown = (bits == 4 || bits == 8) && (block == 32 || block == 64 || block == 128);
@@ -121,6 +119,7 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
 
 /** As many of 64 bytes as are left. */
 INLINE __mmask64 bytesLeft(int64_t left) { return left >= 64 ? ~0ull : (1ull << left) - 1; }
+
 /** What a step is worth in each lane of 4 numbers, where a vector holds `count` blocks from `blocks` on. */
 INLINE __m512 spread(const float *blocks, int64_t left, const int count) {
   if (count == 1) return _mm512_set1_ps(*blocks);

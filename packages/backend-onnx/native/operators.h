@@ -23,7 +23,7 @@ int operatorMemory(const OrtCustomOp *operator, size_t input);
 int operatorOne(const OrtCustomOp *operator);
 int operatorAnyVersion(const OrtCustomOp *operator);
 
-#define OPERATOR(name_, inputs_, inputType_, inputKind_, outputs_, outputType_, create_, compute_, destroy_)          \
+#define OPERATOR(name_, inputs_, inputType_, inputKind_, outputs_, outputType_, create_, compute_, destroy_)  \
   {                                                                                                           \
     .version = ORT_VERSION, .name = name_, .provider = operatorProvider, .inputType = inputType_,             \
     .inputs = inputs_, .outputType = outputType_, .outputs = outputs_, .destroyKernel = destroy_,             \

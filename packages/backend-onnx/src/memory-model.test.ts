@@ -15,12 +15,14 @@ import { type OnnxOptions, settle } from './options.ts';
 const shape = [1024, 512];
 const wide = 4 * 1024 * 512;
 const blocks: Encoding = { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: true };
+const unknownBlocks: Encoding = { ...blocks, blockSize: 16 };
+const channels: Encoding = { kind: 'channels' };
 const float16: Encoding = { kind: 'dense', dtype: 'float16' };
 const range = { file: 'weights', offset: 0, length: 0 };
 
 function memoryOf(
   encoding: Encoding,
-  company: readonly Encoding['kind'][],
+  company: readonly Encoding[],
   options: OnnxOptions = {},
   op: OpName = 'linear',
 ) {
@@ -28,7 +30,7 @@ function memoryOf(
     weight: { name: 'w', shape },
     description: { shape, encoding, at: { values: range } },
     readers: new Set([op]),
-    company: new Set(company),
+    company: new Set(company.map((each) => ({ shape, encoding: each }))),
   };
   return memoryModel(settle(options)).weight(use);
 }
@@ -40,28 +42,28 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
   const theirs = { kernels: 'onnxruntime' } as const;
 
   test('in blocks is packed with a sum beside each scale, while its file is read', () => {
-    const memory = memoryOf(blocks, ['blocks'], theirs);
+    const memory = memoryOf(blocks, [blocks], theirs);
     expect(memory).toMatchObject({ kept: values + 2 * scales, mapped: 0 });
     expect(memory.compiling).toBe(values + scales + zeros);
   });
 
   test('in blocks that are multiplied in float32 is packed without its scales', () => {
-    const memory = memoryOf(blocks, ['blocks'], { accuracyLevel: 1 });
+    const memory = memoryOf(blocks, [blocks], { accuracyLevel: 1 });
     expect(memory).toMatchObject({ kept: values, mapped: scales + zeros, compiling: values });
   });
 
   test('that is dense becomes float32, and is packed as well where others are encoded', () => {
-    expect(memoryOf(float16, ['dense']).kept).toBe(wide);
-    expect(memoryOf(float16, ['dense', 'blocks'], theirs).kept).toBe(2 * wide);
-    expect(memoryOf(float16, ['dense'], { prepack: true }).kept).toBe(2 * wide);
-    expect(memoryOf(float16, ['dense', 'channels']).kept).toBe(2 * wide);
-    expect(memoryOf(float16, ['dense', 'channels'], { accuracyLevel: 1 }).kept).toBe(wide);
+    expect(memoryOf(float16, [float16]).kept).toBe(wide);
+    expect(memoryOf(float16, [float16, blocks], theirs).kept).toBe(2 * wide);
+    expect(memoryOf(float16, [float16], { prepack: true }).kept).toBe(2 * wide);
+    expect(memoryOf(float16, [float16, channels]).kept).toBe(2 * wide);
+    expect(memoryOf(float16, [float16, channels], { accuracyLevel: 1 }).kept).toBe(wide);
   });
 
   test('that is dense float32 stays in its file, but for the packed copy', () => {
     const float32: Encoding = { kind: 'dense', dtype: 'float32' };
-    expect(memoryOf(float32, ['dense'])).toMatchObject({ kept: 0, mapped: wide });
-    expect(memoryOf(float32, ['dense', 'blocks'], theirs)).toMatchObject({
+    expect(memoryOf(float32, [float32])).toMatchObject({ kept: 0, mapped: wide });
+    expect(memoryOf(float32, [float32, blocks], theirs)).toMatchObject({
       kept: wide,
       mapped: wide,
     });
@@ -70,28 +72,31 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
   describe.skipIf(missingKernels())('that kernels of ours multiply', () => {
     test('stays in its file, and packs nothing beside it', () => {
       const stored = values + scales + zeros;
-      expect(memoryOf(blocks, ['blocks'])).toMatchObject({ kept: 0, mapped: stored, compiling: 0 });
-      expect(memoryOf(float16, ['dense', 'blocks']).kept).toBe(wide);
-      expect(memoryOf(float16, ['dense', 'blocks', 'channels']).kept).toBe(2 * wide);
+      expect(memoryOf(blocks, [blocks])).toMatchObject({ kept: 0, mapped: stored, compiling: 0 });
+      expect(memoryOf(float16, [float16, blocks]).kept).toBe(wide);
+      expect(memoryOf(float16, [float16, blocks, channels]).kept).toBe(2 * wide);
     });
 
     test('is kept where no file has it', () => {
       const model = memoryModel(settle({}));
       const use = { weight: { name: 'w', shape }, readers: new Set(['linear'] as const) };
       const description = { shape, encoding: blocks };
-      const memory = model.weight({ ...use, description, company: new Set(['blocks'] as const) });
+      const memory = model.weight({ ...use, description, company: new Set([description]) });
       expect(memory).toMatchObject({ kept: values + scales + zeros, mapped: 0 });
     });
 
     test('has blocks that they know; others are packed', () => {
-      const small: Encoding = { ...blocks, blockSize: 16 };
-      const [own, of] = [...partsOf(shape, small).values()].map(({ length }) => length);
-      expect(memoryOf(small, ['blocks'])).toMatchObject({ kept: own! + 2 * of!, mapped: 0 });
+      const parts = [...partsOf(shape, unknownBlocks).values()].map(({ length }) => length);
+      const [own, of] = parts as [number, number];
+      expect(memoryOf(unknownBlocks, [unknownBlocks])).toMatchObject({
+        ...{ kept: own + 2 * of, mapped: 0 },
+      });
+      expect(memoryOf(float16, [float16, blocks, unknownBlocks]).kept).toBe(2 * wide);
     });
   });
 
   test('that only rows are looked up in takes nothing', () => {
-    expect(memoryOf(float16, ['dense'], {}, 'embed')).toMatchObject({ kept: 0, mapped: 0 });
+    expect(memoryOf(float16, [float16], {}, 'embed')).toMatchObject({ kept: 0, mapped: 0 });
   });
 });
 

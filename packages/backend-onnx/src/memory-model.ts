@@ -92,8 +92,9 @@ function denseMemory(use: WeightUse, { canMap, settings }: Kept): WeightMemory {
 }
 
 function hasPacked(company: WeightUse['company'], settings: Settings): boolean {
-  if (company.has('blocks') && !settings.ownKernels) return true;
-  return company.has('channels') && roundsActivations(settings);
+  return [...company].some(
+    ({ shape, encoding }) => multiplierOf(shape, encoding, settings) === 'onnxruntime',
+  );
 }
 
 const nothing: WeightMemory = { kept: 0, mapped: 0, onUse: 0, passing: 0, compiling: 0 };

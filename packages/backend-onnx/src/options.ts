@@ -19,9 +19,9 @@ export interface OnnxOptions {
    */
   readonly prepack?: boolean;
   /**
-   * Whose kernels multiply by weights in blocks on the CPU, and attend to caches in float32: ours, which read
-   * a file where it stands, or those of ONNX Runtime, which pack a copy. Default: ours, where accuracyLevel is 4 and this system and
-   * processor have them (Linux on x64 with AVX-512 VNNI).
+   * Whose kernels multiply by weights in blocks on the CPU, and attend to caches in float32: ours, which
+   * read a file where it stands, or those of ONNX Runtime, which pack a copy. Default: ours, where
+   * accuracyLevel is 4 and there are such (Linux on x64 with AVX-512 VNNI).
    */
   readonly kernels?: Multiplier;
   /** The native library to load. Default: the one onnxruntime-node carries. */
@@ -40,7 +40,7 @@ export interface Settings {
   readonly accuracyLevel: AccuracyLevel;
   readonly prepack: boolean;
   readonly library: string | undefined;
-  /** Whether blocks are multiplied where they stand. */
+  /** Whether kernels of ours multiply by blocks, where these stand, and attend to caches in float32. */
   readonly ownKernels: boolean;
 }
 

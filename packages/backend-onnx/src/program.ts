@@ -212,7 +212,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return Object.fromEntries(outputs);
   }
 
-  /** Not on a device, whose first run may compile, and where waiting is not ours. */
+  /** Never on a device: its first run may compile, and this thread would wait for it. */
   #isQuick(plan: RunPlan): boolean {
     return this.provider.name === 'cpu' && isShortLookup(plan);
   }

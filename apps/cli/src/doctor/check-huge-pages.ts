@@ -20,6 +20,7 @@ export function judgeHugePages(setting: string, tunables = ''): Check | undefine
   if (chosen === 'always') return { name, state: 'good', detail: 'for all memory' };
   if (chosen !== 'madvise') return undefined;
   if (tunables.includes(request)) return { name, state: 'good', detail: 'asked for by glibc' };
-  const detail = 'on request, and nothing asks for them; models open faster with them';
+  const detail =
+    'on request, and nothing asks for them; models whose weights are copied open faster with them';
   return { name, state: 'missing', detail, fix: `export GLIBC_TUNABLES=${request}` };
 }

@@ -5,7 +5,7 @@ import { storedHeadDim } from '../stored-head-dim.ts';
 import { attendBranches } from './branch-attention.ts';
 import { attendChunk } from './chunk-attention.ts';
 
-/** Of native/attention.c. */
+/** Wider heads our kernel does not know (native/attention.c). */
 const MOST_HEAD_DIM = 256;
 
 /** All rows belong to one picture: nothing is masked. */
@@ -24,8 +24,8 @@ export const selfAttention: LowerOp<'selfAttention'> = (
 };
 
 /**
- * One GroupQueryAttention for each group of sequences; past and present are bound to one buffer,
- * so the cache grows in place.
+ * Each group of sequences attends by itself; past and present are bound to one buffer, so the cache grows
+ * in place.
  */
 export const attention: LowerOp<'attention'> = (node, lowering) => {
   const { model, name, add, groups } = lowering;
@@ -48,9 +48,9 @@ const attends = {
 };
 
 interface PreparedRows {
-  /** [tokens, heads and kvHeads · storedHeadDim]: what GroupQueryAttention reads. */
+  /** [tokens, heads and kvHeads · storedHeadDim]: what attention operators read. */
   readonly rows: string;
-  /** Cosines and sines that it rotates by itself; none when the rows are rotated already. */
+  /** Cosines and sines that they rotate by; none when the rows are rotated already. */
   readonly tables: readonly string[];
 }
 
@@ -68,12 +68,20 @@ function attendGroup(
   node: NodeOf<'attention'>,
   lowering: Lowering,
 ): string {
-  const { heads, cache } = node.attributes;
-  const { model, add, fresh } = lowering;
+  const { headDim } = node.attributes.cache;
+  const isOurs = lowering.ownKernels && tables.length > 0 && headDim <= MOST_HEAD_DIM;
+  return (isOurs ? attendToPast : attendByRuntime)(rows, group, tables, node, lowering);
+}
+
+/** By ONNX Runtime's GroupQueryAttention. */
+function attendByRuntime(
+  rows: string,
+  group: number,
+  tables: readonly string[],
+  { attributes: { heads, cache } }: NodeOf<'attention'>,
+  { model, add, fresh }: Lowering,
+): string {
   const { kvHeads, headDim } = cache;
-  if (lowering.ownKernels && tables.length > 0 && headDim <= MOST_HEAD_DIM) {
-    return attendToPast(rows, group, tables, node, lowering);
-  }
   model.input(run.groupShape(group), 'int64', [3]);
   model.input(run.groupLastPositions(group), 'int32', [`sequences${group}`]);
   model.input(run.groupLongest(group), 'int32', []);
@@ -103,7 +111,7 @@ function attendGroup(
   return add('Reshape', [attended, model.int64s(-1, heads * storedHeadDim(cache))]);
 }
 
-/** The same by our own kernel. */
+/** By a kernel of ours (native/attend-to-past.c). */
 function attendToPast(
   rows: string,
   group: number,

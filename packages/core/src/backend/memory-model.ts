@@ -1,5 +1,5 @@
 import type { CacheLayer, Graph, OpName, Weight } from '../graph/graph.ts';
-import type { Encoding, WeightDescription } from '../weights/weight-source.ts';
+import type { WeightDescription } from '../weights/weight-source.ts';
 import type { KvFormat } from './backend.ts';
 
 /** A parameter, how it is stored, and which operations use it. */
@@ -7,8 +7,8 @@ export interface WeightUse {
   readonly weight: Weight;
   readonly description: WeightDescription;
   readonly readers: ReadonlySet<OpName>;
-  /** How the weights of all graphs that use it are stored, its own encoding included. */
-  readonly company: ReadonlySet<Encoding['kind']>;
+  /** How the weights of all graphs that use it are stored, itself included. */
+  readonly company: ReadonlySet<WeightDescription>;
 }
 
 /** In bytes. */

@@ -129,7 +129,8 @@ describe('planMemory()', () => {
   test('a backend learns how what stands beside a weight is stored', () => {
     const seen = new Set<string>();
     const weight: MemoryModel['weight'] = (use) => {
-      seen.add(`${use.weight.name === 'tower.patches'}: ${[...use.company].sort()}`);
+      const kinds = new Set([...use.company].map(({ encoding }) => encoding.kind));
+      seen.add(`${use.weight.name === 'tower.patches'}: ${[...kinds].sort()}`);
       return onlyKept(use);
     };
     const weights: PlannedModel['weights'] = {

@@ -8,6 +8,7 @@ import type { AnyAdapterName, XComposerConfig } from '../models/xcomposer/config
 import { eagerGraphs } from '../models/xcomposer/graphs.ts';
 import { type Grid, imageTokens } from '../models/xcomposer/image-rows.ts';
 import { requireAdapter } from '../models/xcomposer/require-adapter.ts';
+import type { WeightDescription } from '../weights/weight-source.ts';
 import type { PlannedModel } from './describe-model.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { BudgetAdvice } from './memory-budget-error.ts';
@@ -338,12 +339,11 @@ function weightsOf(graphs: readonly Graph[], { weights, memory }: PlannedModel):
 /** How what stands beside each weight in its graphs is stored, by its name. */
 function companyOf(graphs: readonly Graph[], weights: PlannedModel['weights']) {
   const company = new Map<string, WeightUse['company']>();
-  for (const graph of graphs) {
-    const kinds = graph.weights.map(({ name }) => weights.describe(name).encoding.kind);
-    const own = new Set(kinds);
-    for (const { name } of graph.weights) {
-      company.set(name, new Set([...own, ...(company.get(name) ?? [])]));
-    }
+  const described = new Map<string, WeightDescription>();
+  for (const { weights: own } of graphs) {
+    for (const { name } of own) described.set(name, described.get(name) ?? weights.describe(name));
+    const all = own.map(({ name }) => described.get(name)!);
+    for (const { name } of own) company.set(name, new Set([...all, ...(company.get(name) ?? [])]));
   }
   return company;
 }
