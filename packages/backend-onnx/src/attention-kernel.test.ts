@@ -1,8 +1,6 @@
-import type { KvCache, Program } from '@lingbi/core';
-import { noiseWeights, relativeError } from '@lingbi/core/testing';
+import { relativeError } from '@lingbi/core/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { onnx } from './backend.ts';
 import { missingKernels } from './kernels.ts';
 import { lowerGraph } from './lower-graph.ts';
 import {
@@ -11,15 +9,10 @@ import {
   exactAttention,
   type Heads,
   imaginedText,
-  rowsOf,
 } from './test-tools/attended-text.ts';
-import { collectGarbage } from './test-tools/collect-garbage.ts';
-import { ownMemory } from './test-tools/own-memory.ts';
+import { type Attention, open, read } from './test-tools/run-attention.ts';
 import { type OperatorInput, runOperator } from './test-tools/run-operator.ts';
 
-type Attention = Program<'attend'>;
-
-const MiB = 2 ** 20;
 const missing = missingKernels();
 /** Of the largest number that is right: float32 sums in whatever order. */
 const TOLERANCE = 3e-6;
@@ -246,28 +239,6 @@ describe.skipIf(missing)('attention to a past by a kernel of ours', () => {
       }
     }
   });
-
-  test('gives back all memory of a run, and of a program with it', async () => {
-    const of = { heads: 8, kvHeads: 2, headDim: 128 };
-    const text = imaginedText('text', of, 2001);
-    const grown = async (runs: number) => {
-      await using program = await open(of);
-      using cache = program.createCache({ capacity: 2001 });
-      let before = 0;
-      for (let run = 0; run < runs + 2; run++) {
-        if (run === 2) before = ownMemory();
-        cache.truncate(0);
-        await read(program, cache, [{ text, to: 2000 }]);
-        await read(program, cache, [{ text, to: 2001 }]);
-        collectGarbage();
-      }
-      return ownMemory() - before;
-    };
-    expect(await grown(16)).toBeLessThan(80 * MiB); // queries alone take 8 MiB each time
-    const before = ownMemory();
-    for (let time = 0; time < 12; time++) await grown(1);
-    expect(ownMemory() - before).toBeLessThan(80 * MiB);
-  });
 });
 
 describe.skipIf(missing)('the operator refuses', () => {
@@ -371,10 +342,6 @@ describe.skipIf(missing)('the operator refuses', () => {
   });
 });
 
-function open(of: Heads, kernels: 'lingbi' | 'onnxruntime' = 'lingbi'): Promise<Attention> {
-  return onnx({ threads: 2, kernels }).compile({ attend: attentionGraph(of) }, noiseWeights([]));
-}
-
 /** The model that the graph becomes, in which operators stand by their names. */
 function operatorsOf(of: Heads, ownKernels = true): string {
   const { model } = lowerGraph(attentionGraph(of), {
@@ -384,25 +351,6 @@ function operatorsOf(of: Heads, ownKernels = true): string {
     },
   });
   return Buffer.from(model).toString('latin1');
-}
-
-interface Part {
-  readonly text: AttendedText;
-  /** Default: 0. */
-  readonly slot?: number;
-  readonly to: number;
-}
-
-/** Reads texts on from where their slots are. */
-async function read(program: Attention, cache: KvCache, parts: readonly Part[]) {
-  const segments = parts.map(({ slot = 0, to }) => ({ slot, tokens: to - cache.length(slot) }));
-  const inputs = rowsOf(
-    parts.map(({ text, slot = 0, to }) => ({ text, from: cache.length(slot), to })),
-  );
-  const { y } = await program.run('attend', inputs, { cache, segments });
-  using held = y!;
-  const { data } = await held.read();
-  return { data: data as Float32Array };
 }
 
 async function expectExact(

@@ -1,13 +1,7 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import {
-  type HostTensor,
-  type Program,
-  partsOf,
-  type WeightPart,
-  type WeightSource,
-} from '@lingbi/core';
+import type { HostTensor, Program } from '@lingbi/core';
 import { expectClose, randomFloats } from '@lingbi/core/testing';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -27,11 +21,10 @@ import {
   randomBlocks,
   sourceOf,
 } from './test-tools/block-product.ts';
-import { collectGarbage } from './test-tools/collect-garbage.ts';
-import { ownMemory } from './test-tools/own-memory.ts';
 import { type OperatorInput, runOperator } from './test-tools/run-operator.ts';
+import { compile, multiply } from './test-tools/run-product.ts';
+import { inFile } from './test-tools/weights-in-file.ts';
 
-const MiB = 2 ** 20;
 const folder = mkdtempSync(path.join(tmpdir(), 'lingbi-kernels-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -205,20 +198,6 @@ describe.skipIf(missing)('products with weights in blocks', () => {
       }
     },
   );
-
-  test('give back all memory of a program with it', async () => {
-    const matrix = randomBlocks('w', { ...square, bits: 4, width: 4096 });
-    const rows = randomFloats('x', [2048, 4096]);
-    const openAndClose = async () => {
-      await using program = await compile(matrix);
-      await multiply(program, rows);
-      collectGarbage();
-    };
-    for (let time = 0; time < 5; time++) await openAndClose();
-    const before = ownMemory();
-    for (let time = 0; time < 10; time++) await openAndClose();
-    expect(ownMemory() - before).toBeLessThan(60 * MiB); // rounded rows alone take 11 MiB each time
-  });
 });
 
 const square = { out: 64, width: 64, blockSize: 32, zeroPoints: true, hasBias: false } as const;
@@ -227,32 +206,19 @@ describe.skipIf(missing)('weights of a file', () => {
   test('are multiplied as those that are read, to the bit', async () => {
     const matrix = randomBlocks('w', { ...square, bits: 4, width: 160 });
     const rows = randomFloats('x', [7, 160]);
-    const mapped = inFile('mapped', matrix.out, matrix.width, matrix.encoding, matrix.parts);
+    const mapped = inFile(
+      path.join(folder, 'mapped'),
+      matrix.out,
+      matrix.width,
+      matrix.encoding,
+      matrix.parts,
+    );
     await using fromFile = await onnx({ threads: 1 }).compile(
       { multiply: productGraph(matrix) },
       mapped,
     );
     await using fromMemory = await compile(matrix);
     expect((await multiply(fromFile, rows)).data).toEqual((await multiply(fromMemory, rows)).data);
-  });
-
-  test('take no memory of their own', async () => {
-    const [out, width] = [8192, 8192];
-    const encoding = { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: false } as const;
-    const source = inFile('large', out, width, encoding);
-    const graph = productGraph({ out, width, bias: undefined } as BlockMatrix);
-    const taken = async (kernels: 'lingbi' | 'onnxruntime') => {
-      const before = ownMemory();
-      await using program = await onnx({ threads: 1, kernels }).compile(
-        { multiply: graph },
-        source,
-      );
-      await multiply(program, randomFloats('x', [1, width]));
-      return ownMemory() - before;
-    };
-    await taken('lingbi');
-    expect(await taken('lingbi')).toBeLessThan(4 * MiB);
-    expect(await taken('onnxruntime')).toBeGreaterThan(30 * MiB); // what this test would see of a copy
   });
 });
 
@@ -322,17 +288,6 @@ test.skipIf(missing)('kernels that one ONNX Runtime uses are not for another one
   );
 });
 
-async function compile(matrix: BlockMatrix, axes = 1, threads = 1): Promise<Program<'multiply'>> {
-  const graphs = { multiply: productGraph(matrix, axes) };
-  return onnx({ threads, kernels: 'lingbi' }).compile(graphs, sourceOf(matrix));
-}
-
-async function multiply(program: Program<'multiply'>, x: HostTensor): Promise<HostTensor> {
-  const { y } = await program.run('multiply', { x });
-  using held = y!;
-  return await held.read();
-}
-
 async function expectExact(program: Program<'multiply'>, matrix: BlockMatrix, x: HostTensor) {
   const found = await multiply(program, x);
   const { numbers, errors } = exactProduct(matrix, x);
@@ -344,33 +299,4 @@ async function expectExact(program: Program<'multiply'>, matrix: BlockMatrix, x:
 function rowOf({ data, shape: [rows = 1, width = 1] }: HostTensor, row: number): HostTensor {
   const own = data.slice(row * width, (row + 1) * width) as Float32Array;
   return { dtype: 'float32', shape: [Math.min(rows, 1), width], data: own };
-}
-
-/** A matrix whose bytes stand in a file, zeros unless given; nothing may read them. */
-function inFile(
-  name: string,
-  out: number,
-  width: number,
-  encoding: BlockMatrix['encoding'],
-  parts?: BlockMatrix['parts'],
-): WeightSource {
-  const file = path.join(folder, name);
-  const layout = [...partsOf([out, width], encoding)];
-  let offset = 0;
-  const at = Object.fromEntries(
-    layout.map(([part, { length }]) => {
-      offset += length;
-      return [part, { file, offset: offset - length, length }];
-    }),
-  );
-  writeFileSync(
-    file,
-    Buffer.concat(parts ? layout.map(([part]) => parts[part as WeightPart]) : []),
-  );
-  truncateSync(file, offset);
-  return {
-    has: () => true,
-    describe: () => ({ shape: [out, width], encoding, at }),
-    read: () => Promise.reject(new Error('was read')),
-  };
 }

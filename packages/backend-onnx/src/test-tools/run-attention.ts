@@ -1,0 +1,33 @@
+import type { KvCache, Program } from '@lingbi/core';
+import { noiseWeights } from '@lingbi/core/testing';
+import { onnx } from '../backend.ts';
+import { type AttendedText, attentionGraph, type Heads, rowsOf } from './attended-text.ts';
+
+export type Attention = Program<'attend'>;
+
+export function open(of: Heads, kernels: 'lingbi' | 'onnxruntime' = 'lingbi'): Promise<Attention> {
+  return onnx({ threads: 2, kernels }).compile({ attend: attentionGraph(of) }, noiseWeights([]));
+}
+
+interface Part {
+  readonly text: AttendedText;
+  /** Default: 0. */
+  readonly slot?: number;
+  readonly to: number;
+}
+
+/** Reads texts on from where their slots are. */
+export async function read(
+  program: Attention,
+  cache: KvCache,
+  parts: readonly Part[],
+): Promise<{ readonly data: Float32Array }> {
+  const segments = parts.map(({ slot = 0, to }) => ({ slot, tokens: to - cache.length(slot) }));
+  const inputs = rowsOf(
+    parts.map(({ text, slot = 0, to }) => ({ text, from: cache.length(slot), to })),
+  );
+  const { y } = await program.run('attend', inputs, { cache, segments });
+  using held = y!;
+  const { data } = await held.read();
+  return { data: data as Float32Array };
+}
