@@ -1,12 +1,40 @@
 /**
- * Attention of new rows to what a cache holds, themselves included. Keys and values of the new rows are
- * written behind it first. The heads of queries that share a head of keys are taken together, so that keys
- * and values are read once.
+ * Attention of new rows to keys and values that a cache holds, themselves included. The heads of queries that
+ * share a head of keys are taken together, so that keys and values are read once.
  */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/** Keys or values, [heads, positions, headDim]: numbers, or bytes that stand for them. */
+typedef struct {
+  /** NULL where there are bytes. */
+  const float *numbers;
+  const uint8_t *steps;
+  /** The byte that stands for 0: 128 where bytes have no sign, 0 where they have one. */
+  uint8_t zero;
+  /** What a step of each row is worth: [heads, positions]. */
+  const float *sizes;
+} Rows;
+
+/** Where keys or values are kept as bytes; their zero is that of `Rows`. */
+typedef struct {
+  uint8_t *steps;
+  uint8_t zero;
+  float *sizes;
+} KeptRows;
+
+/** Positions one after the other: a cache, a log, or the new rows. */
+typedef struct {
+  Rows keys, values;
+  /** Positions between the beginnings of two heads, and how many there are to see of each. */
+  int64_t apart, positions;
+  /** Positions of the stretches before. */
+  int64_t first;
+} Stretch;
+
+enum { MOST_STRETCHES = 3 };
 
 typedef struct {
   int64_t sequences, tokens;
@@ -16,14 +44,26 @@ typedef struct {
   float scale;
   /** [sequences, tokens, (heads + 2 * kvHeads) * headDim]: queries, keys and values. */
   const float *rows;
-  /** [sequences]: the place of each sequence's last new token. */
-  const int32_t *lastPositions;
   /** [..., headDim / 2], of which each token takes the row that [sequences, tokens] says. */
   const float *cosines, *sines;
   const int64_t *angles;
-  /** [sequences, kvHeads, capacity, headDim]. */
-  float *keys, *values;
-  int64_t capacity;
+  /** What queries see. Several sequences have one stretch. */
+  Stretch stretches[MOST_STRETCHES];
+  int countStretches;
+  /** [sequences]: the place of each sequence's last new token; a token sees itself and all before it. */
+  const int32_t *lastPositions;
+  /** Or [tokens, maskWidth]: a token sees positions with 0, not those with less. */
+  const float *mask;
+  int64_t maskWidth;
+  /**
+   * New keys and values, [sequences, kvHeads, newApart, headDim]: behind a sequence's others, or from 0 on. NULL:
+   * nobody else needs them, and they are the last stretch.
+   */
+  float *newKeys, *newValues;
+  int64_t newApart;
+  bool areBehind;
+  /** Where they are kept as bytes too, behind those of the first stretch; steps are NULL if nowhere. */
+  KeptRows keptKeys, keptValues;
   /** [sequences, tokens, heads * headDim]. */
   float *attended;
   /** [sequences, kvHeads, tokens, heads / kvHeads, headDim]: turned and scaled. */
@@ -35,15 +75,15 @@ typedef struct {
 /** Whether its heads are of a kind that these functions know. */
 bool canAttend(const Attention *attention);
 
-/** Memory for queries and parts. `longest` is the length of the longest sequence. */
-size_t attentionBytes(const Attention *attention, int64_t longest);
+/** Memory for queries, parts, and new rows that nobody else needs. */
+size_t attentionBytes(const Attention *attention);
 void placeAttention(Attention *attention, void *memory);
 
-/** Turns the queries and keys of one of [sequences, tokens], and writes its keys and values into the cache. */
+/** Turns the queries and keys of one of [sequences, tokens], and writes its new keys and values. */
 void placeRow(const Attention *attention, int64_t row);
 
 /** Pieces of work after that, which can be done at the same time; then what they found is joined. */
-int64_t countAttentionPieces(const Attention *attention, int64_t longest);
-void attendPiece(const Attention *attention, int64_t longest, int64_t piece);
+int64_t countAttentionPieces(const Attention *attention);
+void attendPiece(const Attention *attention, int64_t piece);
 int64_t countJoins(const Attention *attention);
-void joinParts(const Attention *attention, int64_t longest, int64_t join);
+void joinParts(const Attention *attention, int64_t join);

@@ -16,7 +16,9 @@ EXPORT bool lingbi_use(const OrtApi *api) {
 
 /** The operators one after the other, then NULL. */
 EXPORT const OrtCustomOp *lingbi_operator(int32_t place) {
-  static const OrtCustomOp *const operators[] = {&multiplyBlocksOperator, &multiplyGatedOperator, &attendToPastOperator, NULL};
+  static const OrtCustomOp *const operators[] = {&multiplyBlocksOperator, &multiplyGatedOperator, &attendToPastOperator,
+                                                  &attendToBranchesOperator, &attendToRoundedOperator,
+                                                  &attendToRoundedBranchesOperator, NULL};
   return operators[place];
 }
 

@@ -15,6 +15,9 @@ extern const OrtApi *ort;
 extern const OrtCustomOp multiplyBlocksOperator;
 extern const OrtCustomOp multiplyGatedOperator;
 extern const OrtCustomOp attendToPastOperator;
+extern const OrtCustomOp attendToBranchesOperator;
+extern const OrtCustomOp attendToRoundedOperator;
+extern const OrtCustomOp attendToRoundedBranchesOperator;
 
 /* What is the same for all of them. */
 const char *operatorProvider(const OrtCustomOp *operator);

@@ -13,7 +13,6 @@ import type { OnnxCache } from './kv-cache.ts';
 import { bufferKey } from './kv-store.ts';
 import type { Runtime } from './library.ts';
 import type { LoweredGraph } from './lower-graph.ts';
-import { headsAtOnce } from './lowerings/chunk-attention.ts';
 import type { ElementType } from './model-writer.ts';
 import * as run from './run-inputs.ts';
 import { branchMask, type SegmentGroup } from './segment-groups.ts';
@@ -60,16 +59,20 @@ class RunBinder implements Disposable {
     readonly lowered: LoweredGraph,
   ) {}
 
+  asksFor(name: string): boolean {
+    return this.lowered.inputs.has(name);
+  }
+
   /** Binds numbers under a name, unless the model never asks for it. */
   numbers(name: string, type: ElementType, shape: readonly number[], data: ElementArray): void {
-    if (!this.lowered.inputs.has(name)) return;
+    if (!this.asksFor(name)) return;
     const value = valueOver(this.runtime, type, shape, data);
     this.#made.push(value);
     this.session.bindInput(name, value);
   }
 
   value(name: string, value: NativeValue): void {
-    if (this.lowered.inputs.has(name)) this.session.bindInput(name, value);
+    if (this.asksFor(name)) this.session.bindInput(name, value);
   }
 
   [Symbol.dispose](): void {
@@ -134,6 +137,7 @@ function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: 
   binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longest));
   binder.numbers(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
   if (group.kind === 'slots') bindSlots(binder, index, group, plan);
+  else if (group.kind === 'int8Slot') bindRoundedSlot(binder, index, group, plan);
   else if (group.kind === 'int8Chunk') bindChunk(binder, index, group, plan);
   else bindBranches(binder, index, group, plan);
 }
@@ -164,10 +168,12 @@ function bindBranches(
   const log = branches && logs.reserve(firstSlot, tokens);
   const shared = rounded ? rounded.fit(firstSlot, past + tokens) : past;
   const alone = [{ shared: past, places: [], tokens }];
-  const rows = branches?.map((each) => logs.rowsOf(each)) ?? alone;
-  const mask = branchMask(rows, shared, log?.capacity ?? 0);
+  if (binder.asksFor(run.groupMask(index))) {
+    const rows = branches?.map((each) => logs.rowsOf(each)) ?? alone;
+    const mask = branchMask(rows, shared, log?.capacity ?? 0);
+    binder.numbers(run.groupMask(index), 'float32', mask.shape, mask.data);
+  }
   const lengths = [shared, ...(log ? [log.capacity] : []), tokens];
-  binder.numbers(run.groupMask(index), 'float32', mask.shape, mask.data);
   const parts = BigInt64Array.from(lengths, BigInt);
   binder.numbers(run.groupParts(index), 'int64', [parts.length], parts);
   const fresh = logs.fresh(firstSlot, tokens);
@@ -185,6 +191,25 @@ function bindBranches(
   }
 }
 
+/** New rows are rounded by the run, behind those that are there. */
+function bindRoundedSlot(
+  binder: RunBinder,
+  index: number,
+  { firstSlot: slot, tokens, pasts }: SegmentGroup,
+  { graph, cache }: RunPlan,
+): void {
+  const rounded = cache!.rounded!;
+  rounded.fit(slot, pasts[0]! + tokens);
+  for (const layer of graph.cache) {
+    for (const part of run.kvParts) {
+      const place = { layer, part, slot };
+      bindRounded(binder, index, place, rounded);
+      binder.session.bindOutput(run.presentSteps(layer, part, index), rounded.steps(place));
+      binder.session.bindOutput(run.presentSizes(layer, part, index), rounded.sizes(place));
+    }
+  }
+}
+
 function bindChunk(
   binder: RunBinder,
   index: number,
@@ -196,7 +221,7 @@ function bindChunk(
   const chunk = rounded.openChunk(slot, tokens);
   for (const layer of graph.cache) {
     for (const part of run.kvParts) {
-      bindRounded(binder, index, { layer, part, slot }, rounded, headsAtOnce(layer));
+      bindRounded(binder, index, { layer, part, slot }, rounded);
       const { steps, sizes } = chunk.values(layer, part);
       binder.session.bindOutput(run.freshSteps(layer, part, index), steps);
       binder.session.bindOutput(run.freshSizes(layer, part, index), sizes);
@@ -204,18 +229,18 @@ function bindChunk(
   }
 }
 
-/** What a slot holds in int8, in parts of so many heads. */
-function bindRounded(
-  { session }: RunBinder,
-  index: number,
-  place: SlotPart,
-  rounded: Int8Store,
-  heads = place.layer.kvHeads,
-): void {
+/** What a slot holds in int8, in as many parts as the model asks for. */
+function bindRounded(binder: RunBinder, index: number, place: SlotPart, rounded: Int8Store): void {
   const { layer, part } = place;
-  for (let at = 0; at < layer.kvHeads / heads; at++) {
-    session.bindInput(run.steps(layer, part, index, at), rounded.steps(place, heads, at));
-    session.bindInput(run.stepSizes(layer, part, index, at), rounded.sizes(place, heads, at));
+  let parts = 1;
+  while (binder.asksFor(run.steps(layer, part, index, parts))) parts++;
+  const heads = layer.kvHeads / parts;
+  for (let at = 0; at < parts; at++) {
+    binder.session.bindInput(run.steps(layer, part, index, at), rounded.steps(place, heads, at));
+    binder.session.bindInput(
+      run.stepSizes(layer, part, index, at),
+      rounded.sizes(place, heads, at),
+    );
   }
 }
 

@@ -27,14 +27,17 @@ import {
 
 export type { GroupKind };
 
-export interface LowerOptions {
+export interface KernelOptions {
+  /** Whether there are operators of ours (native/). */
+  readonly ownKernels: boolean;
+  /** Whether attention may rotate by itself, with a table and row numbers. Only CPU kernels can. */
+  readonly fusedRotary: boolean;
+}
+
+export interface LowerOptions extends KernelOptions {
   /** The groups of sequences that a run has. */
   readonly groups: readonly GroupKind[];
   readonly accuracyLevel: number;
-  /** Whether there are operators of ours (native/). */
-  readonly ownKernels: boolean;
-  /** Whether attention may rotate by itself, with a table and row numbers. Only the CPU kernel can. */
-  readonly fusedRotary: boolean;
   /** A file that exists beside the library, as the place where parameters are said to stand. */
   readonly placeholder: string;
   weight(name: string): LoadedWeight;
@@ -101,8 +104,9 @@ function createLowering(
   graph: Graph,
   model: ModelWriter,
   tables: ReadonlyMap<Tensor, string>,
-  { groups, accuracyLevel, ownKernels, placeholder, weight: loaded }: LowerOptions,
+  options: LowerOptions,
 ): Lowering {
+  const { groups, accuracyLevel, ownKernels, placeholder, weight: loaded } = options;
   const inputKeys = new Map(Object.entries(graph.inputs).map(([key, tensor]) => [tensor, key]));
   let count = 0;
   const fresh = (hint: string) => `${hint}.${count++}`;
@@ -120,6 +124,7 @@ function createLowering(
     model,
     accuracyLevel,
     ownKernels,
+    ownAttention: attendsByKernel(graph, options),
     groups,
     fresh,
     name: (tensor) => {
@@ -150,11 +155,20 @@ function sayEncoding(weight: EncodedWeight): string {
   return weight.kind === 'blocks' ? `blocks of ${weight.bits} bits` : 'channels of 8 bits';
 }
 
+/** Wider heads kernels of ours do not know (native/attention-steps.h). */
+const MOST_HEAD_DIM = 256;
+
+/** Whether kernels of ours attend to pasts in a graph: they turn queries and keys by the rows of tables. */
+export function attendsByKernel(graph: Graph, options: KernelOptions): boolean {
+  const isKnown = graph.cache.every(({ headDim }) => headDim <= MOST_HEAD_DIM);
+  return options.ownKernels && isKnown && findTables(graph, options).size > 0;
+}
+
 /**
  * Inputs that only give angles to attention become tables: GroupQueryAttention wants at least as
  * many rows as the whole sequence is long, though each token names its row.
  */
-function findTables(graph: Graph, { fusedRotary }: LowerOptions): ReadonlyMap<Tensor, string> {
+function findTables(graph: Graph, { fusedRotary }: KernelOptions): ReadonlyMap<Tensor, string> {
   const canFuse = ({ headDim }: CacheLayer) => headDim % FUSED_ROTARY_STEP === 0;
   if (!fusedRotary || !graph.cache.every(canFuse)) return new Map();
   const angles = graph.nodes.flatMap(({ op, inputs }) =>

@@ -4,9 +4,10 @@ import type { EncodedWeight } from './shared-weights.ts';
 
 /**
  * Sequences in slots of their own, or sequences that continue one slot and share its buffer. In int8 a
- * sequence with a few new rows, several that continue one, or a sequence with many new rows.
+ * sequence by itself, several that continue one; and where no kernel of ours attends, a sequence with a few
+ * new rows, or with many.
  */
-export type GroupKind = 'slots' | 'branches' | 'int8' | 'int8Branches' | 'int8Chunk';
+export type GroupKind = 'slots' | 'branches' | 'int8Slot' | 'int8Branches' | 'int8' | 'int8Chunk';
 
 /** What the lowering of one operation may ask for while it writes its part of the model. */
 export interface Lowering {
@@ -15,6 +16,8 @@ export interface Lowering {
   readonly accuracyLevel: number;
   /** Whether there are operators of ours (native/). */
   readonly ownKernels: boolean;
+  /** Whether these attend to pasts. */
+  readonly ownAttention: boolean;
   /** The groups the rows of a run fall into; each has its own attention node in every layer. */
   readonly groups: readonly GroupKind[];
   /** The name of a tensor of the graph. */

@@ -10,6 +10,7 @@ import {
   type WeightMemory,
   type WeightUse,
 } from '@lingbi/core';
+import { attendsByKernel } from './lower-graph.ts';
 import { headsAtOnce } from './lowerings/chunk-attention.ts';
 import { roundsActivations, type Settings } from './options.ts';
 import { multiplierOf } from './packing.ts';
@@ -24,6 +25,7 @@ const RUNTIME_BYTES = 65 * MiB;
 export function memoryModel(settings: Settings): MemoryModel {
   const { provider } = settings;
   const canMap = process.platform !== 'win32';
+  const kernelOptions = { ownKernels: settings.ownKernels, fusedRotary: provider === 'cpu' };
   return {
     place: provider === 'cpu' ? 'process' : 'device',
     runtime: RUNTIME_BYTES,
@@ -31,9 +33,10 @@ export function memoryModel(settings: Settings): MemoryModel {
     position: positionBytes,
     sharesPasts: provider === 'cpu',
     work: (graph, size) => {
+      const isOurs = attendsByKernel(graph, kernelOptions);
       const live = liveBytes(graph, size, {
         inPlace,
-        workspace: (node) => workspace(node, size) + widened(node, size),
+        workspace: (node) => workspace(node, size) + (isOurs ? 0 : widened(node, size)),
       });
       return graph.cache.length > 0 ? ARENA_SLACK * live : live; // a tile is as long as any other
     },

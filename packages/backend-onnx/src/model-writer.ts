@@ -38,7 +38,14 @@ const microsoftOperators = new Set([
   'SkipSimplifiedLayerNormalization',
 ]);
 
-const ownOperators = new Set(['AttendToPast', 'MultiplyBlocks', 'MultiplyGated']);
+const ownOperators = new Set([
+  'AttendToBranches',
+  'AttendToPast',
+  'AttendToRounded',
+  'AttendToRoundedBranches',
+  'MultiplyBlocks',
+  'MultiplyGated',
+]);
 
 export class ModelWriter {
   readonly #graph = new Message();

@@ -28,7 +28,13 @@ import { Int8Store } from './int8-store.ts';
 import { type CacheOwner, OnnxCache } from './kv-cache.ts';
 import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
 import type { Runtime } from './library.ts';
-import { type GroupKind, type LoweredGraph, lowerGraph } from './lower-graph.ts';
+import {
+  attendsByKernel,
+  type GroupKind,
+  type KernelOptions,
+  type LoweredGraph,
+  lowerGraph,
+} from './lower-graph.ts';
 import type { Settings } from './options.ts';
 import type { Provider } from './providers.ts';
 import { graphOutput } from './run-inputs.ts';
@@ -53,6 +59,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   readonly #settings: SessionSettings;
   /** One a graph, and one more for each other list of groups that its runs had. */
   readonly #compiled = new Map<string, Promise<Compiled>>();
+  /** Graphs in which kernels of ours attend. */
+  readonly #byKernel = new WeakMap<Graph, boolean>();
   readonly #caches = new Set<OnnxCache>();
   readonly #tensors = new Set<OnnxTensor>();
   #deviceMemory: DeviceMemory | undefined;
@@ -220,7 +228,17 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
     if (graph.cache.length === 0 || !cache) return [];
     cache.requireUsable(segments);
-    return groupSegments(segments, cache);
+    return groupSegments(segments, cache, cache.kv === 'int8' && this.#attendsByKernel(graph));
+  }
+
+  #attendsByKernel(graph: Graph): boolean {
+    const known = this.#byKernel.get(graph) ?? attendsByKernel(graph, this.#kernelOptions);
+    this.#byKernel.set(graph, known);
+    return known;
+  }
+
+  get #kernelOptions(): KernelOptions {
+    return { ownKernels: this.options.ownKernels, fusedRotary: this.provider.name === 'cpu' };
   }
 
   /** A graph without attention is the same for any groups. */
@@ -244,8 +262,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const lowered = lowerGraph(graph, {
       groups,
       accuracyLevel: this.options.accuracyLevel,
-      ownKernels: this.options.ownKernels,
-      fusedRotary: this.provider.name === 'cpu',
+      ...this.#kernelOptions,
       placeholder: path.basename(this.runtime.api.path),
       weight: (each) => this.#weights.get(each),
     });

@@ -30,6 +30,12 @@ export const steps = ({ layer }: CacheLayer, part: KvPart, group: number, at: nu
 /** float32 [kvHeads, positions, 1]: what a step of each of its rows is worth. */
 export const stepSizes = ({ layer }: CacheLayer, part: KvPart, group: number, at: number): string =>
   `stepSizes.${layer}.${part}.${group}.${at}`;
+/** As `steps`, with new rows behind. */
+export const presentSteps = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `presentSteps.${layer}.${part}.${group}`;
+/** As `stepSizes`, with those of new rows behind. */
+export const presentSizes = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
+  `presentSizes.${layer}.${part}.${group}`;
 /** As `steps` [kvHeads, tokens, headDim]: new rows of a chunk. */
 export const freshSteps = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
   `freshSteps.${layer}.${part}.${group}`;

@@ -24,15 +24,17 @@ export interface GroupingCache {
   length(slot: number): number;
 }
 
-/** Puts neighbours together that may run as one. */
+/** Puts neighbours together that may run as one. `byKernel`: a kernel of ours attends. */
 export function groupSegments(
   segments: readonly RunSegment[],
   cache: GroupingCache,
+  byKernel = false,
 ): readonly SegmentGroup[] {
   return runsOf(segments, cache).flatMap((run) => {
     const base = cache.baseOf(run[0]!.slot);
     if (base !== undefined) return [groupBranches(run, base, cache)];
-    return cache.kv === 'int8' ? run.map(roundedGroup) : groupApart(run, cache);
+    if (cache.kv !== 'int8') return groupApart(run, cache);
+    return run.map((segment) => roundedGroup(segment, byKernel));
   });
 }
 
@@ -62,8 +64,8 @@ function groupBranches(
 /** With more rows, products of whole numbers are no quicker, and their scores take too much memory. */
 const FEW_ROWS = 8;
 
-function roundedGroup({ slot, tokens, past }: RunSegment): SegmentGroup {
-  const kind = tokens <= FEW_ROWS ? 'int8' : 'int8Chunk';
+function roundedGroup({ slot, tokens, past }: RunSegment, byKernel: boolean): SegmentGroup {
+  const kind = byKernel ? 'int8Slot' : tokens <= FEW_ROWS ? 'int8' : 'int8Chunk';
   return { firstSlot: slot, tokens, pasts: [past], kind };
 }
 

@@ -1,12 +1,10 @@
-import type { CacheLayer, NodeOf, Tensor } from '@lingbi/core';
+import type { NodeOf, Tensor } from '@lingbi/core';
 import type { Lowering, LowerOp } from '../lowering.ts';
 import * as run from '../run-inputs.ts';
 import { storedHeadDim } from '../stored-head-dim.ts';
 import { attendBranches } from './branch-attention.ts';
 import { attendChunk } from './chunk-attention.ts';
-
-/** Wider heads our kernel does not know (native/attention.c). */
-const MOST_HEAD_DIM = 256;
+import { attendToPast, attendToRounded, declareCache } from './kernel-attention.ts';
 
 /** All rows belong to one picture: nothing is masked. */
 export const selfAttention: LowerOp<'selfAttention'> = (
@@ -42,8 +40,9 @@ export const attention: LowerOp<'attention'> = (node, lowering) => {
 const attends = {
   slots: attendGroup,
   branches: attendBranches,
-  int8: attendBranches,
+  int8Slot: attendToRounded,
   int8Branches: attendBranches,
+  int8: attendBranches,
   int8Chunk: attendChunk,
 };
 
@@ -68,9 +67,8 @@ function attendGroup(
   node: NodeOf<'attention'>,
   lowering: Lowering,
 ): string {
-  const { headDim } = node.attributes.cache;
-  const isOurs = lowering.ownKernels && tables.length > 0 && headDim <= MOST_HEAD_DIM;
-  return (isOurs ? attendToPast : attendByRuntime)(rows, group, tables, node, lowering);
+  const attend = lowering.ownAttention ? attendToPast : attendByRuntime;
+  return attend(rows, group, tables, node, lowering);
 }
 
 /** By ONNX Runtime's GroupQueryAttention. */
@@ -109,39 +107,6 @@ function attendByRuntime(
     },
   );
   return add('Reshape', [attended, model.int64s(-1, heads * storedHeadDim(cache))]);
-}
-
-/** By a kernel of ours (native/attend-to-past.c). */
-function attendToPast(
-  rows: string,
-  group: number,
-  tables: readonly string[],
-  { attributes: { heads, cache } }: NodeOf<'attention'>,
-  { model, fresh }: Lowering,
-): string {
-  model.input(run.groupLastPositions(group), 'int32', [`sequences${group}`]);
-  model.input(run.groupRowNumbers(group), 'int64', [`sequences${group}`, `tokens${group}`]);
-  const past = declareCache(cache, group, model);
-  const attended = fresh('attended');
-  model.node(
-    'AttendToPast',
-    [rows, ...past, run.groupLastPositions(group), ...tables, run.groupRowNumbers(group)],
-    [attended, ...run.kvParts.map((part) => run.present(cache, part, group))],
-    { heads, scale: { float: 1 / Math.sqrt(cache.headDim) } },
-  );
-  return attended;
-}
-
-function declareCache(
-  cache: CacheLayer,
-  group: number,
-  model: Lowering['model'],
-): readonly string[] {
-  const shape = [`sequences${group}`, cache.kvHeads, 'capacity', storedHeadDim(cache)];
-  return run.kvParts.map((part) => {
-    model.output(run.present(cache, part, group), 'float32', shape);
-    return model.input(run.past(cache, part, group), 'float32', shape);
-  });
 }
 
 /** The rows of each group; a single group has them all. */

@@ -2,6 +2,7 @@ import type { CacheLayer, NodeOf } from '@lingbi/core';
 import type { Lowering } from '../lowering.ts';
 import * as run from '../run-inputs.ts';
 import { storedHeadDim } from '../stored-head-dim.ts';
+import { attendToBranches } from './kernel-attention.ts';
 import { declareRounded, roundedMix, roundedScores } from './rounded-products.ts';
 
 /**
@@ -17,6 +18,7 @@ export function attendBranches(
   node: NodeOf<'attention'>,
   lowering: Lowering,
 ): string {
+  if (lowering.ownAttention) return attendToBranches(rows, group, tables, node, lowering);
   const turned = rotateRows(rows, group, tables, node, lowering);
   const { queries, keys, values } = splitRows(turned, node, lowering);
   const byHead = groupQueries(queries, node, lowering);

@@ -1,0 +1,86 @@
+#include "attend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+OrtStatus *createAttention(const OrtKernelInfo *info, void **kernel) {
+  AttentionKernel attributes = {0};
+  TRY(ortIntAttribute(info, "heads", &attributes.heads));
+  TRY(ortFloatAttribute(info, "scale", &attributes.scale));
+  TRY(ortAllocator(info, 0, &attributes.allocator));
+  AttentionKernel *created = malloc(sizeof *created);
+  if (!created) {
+    ortReleaseAllocator(attributes.allocator);
+    return fail(ORT_FAIL, "there is no memory for an operator");
+  }
+  *created = attributes;
+  *kernel = created;
+  return NULL;
+}
+
+void destroyAttention(void *kernel) {
+  AttentionKernel *own = kernel;
+  ortReleaseAllocator(own->allocator);
+  free(own);
+}
+
+OrtStatus *checkLengths(const Length *lengths, size_t count) {
+  for (const Length *each = lengths; each < lengths + count; each++) {
+    if (each->found != each->expected) return refuse(each->what, each->found, each->expected);
+  }
+  return NULL;
+}
+
+OrtStatus *checkHeads(const Attention *attention) {
+  if (canAttend(attention)) return NULL;
+  char said[160];
+  snprintf(said, sizeof said, "%lld heads of %lld numbers, which share %lld heads of keys, are none it knows", (long long)attention->heads,
+           (long long)attention->headDim, (long long)attention->kvHeads);
+  return fail(ORT_INVALID_ARGUMENT, said);
+}
+
+OrtStatus *checkAngles(const Attention *attention, int64_t angles) {
+  for (int64_t row = 0; row < attention->sequences * attention->tokens; row++) {
+    const int64_t angle = attention->angles[row];
+    if (angle >= 0 && angle < angles) continue;
+    char said[160];
+    snprintf(said, sizeof said, "a token has the angles of row %lld, but there are %lld rows", (long long)angle, (long long)angles);
+    return fail(ORT_INVALID_ARGUMENT, said);
+  }
+  return NULL;
+}
+
+OrtStatus *refuseLast(int64_t tokens, int64_t last, int64_t capacity) {
+  char said[160];
+  snprintf(said, sizeof said, "%lld tokens cannot end at position %lld of a cache for %lld", (long long)tokens, (long long)last,
+           (long long)capacity);
+  return fail(ORT_INVALID_ARGUMENT, said);
+}
+
+Rows roundedKeys(const Tensor *steps, const Tensor *sizes) {
+  return (Rows){.steps = steps->data, .zero = KEY_ZERO, .sizes = sizes->data};
+}
+Rows roundedValues(const Tensor *steps, const Tensor *sizes) { return (Rows){.steps = steps->data, .sizes = sizes->data}; }
+
+static void placeOne(void *attention, size_t row) { placeRow(attention, (int64_t)row); }
+static void attendOne(void *attention, size_t piece) { attendPiece(attention, (int64_t)piece); }
+static void joinOne(void *attention, size_t head) { joinParts(attention, (int64_t)head); }
+
+/** For fewer of the short tasks it is not worth to wake other threads. */
+enum { MANY = 32 };
+
+static OrtStatus *attendInParallel(const OrtKernelContext *context, Attention *attention) {
+  const int64_t rows = attention->sequences * attention->tokens, joins = countJoins(attention);
+  TRY(inParallel(context, placeOne, rows, rows > MANY, attention));
+  TRY(inParallel(context, attendOne, countAttentionPieces(attention), true, attention));
+  return inParallel(context, joinOne, joins, joins > MANY, attention);
+}
+
+OrtStatus *attend(const AttentionKernel *kernel, OrtKernelContext *context, Attention *attention) {
+  void *memory = kernel->allocator->alloc(kernel->allocator, attentionBytes(attention));
+  if (!memory) return fail(ORT_FAIL, "there is no memory for queries");
+  placeAttention(attention, memory);
+  OrtStatus *status = attendInParallel(context, attention);
+  kernel->allocator->free(kernel->allocator, memory);
+  return status;
+}

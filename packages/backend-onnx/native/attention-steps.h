@@ -1,0 +1,79 @@
+/** What both ways to attend have in common: few queries that walk along the positions, and tiles of many. */
+#pragma once
+#include <float.h>
+#include <math.h>
+
+#include "attention.h"
+#include "vectors.h"
+
+enum { MOST_HEAD_DIM = 256 };
+
+static inline int64_t groupOf(const Attention *attention) { return attention->heads / attention->kvHeads; }
+/** Queries of a head of keys. */
+static inline int64_t queriesOf(const Attention *attention) { return attention->tokens * groupOf(attention); }
+
+/** A row of queries stands by its own in what is attended: [sequences, tokens, heads, headDim]. */
+static inline float *attendedAt(const Attention *attention, int64_t sequence, int64_t kvHead, int64_t query) {
+  const int64_t group = groupOf(attention);
+  const int64_t token = sequence * attention->tokens + query / group;
+  return attention->attended + (token * attention->heads + kvHead * group + query % group) * attention->headDim;
+}
+
+/** How many positions of all stretches a token sees at most. */
+static inline int64_t seenBy(const Attention *attention, int64_t sequence, int64_t token) {
+  if (attention->mask) return INT64_MAX;
+  return attention->lastPositions[sequence] + 1 - (attention->tokens - 1 - token);
+}
+
+/** And of one stretch. */
+static inline int64_t seenOf(const Attention *attention, const Stretch *stretch, int64_t sequence, int64_t token) {
+  return least(stretch->positions, seenBy(attention, sequence, token) - stretch->first);
+}
+
+/** Scores of `count` positions of a stretch from `from` on: those that a token does not see become -infinity. */
+INLINE void hide(const Attention *attention, const Stretch *stretch, int64_t sequence, int64_t token, int64_t from, int64_t count,
+                 float *scores) {
+  if (!attention->mask) {
+    const int64_t seen = seenOf(attention, stretch, sequence, token) - from;
+    for (int64_t at = count; at > seen && at > 0; at--) scores[at - 1] = -INFINITY;
+    return;
+  }
+  const float *mask = attention->mask + token * attention->maskWidth + stretch->first + from;
+  for (int64_t at = 0; at < count; at += 16) {
+    const __m512 some = _mm512_maskz_loadu_ps(numbersLeft(count - at), mask + at);
+    const __mmask16 hidden = _mm512_cmp_ps_mask(some, _mm512_setzero_ps(), _CMP_LT_OQ);
+    _mm512_mask_storeu_ps(scores + at, hidden, _mm512_set1_ps(-INFINITY));
+  }
+}
+
+/** `count` rows as numbers: where they stand, or made in `room` from bytes. */
+INLINE const float *numbersOf(const Rows *rows, int64_t first, int64_t count, const int64_t headDim, float *room) {
+  if (rows->numbers) return rows->numbers + first * headDim;
+  const __m128i sign = _mm_set1_epi8((char)rows->zero); // 128 less, where that stands for 0
+  for (int64_t row = 0; row < count; row++) {
+    const uint8_t *steps = rows->steps + (first + row) * headDim;
+    const __m512 size = _mm512_set1_ps(rows->sizes[first + row]);
+    for (int64_t at = 0; at < headDim; at += 16) {
+      const __m128i bytes = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(steps + at)), sign);
+      const __m512 numbers = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+      _mm512_store_ps(room + row * headDim + at, _mm512_mul_ps(numbers, size));
+    }
+  }
+  return room;
+}
+
+INLINE float exponentialOf(float x) { return _mm512_cvtss_f32(exponential(_mm512_set1_ps(x))); }
+
+/** What scores count from: of those that all are -infinity, or no numbers, the least there is. */
+static inline float finite(float largest) { return largest > -FLT_MAX ? largest : -FLT_MAX; }
+
+/* Few queries (walk-attention.c). */
+bool areFew(const Attention *attention);
+/** Memory for what they find, in numbers. */
+int64_t walkNumbers(const Attention *attention);
+int64_t countWalks(const Attention *attention);
+void walkPiece(const Attention *attention, int64_t piece);
+
+/* Many (tile-attention.c). */
+int64_t countTiles(const Attention *attention);
+void tilePiece(const Attention *attention, int64_t piece);
