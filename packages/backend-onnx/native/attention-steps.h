@@ -30,6 +30,14 @@ static inline int64_t seenOf(const Attention *attention, const Stretch *stretch,
   return least(stretch->positions, seenBy(attention, sequence, token) - stretch->first);
 }
 
+/** Where new rows of a sequence begin in the last stretch. */
+static inline int64_t firstNew(const Attention *attention, int64_t sequence) {
+  return attention->areBehind ? seenBy(attention, sequence, 0) - 1 : 0;
+}
+
+/** Writes the new key and value of a token, turned, and rounded where that is wanted. */
+void placeHead(const Attention *attention, int64_t sequence, int64_t head, int64_t token);
+
 /** Scores of `count` positions of a stretch from `from` on: those that a token does not see become -infinity. */
 INLINE void hide(const Attention *attention, const Stretch *stretch, int64_t sequence, int64_t token, int64_t from, int64_t count,
                  float *scores) {
@@ -46,16 +54,20 @@ INLINE void hide(const Attention *attention, const Stretch *stretch, int64_t seq
   }
 }
 
+/** Of 16 bytes, with 128 less where that stands for 0. */
+INLINE __m512 bytesAsNumbers(__m128i bytes, __m128i sign) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_xor_si128(bytes, sign)));
+}
+
 /** `count` rows as numbers: where they stand, or made in `room` from bytes. */
 INLINE const float *numbersOf(const Rows *rows, int64_t first, int64_t count, const int64_t headDim, float *room) {
   if (rows->numbers) return rows->numbers + first * headDim;
-  const __m128i sign = _mm_set1_epi8((char)rows->zero); // 128 less, where that stands for 0
+  const __m128i sign = _mm_set1_epi8((char)rows->zero);
   for (int64_t row = 0; row < count; row++) {
     const uint8_t *steps = rows->steps + (first + row) * headDim;
     const __m512 size = _mm512_set1_ps(rows->sizes[first + row]);
     for (int64_t at = 0; at < headDim; at += 16) {
-      const __m128i bytes = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(steps + at)), sign);
-      const __m512 numbers = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+      const __m512 numbers = bytesAsNumbers(_mm_loadu_si128((const __m128i *)(steps + at)), sign);
       _mm512_store_ps(room + row * headDim + at, _mm512_mul_ps(numbers, size));
     }
   }
@@ -65,7 +77,7 @@ INLINE const float *numbersOf(const Rows *rows, int64_t first, int64_t count, co
 INLINE float exponentialOf(float x) { return _mm512_cvtss_f32(exponential(_mm512_set1_ps(x))); }
 
 /** What scores count from: of those that all are -infinity, or no numbers, the least there is. */
-static inline float finite(float largest) { return largest > -FLT_MAX ? largest : -FLT_MAX; }
+static inline float atLeastFinite(float largest) { return largest > -FLT_MAX ? largest : -FLT_MAX; }
 
 /* Few queries (walk-attention.c). */
 bool areFew(const Attention *attention);

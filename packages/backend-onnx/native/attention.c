@@ -72,31 +72,44 @@ INLINE void keep(const KeptRows *kept, int64_t place, const float *row, int64_t 
   kept->sizes[place] = strange ? NAN : areZeros ? 0 : largest / 127;
 }
 
-/** New rows of a sequence's token. */
-INLINE void keepRow(const Attention *attention, int64_t head, int64_t token, const float *key, const float *value) {
-  const int64_t position = attention->lastPositions[0] + 1 - attention->tokens + token;
-  const int64_t place = head * attention->stretches[0].apart + position;
-  keep(&attention->keptKeys, place, key, attention->headDim);
-  keep(&attention->keptValues, place, value, attention->headDim);
+/** [heads and 2 · kvHeads, headDim]: queries, keys and values of a row. */
+static const float *rowAt(const Attention *attention, int64_t row) {
+  return attention->rows + row * (attention->heads + 2 * attention->kvHeads) * attention->headDim;
 }
 
-AVX512 void placeRow(const Attention *attention, int64_t row) {
+AVX512 static void turnQueries(const Attention *attention, int64_t row) {
   const int64_t headDim = attention->headDim, group = groupOf(attention);
   const int64_t sequence = row / attention->tokens, token = row % attention->tokens;
-  const float *queries = attention->rows + row * (attention->heads + 2 * attention->kvHeads) * headDim;
-  const float *keys = queries + attention->heads * headDim, *values = keys + attention->kvHeads * headDim;
+  const float *queries = rowAt(attention, row);
   const int64_t angle = attention->angles[row] * (headDim / 2);
-  const float *cosines = attention->cosines + angle, *sines = attention->sines + angle;
-  const int64_t position = attention->areBehind ? seenBy(attention, sequence, token) - 1 : token;
   for (int64_t head = 0; head < attention->kvHeads; head++) {
-    const int64_t place = ((sequence * attention->kvHeads + head) * attention->newApart + position) * headDim;
-    turn(keys + head * headDim, cosines, sines, headDim, 1, attention->newKeys + place);
-    memcpy(attention->newValues + place, values + head * headDim, headDim * 4);
-    if (attention->keptKeys.steps) keepRow(attention, head, token, attention->newKeys + place, attention->newValues + place);
     float *to = attention->queries + ((sequence * attention->kvHeads + head) * attention->tokens + token) * group * headDim;
     for (int64_t each = 0; each < group; each++) {
-      turn(queries + (head * group + each) * headDim, cosines, sines, headDim, attention->scale, to + each * headDim);
+      turn(queries + (head * group + each) * headDim, attention->cosines + angle, attention->sines + angle, headDim, attention->scale,
+           to + each * headDim);
     }
+  }
+}
+
+AVX512 void placeHead(const Attention *attention, int64_t sequence, int64_t head, int64_t token) {
+  const int64_t headDim = attention->headDim, row = sequence * attention->tokens + token;
+  const float *key = rowAt(attention, row) + (attention->heads + head) * headDim, *value = key + attention->kvHeads * headDim;
+  const int64_t angle = attention->angles[row] * (headDim / 2);
+  const int64_t position = firstNew(attention, sequence) + token;
+  const int64_t place = ((sequence * attention->kvHeads + head) * attention->newApart + position) * headDim;
+  turn(key, attention->cosines + angle, attention->sines + angle, headDim, 1, attention->newKeys + place);
+  memcpy(attention->newValues + place, value, headDim * 4);
+  if (!attention->keptKeys.steps) return;
+  const int64_t kept = head * attention->stretches[0].apart + seenBy(attention, sequence, token) - 1;
+  keep(&attention->keptKeys, kept, attention->newKeys + place, headDim);
+  keep(&attention->keptValues, kept, value, headDim);
+}
+
+void placeRow(const Attention *attention, int64_t row) {
+  turnQueries(attention, row);
+  if (areFew(attention)) return;
+  for (int64_t head = 0; head < attention->kvHeads; head++) {
+    placeHead(attention, row / attention->tokens, head, row % attention->tokens);
   }
 }
 

@@ -79,7 +79,7 @@ bool canAttend(const Attention *attention);
 size_t attentionBytes(const Attention *attention);
 void placeAttention(Attention *attention, void *memory);
 
-/** Turns the queries and keys of one of [sequences, tokens], and writes its new keys and values. */
+/** Turns the queries of one of [sequences, tokens]. With many queries, its new keys and values are written too. */
 void placeRow(const Attention *attention, int64_t row);
 
 /** Pieces of work after that, which can be done at the same time; then what they found is joined. */

@@ -98,7 +98,7 @@ INLINE void weighRow(Tile *tile, int64_t query, int64_t positions, const int64_t
     row[side] = _mm512_mask_loadu_ps(_mm512_set1_ps(-INFINITY), numbersLeft(positions - 16 * side), scores + 16 * side);
     most = _mm512_max_ps(most, row[side]);
   }
-  const float largest = finite(_mm512_reduce_max_ps(most));
+  const float largest = atLeastFinite(_mm512_reduce_max_ps(most));
   const float shrink = tile->largest[query] == largest ? 1 : exponentialOf(tile->largest[query] - largest);
   __m512 sum = _mm512_setzero_ps();
   UNROLLED

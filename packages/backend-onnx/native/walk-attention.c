@@ -1,6 +1,4 @@
 /** Few queries of a head of keys: they walk along its positions together, a part of these at a time. */
-#include <string.h>
-
 #include "attention-steps.h"
 
 enum {
@@ -11,8 +9,6 @@ enum {
   LINES = 8,
   /** Positions of a part: its scores fit into the cache next to the processor. */
   PART = 1024,
-  /** Rows in bytes that become numbers at a time: so do these. */
-  ROWS_AT_ONCE = 32,
   /** How far ahead of its use the cache is asked for, in bytes. */
   AHEAD = 4096,
 };
@@ -39,23 +35,61 @@ int64_t countWalks(const Attention *attention) {
   return attention->sequences * attention->kvHeads * partsOf(attention);
 }
 
-INLINE void walkKeys(const float *keys, const float *queries, int64_t positions, const int64_t headDim, const int count,
-                     float *scores) {
+/** 16 numbers, or whole ones before they are multiplied by what a step is worth. */
+INLINE __m512 numbersAt(const Rows *rows, int64_t place, const bool areBytes) {
+  if (!areBytes) return _mm512_loadu_ps(rows->numbers + place);
+  const __m128i sign = _mm_set1_epi8((char)rows->zero);
+  return bytesAsNumbers(_mm_loadu_si128((const __m128i *)(rows->steps + place)), sign);
+}
+
+/** Once a line of the cache, of which 4 lines of bytes are one. */
+INLINE void askAhead(const Rows *rows, int64_t place, const int line, const bool areBytes) {
+  if (!areBytes) _mm_prefetch((const char *)(rows->numbers + place) + AHEAD, _MM_HINT_T0);
+  else if (line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place) + AHEAD, _MM_HINT_T0);
+}
+
+/** `lines` times 16 numbers of keys, from `at` on: what they add to scores. */
+INLINE void walkKeyLines(const Rows *keys, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines, const int count,
+                         const float *queries, float *scores, const bool areBytes) {
   for (int64_t position = 0; position < positions; position++) {
-    const float *key = keys + position * headDim;
-    for (int64_t line = 0; line < headDim; line += 16) _mm_prefetch((const char *)(key + line) + AHEAD, _MM_HINT_T0);
+    const int64_t place = (row + position) * headDim + at;
+    __m512 key[LINES];
+    UNROLLED
+    for (int line = 0; line < lines; line++) {
+      askAhead(keys, place + 16 * line, line, areBytes);
+      key[line] = numbersAt(keys, place + 16 * line, areBytes);
+    }
     UNROLLED
     for (int query = 0; query < count; query++) {
-      __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
-      for (int64_t at = 0; at < headDim; at += 32) {
-        even = _mm512_fmadd_ps(_mm512_loadu_ps(key + at), _mm512_loadu_ps(queries + query * headDim + at), even);
-        if (at + 16 < headDim) {
-          odd = _mm512_fmadd_ps(_mm512_loadu_ps(key + at + 16), _mm512_loadu_ps(queries + query * headDim + at + 16), odd);
-        }
-      }
-      scores[query * PART + position] = _mm512_reduce_add_ps(_mm512_add_ps(even, odd));
+      const float *own = queries + query * headDim + at;
+      __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+      UNROLLED
+      for (int line = 0; line < lines; line++) sums[line % 2] = _mm512_fmadd_ps(key[line], _mm512_loadu_ps(own + 16 * line), sums[line % 2]);
+      const float sum = _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
+      float *score = scores + query * PART + position;
+      *score = at == 0 ? sum : *score + sum;
     }
   }
+}
+
+/** Rows of whole numbers give scores, and take weights, that lack what their steps are worth. */
+INLINE void multiplyBySizes(const Rows *rows, int64_t row, int64_t positions, const int count, float *scores) {
+  for (int64_t at = 0; at < positions; at += 16) {
+    const __mmask16 some = numbersLeft(positions - at);
+    const __m512 sizes = _mm512_maskz_loadu_ps(some, rows->sizes + row + at);
+    for (int query = 0; query < count; query++) {
+      float *own = scores + query * PART + at;
+      _mm512_mask_storeu_ps(own, some, _mm512_mul_ps(_mm512_maskz_loadu_ps(some, own), sizes));
+    }
+  }
+}
+
+INLINE void walkKeys(const Rows *keys, int64_t row, int64_t positions, const int64_t headDim, const int count, const float *queries,
+                     float *scores, const bool areBytes) {
+  int64_t at = 0;
+  for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(keys, row, positions, headDim, at, LINES, count, queries, scores, areBytes);
+  for (; at < headDim; at += 16) walkKeyLines(keys, row, positions, headDim, at, 1, count, queries, scores, areBytes);
+  if (areBytes) multiplyBySizes(keys, row, positions, count, scores);
 }
 
 /** Scores become weights. Returns their sum. */
@@ -65,7 +99,7 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
     const __m512 some = _mm512_mask_loadu_ps(most, numbersLeft(positions - at), scores + at);
     most = _mm512_max_ps(most, some);
   }
-  *largest = finite(_mm512_reduce_max_ps(most));
+  *largest = atLeastFinite(_mm512_reduce_max_ps(most));
   __m512 sum = _mm512_setzero_ps();
   for (int64_t at = 0; at < positions; at += 16) {
     const __mmask16 some = numbersLeft(positions - at);
@@ -76,21 +110,21 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
   return _mm512_reduce_add_ps(sum);
 }
 
-/** `lines` times 16 numbers of the values, added to `out`: their sums stay in registers. */
-INLINE void walkLines(const float *values, int64_t positions, int64_t headDim, const int lines, const int count,
-                      const float *weights, float *out, int64_t step) {
+/** `lines` times 16 numbers of the values, from `at` on: their sums stay in registers. */
+INLINE void walkValueLines(const Rows *values, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines,
+                           const int count, const float *weights, float *out, int64_t step, const bool areBytes) {
   __m512 sums[WALKERS][LINES];
   UNROLLED
   for (int query = 0; query < count; query++) {
     UNROLLED
-    for (int line = 0; line < lines; line++) sums[query][line] = _mm512_loadu_ps(out + query * step + 16 * line);
+    for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
   }
   for (int64_t position = 0; position < positions; position++) {
-    const float *value = values + position * headDim;
+    const int64_t place = (row + position) * headDim + at;
     UNROLLED
     for (int line = 0; line < lines; line++) {
-      _mm_prefetch((const char *)(value + 16 * line) + AHEAD, _MM_HINT_T0);
-      const __m512 numbers = _mm512_loadu_ps(value + 16 * line);
+      askAhead(values, place + 16 * line, line, areBytes);
+      const __m512 numbers = numbersAt(values, place + 16 * line, areBytes);
       UNROLLED
       for (int query = 0; query < count; query++) {
         sums[query][line] = _mm512_fmadd_ps(_mm512_set1_ps(weights[query * PART + position]), numbers, sums[query][line]);
@@ -100,19 +134,22 @@ INLINE void walkLines(const float *values, int64_t positions, int64_t headDim, c
   UNROLLED
   for (int query = 0; query < count; query++) {
     UNROLLED
-    for (int line = 0; line < lines; line++) _mm512_storeu_ps(out + query * step + 16 * line, sums[query][line]);
+    for (int line = 0; line < lines; line++) _mm512_storeu_ps(out + query * step + at + 16 * line, sums[query][line]);
   }
 }
 
-INLINE void walkValues(const float *values, int64_t positions, const int64_t headDim, const int count, const float *weights,
-                       float *out, int64_t step) {
+INLINE void walkValues(const Rows *values, int64_t row, int64_t positions, const int64_t headDim, const int count, float *weights,
+                       float *out, int64_t step, const bool areBytes) {
+  if (areBytes) multiplyBySizes(values, row, positions, count, weights);
   int64_t at = 0;
   // Registers hold the sums of as many lines of few queries that values are read in one go.
   if (count <= 3) {
-    for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkLines(values + at, positions, headDim, LINES, count, weights, out + at, step);
+    for (; at + 16 * LINES <= headDim; at += 16 * LINES) {
+      walkValueLines(values, row, positions, headDim, at, LINES, count, weights, out, step, areBytes);
+    }
   }
-  for (; at + 64 <= headDim; at += 64) walkLines(values + at, positions, headDim, 4, count, weights, out + at, step);
-  for (; at < headDim; at += 16) walkLines(values + at, positions, headDim, 1, count, weights, out + at, step);
+  for (; at + 64 <= headDim; at += 64) walkValueLines(values, row, positions, headDim, at, 4, count, weights, out, step, areBytes);
+  for (; at < headDim; at += 16) walkValueLines(values, row, positions, headDim, at, 1, count, weights, out, step, areBytes);
 }
 
 /** A part of the positions that a head of keys has in a stretch. */
@@ -124,47 +161,38 @@ typedef struct {
   int64_t step;
 } Part;
 
-static int64_t rowsAtOnce(const Rows *rows) { return rows->numbers ? PART : ROWS_AT_ONCE; }
-
 /** `count` queries from `first` on. */
-INLINE void walkPart(const Attention *attention, const Part *part, int64_t first, const int64_t headDim, const int count) {
+INLINE void walkPart(const Attention *attention, const Part *part, int64_t first, const int64_t headDim, const int count, const bool areBytes) {
   float scores[WALKERS * PART];
-  _Alignas(64) float room[ROWS_AT_ONCE * MOST_HEAD_DIM];
   const Stretch *stretch = part->stretch;
   const int64_t head = part->sequence * attention->kvHeads + part->kvHead;
   const int64_t row = head * stretch->apart + part->from, positions = part->to - part->from;
   const float *queries = attention->queries + (head * queriesOf(attention) + first) * headDim;
   float *out = part->out + first * part->step;
-  for (int64_t at = 0, some; at < positions; at += some) {
-    some = least(rowsAtOnce(&stretch->keys), positions - at);
-    walkKeys(numbersOf(&stretch->keys, row + at, some, headDim, room), queries, some, headDim, count, scores + at);
-  }
+  walkKeys(&stretch->keys, row, positions, headDim, count, queries, scores, areBytes);
   for (int query = 0; query < count; query++) {
     hide(attention, stretch, part->sequence, (first + query) / groupOf(attention), part->from, positions, scores + query * PART);
-    float *own = out + query * part->step;
-    memset(own, 0, headDim * 4);
-    own[headDim + 1] = weigh(scores + query * PART, positions, own + headDim);
+    float *own = out + query * part->step + headDim;
+    own[1] = weigh(scores + query * PART, positions, own);
   }
-  for (int64_t at = 0, some; at < positions; at += some) {
-    some = least(rowsAtOnce(&stretch->values), positions - at);
-    walkValues(numbersOf(&stretch->values, row + at, some, headDim, room), some, headDim, count, scores + at, out, part->step);
-  }
+  walkValues(&stretch->values, row, positions, headDim, count, scores, out, part->step, areBytes);
 }
 
-INLINE void walkParts(const Attention *attention, const Part *part, const int64_t headDim) {
+/** As many queries at a time as there are functions for. */
+INLINE void walkParts(const Attention *attention, const Part *part, const int64_t headDim, const bool areBytes) {
   const int64_t queries = queriesOf(attention);
-  for (int64_t first = 0; first < queries; first += WALKERS) {
-    switch (least(queries - first, WALKERS)) {
-      case 1: walkPart(attention, part, first, headDim, 1); break;
-      case 2: walkPart(attention, part, first, headDim, 2); break;
-      case 3: walkPart(attention, part, first, headDim, 3); break;
-      case 4: walkPart(attention, part, first, headDim, 4); break;
-      case 5: walkPart(attention, part, first, headDim, 5); break;
-      case 6: walkPart(attention, part, first, headDim, 6); break;
-      case 7: walkPart(attention, part, first, headDim, 7); break;
-      default: walkPart(attention, part, first, headDim, 8);
-    }
-  }
+  int64_t first = 0;
+  for (; first + 8 <= queries; first += 8) walkPart(attention, part, first, headDim, 8, areBytes);
+  for (; first + 6 <= queries; first += 6) walkPart(attention, part, first, headDim, 6, areBytes);
+  for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, headDim, 4, areBytes);
+  for (; first + 2 <= queries; first += 2) walkPart(attention, part, first, headDim, 2, areBytes);
+  for (; first < queries; first++) walkPart(attention, part, first, headDim, 1, areBytes);
+}
+
+/** For heads of another width than most models have, which need not be that quick. */
+AVX512 static void walkAnyParts(const Attention *attention, const Part *part) {
+  const bool areBytes = !part->stretch->keys.numbers;
+  for (int64_t first = 0; first < queriesOf(attention); first++) walkPart(attention, part, first, attention->headDim, 1, areBytes);
 }
 
 /** [sequences, kvHeads, queries, parts, headDim + 16]. */
@@ -182,14 +210,26 @@ static bool findPart(const Attention *attention, int64_t place, Part *part) {
   return part->from < part->to;
 }
 
+/** New rows that stand in a part: whoever walks along it writes them, for their pages may be new as well. */
+static void placeNewRows(const Attention *attention, const Part *part) {
+  if (part->stretch != attention->stretches + attention->countStretches - 1) return;
+  const int64_t first = firstNew(attention, part->sequence);
+  for (int64_t token = 0; token < attention->tokens; token++) {
+    const int64_t position = first + token;
+    if (position >= part->from && position < part->to) placeHead(attention, part->sequence, part->kvHead, token);
+  }
+}
+
 AVX512 void walkPiece(const Attention *attention, int64_t piece) {
   const int64_t parts = partsOf(attention), head = piece / parts, place = piece % parts;
   Part part = {.kvHead = head % attention->kvHeads, .sequence = head / attention->kvHeads};
   if (!findPart(attention, place, &part)) return;
   part.out = partAt(attention, head, place);
   part.step = parts * partWidth(attention);
-  if (attention->headDim == 128) walkParts(attention, &part, 128);
-  else walkParts(attention, &part, attention->headDim);
+  placeNewRows(attention, &part);
+  if (attention->headDim != 128) walkAnyParts(attention, &part);
+  else if (!part.stretch->keys.numbers) walkParts(attention, &part, 128, true);
+  else walkParts(attention, &part, 128, false);
 }
 
 /** One query's parts, each as heavy as its weights are beside the others'. */

@@ -179,12 +179,12 @@ export class Int8Store implements KvStore {
     this.#views.clear();
   }
 
-  views(): never {
+  view(): never {
     throw new RunError('A cache in int8 has no numbers to see');
   }
 
   firstTokens(): never {
-    return this.views();
+    return this.view();
   }
 
   giveBack(slot: number, length: number): boolean {
