@@ -1,9 +1,11 @@
 import {
   type DeviceTensor,
   type Graph,
+  type HostArray,
   type HostTensor,
   type Inputs,
   keptRows,
+  type Lengths,
   RunError,
   type RunSegment,
 } from '@lingbi/core';
@@ -17,30 +19,30 @@ import type { ElementType } from './model-writer.ts';
 import * as run from './run-inputs.ts';
 import { branchMask, type SegmentGroup } from './segment-groups.ts';
 import type { OnnxSession } from './session.ts';
-import { type ElementArray, type NativeValue, valueOver, viewNumbers } from './values.ts';
+import { type ElementArray, valueOver, viewNumbers } from './values.ts';
 
 export interface RunPlan {
   readonly graph: Graph;
   readonly inputs: Inputs;
+  readonly lengths: Lengths;
   readonly segments: readonly RunSegment[];
   readonly groups: readonly SegmentGroup[];
   readonly cache: OnnxCache | undefined;
 }
 
-/** A graph's rotary tables by input, kept between runs: only their first rows are ever written. */
-export type RotaryTables = Map<string, Float32Array>;
+/** Numbers of up to so many bytes are copied: that is quicker than to make a tensor of them anew. */
+const COPIED_BYTES = 4096;
 
 /** Binds everything one run needs. What it makes for that is disposed with the result. */
 export function bindRun(
   runtime: Runtime,
   session: OnnxSession,
   lowered: LoweredGraph,
-  tables: RotaryTables,
   plan: RunPlan,
 ): Disposable {
   const binder = new RunBinder(runtime, session, lowered);
   try {
-    bindGraphInputs(binder, tables, plan);
+    bindGraphInputs(binder, plan);
     bindRows(binder, plan);
     for (const [index, group] of plan.groups.entries()) bindGroup(binder, index, group, plan);
     return binder;
@@ -51,7 +53,7 @@ export function bindRun(
 }
 
 class RunBinder implements Disposable {
-  readonly #made: NativeValue[] = [];
+  readonly #made: Disposable[] = [];
 
   constructor(
     readonly runtime: Runtime,
@@ -66,26 +68,32 @@ class RunBinder implements Disposable {
   /** Binds numbers under a name, unless the model never asks for it. */
   numbers(name: string, type: ElementType, shape: readonly number[], data: ElementArray): void {
     if (!this.asksFor(name)) return;
-    const value = valueOver(this.runtime, type, shape, data);
-    this.#made.push(value);
-    this.session.bindInput(name, value);
+    if (data.byteLength <= COPIED_BYTES) this.session.bindNumbers(name, type, shape, data);
+    else {
+      const value = valueOver(this.runtime, type, shape, data);
+      this.#made.push(value);
+      this.session.bindInput(name, value);
+    }
   }
 
-  value(name: string, value: NativeValue): void {
-    if (this.asksFor(name)) this.session.bindInput(name, value);
+  tensor(name: string, tensor: OnnxTensor): void {
+    if (!this.asksFor(name)) return;
+    const loan = tensor.lend();
+    this.#made.push(loan);
+    this.session.bindInput(name, loan.value);
   }
 
   [Symbol.dispose](): void {
-    for (const value of this.#made) value[Symbol.dispose]();
+    for (const each of this.#made) each[Symbol.dispose]();
   }
 }
 
-function bindGraphInputs(binder: RunBinder, tables: RotaryTables, plan: RunPlan): void {
+function bindGraphInputs(binder: RunBinder, plan: RunPlan): void {
   for (const [key, given] of Object.entries(plan.inputs)) {
-    if (binder.lowered.tableInputs.includes(key)) bindTable(binder, key, given, tables, plan);
+    if (binder.lowered.tableInputs.includes(key)) bindTable(binder, key, given, plan);
     else if ('data' in given) {
       binder.numbers(run.graphInput(key), given.dtype, given.shape, given.data);
-    } else binder.value(run.graphInput(key), ownTensor(given, key).open());
+    } else binder.tensor(run.graphInput(key), ownTensor(given, key));
   }
 }
 
@@ -97,19 +105,15 @@ function bindTable(
   binder: RunBinder,
   key: string,
   given: HostTensor | DeviceTensor,
-  tables: RotaryTables,
   { cache }: RunPlan,
 ): void {
   const [tokens, width] = given.shape as readonly [number, number];
   const rows = Math.max(tokens, cache!.capacity);
-  const known = tables.get(key);
-  const table = known?.length === rows * width ? known : new Float32Array(rows * width);
-  tables.set(key, table);
-  table.set('data' in given ? given.data : readInPlace(binder.runtime, ownTensor(given, key)));
-  binder.numbers(run.rotaryTable(key), 'float32', [rows, width], table);
+  const data = 'data' in given ? given.data : readInPlace(binder.runtime, ownTensor(given, key));
+  binder.session.bindNumbers(run.rotaryTable(key), 'float32', [rows, width], data);
 }
 
-function readInPlace(runtime: Runtime, tensor: OnnxTensor): ArrayLike<number> {
+function readInPlace(runtime: Runtime, tensor: OnnxTensor): HostArray {
   return viewNumbers(runtime, tensor.open(), tensor.dtype);
 }
 
@@ -148,13 +152,17 @@ function bindSlots(
   { firstSlot, pasts }: SegmentGroup,
   { graph, cache }: RunPlan,
 ): void {
-  for (const layer of graph.cache) {
-    for (const part of run.kvParts) {
-      const buffer = cache!.store.view(layer, part, firstSlot, pasts.length);
-      binder.session.bindInput(run.past(layer, part, index), buffer);
-      binder.session.bindOutput(run.present(layer, part, index), buffer);
+  const { session } = binder;
+  const views = cache!.store.views(firstSlot, pasts.length);
+  session.bindList(run.slots(index), views, () => {
+    for (const layer of graph.cache) {
+      for (const part of run.kvParts) {
+        const buffer = views.get(bufferKey(layer, part))!;
+        session.bindInput(run.past(layer, part, index), buffer);
+        session.bindOutput(run.present(layer, part, index), buffer);
+      }
     }
-  }
+  });
 }
 
 function bindBranches(

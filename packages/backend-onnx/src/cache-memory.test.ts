@@ -320,7 +320,7 @@ test('a cache on a device that finds no memory to grow goes on with the buffers 
   const layer = { layer: 0, kvHeads: 2, headDim: 16 };
   const size = { layers: [layer], capacity: 8, slots: 2 };
   const store = deviceStore({ api } as unknown as Runtime, memory, size);
-  for (const part of ['keys', 'values'] as const) store.view(layer, part, 0, 1);
+  store.views(0, 1);
   left = 3; // the keys find room, the values do not
   await expect(store.grow(16, () => 8)).rejects.toThrow(CacheMemoryError);
   left = Infinity;
@@ -330,5 +330,5 @@ test('a cache on a device that finds no memory to grow goes on with the buffers 
     [8, 8],
   ]);
   await store.grow(16, () => 8);
-  expect(store.view(layer, 'values', 1, 1).shape[2]).toBe(16);
+  expect(store.views(1, 1).get('0.values')?.shape[2]).toBe(16);
 });

@@ -179,12 +179,12 @@ export class Int8Store implements KvStore {
     this.#views.clear();
   }
 
-  view(): never {
+  views(): never {
     throw new RunError('A cache in int8 has no numbers to see');
   }
 
   firstTokens(): never {
-    return this.view();
+    return this.views();
   }
 
   giveBack(slot: number, length: number): boolean {

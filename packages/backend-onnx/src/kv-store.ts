@@ -5,14 +5,14 @@ import type { Runtime } from './library.ts';
 import { releaseMemory } from './release-memory.ts';
 import { type KvPart, kvParts } from './run-inputs.ts';
 import { storedHeadDim } from './stored-head-dim.ts';
-import { allocateValue, type NativeValue, valueOver } from './values.ts';
+import { allocateValue, countOf, isSameShape, type NativeValue, valueOver } from './values.ts';
 
 /** The buffers of a cache: keys and values of each layer, [slots, kvHeads, capacity, headDim]. */
 export interface KvStore extends Disposable {
   /** Whether neighbouring slots can be seen as one batch, and tokens of a slot by themselves. */
   readonly batches: boolean;
-  /** The buffer of `slots` neighbouring slots, from `firstSlot` on. */
-  view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue;
+  /** The buffers of `slots` neighbouring slots, from `firstSlot` on: the same map while they stay. */
+  views(firstSlot: number, slots: number): SlotViews;
   /** The first `length` tokens of a slot, [kvHeads, length, headDim]. Only where it batches. */
   firstTokens(layer: CacheLayer, part: KvPart, slot: number, length: number): NativeValue;
   /** Writes rows of each head into a slot, from position `start` on. Only where it batches. */
@@ -31,6 +31,9 @@ export interface KvStore extends Disposable {
    */
   giveBack?(slot: number, length: number): boolean;
 }
+
+/** By layer and part, see `bufferKey`: [slots, kvHeads, capacity, headDim]. */
+export type SlotViews = ReadonlyMap<string, NativeValue>;
 
 /** Numbers of each head, [kvHeads, capacity, headDim], of which spans of positions are meant. */
 export interface HeadRows {
@@ -59,6 +62,7 @@ class HostStore implements KvStore {
   readonly batches = true;
   readonly #buffers = new Map<string, Float32Array<ArrayBuffer>>();
   readonly #views = new Map<string, NativeValue>();
+  readonly #slotViews = new Map<string, SlotViews>();
   /**
    * How many tokens lie between two heads of a slot: the capacity, or as many as are read by
    * themselves. Moving heads together once is cheaper than copying them out for every step.
@@ -75,16 +79,25 @@ class HostStore implements KvStore {
     this.#each((key, layer) => this.#buffers.set(key, allocate(layer, size)));
   }
 
-  view(layer: CacheLayer, part: KvPart, firstSlot: number, slots: number): NativeValue {
+  views(firstSlot: number, slots: number): SlotViews {
     for (let slot = firstSlot; slot < firstSlot + slots; slot++) this.#arrange(slot);
-    const shape = [slots, layer.kvHeads, this.#capacity, storedHeadDim(layer)];
-    return this.#view(`${slots} slots`, layer, part, firstSlot, shape);
+    const key = `${firstSlot}.${slots}`;
+    const views = this.#slotViews.get(key) ?? this.#viewSlots(firstSlot, slots);
+    this.#slotViews.set(key, views);
+    return views;
   }
 
+  /** Only the view that was shown last is kept: lengths it is shown in have no end. */
   firstTokens(layer: CacheLayer, part: KvPart, slot: number, length: number): NativeValue {
     this.#arrange(slot, length);
     const shape = [layer.kvHeads, length, storedHeadDim(layer)];
-    return this.#view('tokens', layer, part, slot, shape);
+    const key = `${bufferKey(layer, part)}.${slot}`;
+    const known = this.#views.get(key);
+    if (known && isSameShape(known.shape, shape)) return known;
+    known?.[Symbol.dispose]();
+    const view = this.#view(layer, part, slot, shape);
+    this.#views.set(key, view);
+    return view;
   }
 
   write(layer: CacheLayer, part: KvPart, slot: number, start: number, rows: HeadRows): void {
@@ -158,28 +171,26 @@ class HostStore implements KvStore {
   }
 
   #releaseViews(): void {
-    for (const view of this.#views.values()) view[Symbol.dispose]();
+    const slotViews = [...this.#slotViews.values()].flatMap((views) => [...views.values()]);
+    for (const view of [...this.#views.values(), ...slotViews]) view[Symbol.dispose]();
     this.#views.clear();
+    this.#slotViews.clear();
   }
 
-  /** The one of these that was shown last: lengths it was shown in have no end. */
-  #view(
-    what: string,
-    layer: CacheLayer,
-    part: KvPart,
-    firstSlot: number,
-    shape: readonly number[],
-  ): NativeValue {
-    const key = `${bufferKey(layer, part)}.${firstSlot}.${what}`;
-    const known = this.#views.get(key);
-    if (known && `${known.shape}` === `${shape}`) return known;
-    known?.[Symbol.dispose]();
+  #viewSlots(firstSlot: number, slots: number): SlotViews {
+    const views = new Map<string, NativeValue>();
+    this.#each((key, layer, part) => {
+      const shape = [slots, layer.kvHeads, this.#capacity, storedHeadDim(layer)];
+      views.set(key, this.#view(layer, part, firstSlot, shape));
+    });
+    return views;
+  }
+
+  #view(layer: CacheLayer, part: KvPart, firstSlot: number, shape: readonly number[]): NativeValue {
     const start = firstSlot * this.#slotLength(layer);
-    const length = shape.reduce((all, each) => all * each);
-    const numbers = this.#buffers.get(bufferKey(layer, part))!.subarray(start, start + length);
-    const view = valueOver(this.runtime, 'float32', shape, numbers);
-    this.#views.set(key, view);
-    return view;
+    const numbers = this.#buffers.get(bufferKey(layer, part))!;
+    const shown = numbers.subarray(start, start + countOf(shape));
+    return valueOver(this.runtime, 'float32', shape, shown);
   }
 
   /** Heads of a slot `stride` tokens apart, with the first `length` of each. */
@@ -201,9 +212,9 @@ class HostStore implements KvStore {
     return layer.kvHeads * this.#capacity * storedHeadDim(layer);
   }
 
-  #each(visit: (key: string, layer: CacheLayer) => void): void {
+  #each(visit: (key: string, layer: CacheLayer, part: KvPart) => void): void {
     for (const layer of this.size.layers) {
-      for (const part of kvParts) visit(bufferKey(layer, part), layer);
+      for (const part of kvParts) visit(bufferKey(layer, part), layer, part);
     }
   }
 }
@@ -320,7 +331,12 @@ export function deviceStore(runtime: Runtime, memory: DeviceMemory, size: KvStor
   };
   return {
     batches: false,
-    view: bufferOf,
+    views: (slot) => {
+      const parts = size.layers.flatMap((layer) => kvParts.map((part) => ({ layer, part })));
+      return new Map(
+        parts.map(({ layer, part }) => [bufferKey(layer, part), bufferOf(layer, part, slot)]),
+      );
+    },
     firstTokens: hidden,
     write: hidden,
     async copy(from, to) {

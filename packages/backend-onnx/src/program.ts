@@ -20,7 +20,7 @@ import {
   WeightSources,
   weightsOnlyOf,
 } from '@lingbi/core';
-import { bindRun, type RotaryTables, type RunPlan } from './bind-run.ts';
+import { bindRun, type RunPlan } from './bind-run.ts';
 import { mergeLayers } from './cache-layers.ts';
 import { type DeviceMemory, openDeviceMemory } from './device-memory.ts';
 import { OnnxTensor } from './device-tensor.ts';
@@ -37,6 +37,7 @@ import {
 } from './lower-graph.ts';
 import type { Settings } from './options.ts';
 import type { Provider } from './providers.ts';
+import { resultShapes } from './result-shapes.ts';
 import { graphOutput } from './run-inputs.ts';
 import { groupSegments, type SegmentGroup } from './segment-groups.ts';
 import { OnnxSession, type SessionSettings } from './session.ts';
@@ -47,7 +48,6 @@ import { findTables } from './tables.ts';
 interface Compiled {
   readonly session: OnnxSession;
   readonly lowered: LoweredGraph;
-  readonly tables: RotaryTables;
 }
 
 /** Graphs over one copy of their weights. Runs come one after the other. */
@@ -195,25 +195,28 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const segments = placeSegments(graph, lengths, cache, options.segments);
     requireRows(graph, segments);
     const groups = this.#group(graph, segments, cache);
-    await this.#weights.load(graph.weights, options.signal);
     const compiled = await this.#compile(name, kindsOf(groups), options.signal);
     cache?.requireOpen(); // compiling took its time
-    const plan = { graph, inputs, segments, groups, cache };
+    const plan = { graph, inputs, lengths, segments, groups, cache };
     const outputs = await this.#execute(compiled, plan, options.signal);
     commitRun(plan, outputs);
     return outputs;
   }
 
   async #execute(
-    { session, lowered, tables }: Compiled,
+    { session, lowered }: Compiled,
     plan: RunPlan,
     signal: AbortSignal | undefined,
   ): Promise<Outputs> {
-    using _bound = bindRun(this.runtime, session, lowered, tables, plan);
-    const results = await session.run(signal, this.#isQuick(plan));
+    using _bound = bindRun(this.runtime, session, lowered, plan);
+    const results = await session.run({
+      ...{ signal, atOnce: this.#isQuick(plan), shapes: resultShapes(plan) },
+    });
     const outputs = Object.entries(plan.graph.outputs).map(([key, { dtype }], index) => {
-      const forget = (each: OnnxTensor) => this.#tensors.delete(each);
-      const tensor = new OnnxTensor(this.runtime, dtype, results[index]!, forget);
+      const tensor = new OnnxTensor(this.runtime, dtype, results[index]!, {
+        onDispose: (each) => this.#tensors.delete(each),
+        onEnd: (native) => session.giveBack(index, native),
+      });
       this.#tensors.add(tensor);
       return [key, tensor];
     });
@@ -259,6 +262,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     groups: readonly GroupKind[],
     signal: AbortSignal | undefined,
   ): Promise<Compiled> {
+    await this.#weights.load(graph.weights, signal);
     const lowered = lowerGraph(graph, {
       groups,
       accuracyLevel: this.options.accuracyLevel,
@@ -271,7 +275,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const settings = this.#settings;
     try {
       const session = await OnnxSession.open(runtime, name, lowered, outputs, settings, signal);
-      return { session, lowered, tables: new Map() };
+      return { session, lowered };
     } finally {
       this.#weights.forgetPacked();
     }

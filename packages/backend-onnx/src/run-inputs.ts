@@ -52,6 +52,8 @@ export const fresh = ({ layer }: CacheLayer, part: KvPart, group: number): strin
 
 export type KvPart = 'keys' | 'values';
 export const kvParts = ['keys', 'values'] as const;
+/** Both of every layer, of a group's slots. */
+export const slots = (group: number): string => `slots.${group}`;
 export const past = ({ layer }: CacheLayer, part: KvPart, group: number): string =>
   `past.${layer}.${part}.${group}`;
 export const present = ({ layer }: CacheLayer, part: KvPart, group: number): string =>

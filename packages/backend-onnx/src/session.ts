@@ -1,10 +1,13 @@
 import koffi from 'koffi';
 import type { Handle } from './api.ts';
 import { OnnxRuntimeError } from './errors.ts';
+import { KeptNumbers } from './kept-numbers.ts';
 import type { Runtime } from './library.ts';
 import type { LoweredGraph } from './lower-graph.ts';
+import type { ElementType } from './model-writer.ts';
 import type { Provider } from './providers.ts';
-import { adoptValue, type NativeValue } from './values.ts';
+import { type Results, SpareResults } from './spare-results.ts';
+import { adoptValue, type ElementArray, type NativeValue } from './values.ts';
 
 export interface SessionSettings {
   readonly provider: Provider;
@@ -26,10 +29,23 @@ const spinning = {
   'session.intra_op.spin_duration_us': '200',
 } as const;
 
+export interface SessionRun {
+  readonly signal?: AbortSignal | undefined;
+  /** On this thread, where waking another takes longer than the run. Default: on a worker thread. */
+  readonly atOnce?: boolean;
+  /** Those of the results to come, as far as they are known. Default: none is. */
+  readonly shapes?: Results<readonly number[]>;
+}
+
 /** One compiled model with its bindings. Runs one at a time. */
 export class OnnxSession implements Disposable {
   /** What each name is bound to: only what changes is bound again. */
   readonly #bound = new Map<string, NativeValue>();
+  /** What was bound together last, by its key. */
+  readonly #lists = new Map<string, object>();
+  readonly #numbers: KeptNumbers;
+  readonly #spare = new SpareResults();
+  #runOptions: Handle | undefined;
   #disposed = false;
 
   private constructor(
@@ -41,7 +57,8 @@ export class OnnxSession implements Disposable {
     /** Whether binding an input copies it out of this process's memory. */
     readonly copiesInputs: boolean,
   ) {
-    this.#expectOutputs();
+    this.#numbers = new KeptNumbers(runtime);
+    this.#expectOutputs(outputs);
   }
 
   /**
@@ -83,35 +100,50 @@ export class OnnxSession implements Disposable {
     this.#bound.set(name, value);
   }
 
+  /** Binds a copy of numbers; where they fill only the first rows, the others are any numbers. */
+  bindNumbers(name: string, type: ElementType, shape: readonly number[], data: ElementArray): void {
+    this.bindInput(name, this.#numbers.put(name, type, shape, data));
+  }
+
+  /** Binds what belongs together, unless this very list was the last one under its key. */
+  bindList(key: string, list: object, bind: () => void): void {
+    if (this.#lists.get(key) === list) return;
+    bind();
+    this.#lists.set(key, list);
+  }
+
   /**
-   * Runs with what is bound, and returns the results that were not: on a worker thread, or `atOnce` on
-   * this one, where waking another takes longer than the run.
+   * Runs with what is bound, and returns the results that were not. They are written over results
+   * that were given back, where those have their shapes.
    *
    * @throws the signal's reason when it is aborted: the run ends after the operator at work.
    */
-  async run(signal?: AbortSignal, atOnce = false): Promise<readonly NativeValue[]> {
-    const { api } = this.runtime;
-    const doing = `running "${this.name}"`;
-    const options = api.create(doing, 'CreateRunOptions');
-    const stop = () => api.call(doing, 'RunOptionsSetTerminate', options);
-    signal?.addEventListener('abort', stop);
+  async run({
+    signal,
+    atOnce = false,
+    shapes = [],
+  }: SessionRun = {}): Promise<readonly NativeValue[]> {
+    const spare = this.#spare.take(shapes);
+    const fresh = this.outputs.filter((_, index) => !spare[index]);
     try {
-      signal?.throwIfAborted();
-      const bound = [this.handle, options, this.binding];
-      if (atOnce) api.call(doing, 'RunWithBinding', ...bound);
-      else await api.callAsync(doing, 'RunWithBinding', ...bound);
-      const results = this.#takeResults(doing);
-      if (signal?.aborted) for (const result of results) result[Symbol.dispose]();
-      signal?.throwIfAborted();
-      return results;
+      this.#expectOutputs(fresh.filter((name) => this.#bound.has(name)));
+      for (const [index, value] of spare.entries()) {
+        if (value) this.bindOutput(this.outputs[index]!, value);
+      }
+      await this.#runBound(signal, atOnce);
+      return fresh.length > 0 ? this.#takeResults(spare) : (spare as readonly NativeValue[]);
     } catch (error) {
-      if (error instanceof OnnxRuntimeError) signal?.throwIfAborted();
+      for (const [index, value] of spare.entries()) if (value) this.giveBack(index, value);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', stop);
-      api.release('ReleaseRunOptions', options);
-      this.#expectOutputs();
+      this.#expectOutputs(fresh);
     }
+  }
+
+  /** Takes back a result that nobody reads any more. */
+  giveBack(output: number, value: NativeValue): void {
+    if (this.#disposed || this.copiesInputs) value[Symbol.dispose]();
+    else this.#spare.put(output, value);
   }
 
   /** Lets go of everything bound, so that its memory can be given back. */
@@ -120,36 +152,74 @@ export class OnnxSession implements Disposable {
     api.release('ClearBoundInputs', this.binding);
     api.release('ClearBoundOutputs', this.binding);
     this.#bound.clear();
-    this.#expectOutputs();
+    this.#lists.clear();
+    this.#expectOutputs(this.outputs);
   }
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#bound.clear();
+    this.#lists.clear();
+    this.#numbers[Symbol.dispose]();
+    this.#spare[Symbol.dispose]();
+    this.#forgetRunOptions();
     this.runtime.api.release('ReleaseIoBinding', this.binding);
     this.runtime.api.release('ReleaseSession', this.handle);
   }
 
-  /** Asks for fresh memory for each result; without it the next run would write over the last one's. */
-  #expectOutputs(): void {
+  async #runBound(signal: AbortSignal | undefined, atOnce: boolean): Promise<void> {
+    const { api } = this.runtime;
+    const doing = `running "${this.name}"`;
+    signal?.throwIfAborted();
+    this.#runOptions ??= api.create(doing, 'CreateRunOptions');
+    const stop = () => api.call(doing, 'RunOptionsSetTerminate', this.#runOptions);
+    signal?.addEventListener('abort', stop);
+    try {
+      const bound = [this.handle, this.#runOptions, this.binding];
+      if (atOnce) api.call(doing, 'RunWithBinding', ...bound);
+      else await api.callAsync(doing, 'RunWithBinding', ...bound);
+      signal?.throwIfAborted();
+    } catch (error) {
+      if (error instanceof OnnxRuntimeError) signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      if (signal?.aborted) this.#forgetRunOptions();
+    }
+  }
+
+  /** Those that have told a run to stop would stop every one. */
+  #forgetRunOptions(): void {
+    if (this.#runOptions) this.runtime.api.release('ReleaseRunOptions', this.#runOptions);
+    this.#runOptions = undefined;
+  }
+
+  /** Asks for fresh memory for results; without it the next run would write over the last one's. */
+  #expectOutputs(names: readonly string[]): void {
     const { api, cpuMemory } = this.runtime;
-    for (const name of this.outputs) {
+    for (const name of names) {
       api.call(`binding "${name}"`, 'BindOutputToDevice', this.binding, name, cpuMemory);
+      this.#bound.delete(name);
     }
   }
 
   /** The results come as one list of addresses; bound caches come after them. */
-  #takeResults(doing: string): readonly NativeValue[] {
+  #takeResults(spare: Results): readonly NativeValue[] {
     const { api, allocator } = this.runtime;
+    const doing = `running "${this.name}"`;
     const count: [number | bigint] = [0];
     const list: [Handle | null] = [null];
     api.call(doing, 'GetBoundOutputValues', this.binding, allocator, list, count);
     const handles = decodeAddresses(list[0]!, Number(count[0]));
     api.call(doing, 'AllocatorFree', allocator, list[0]);
-    const results = handles.slice(0, this.outputs.length);
-    for (const other of handles.slice(this.outputs.length)) api.release('ReleaseValue', other);
-    return results.map((handle) => adoptValue(this.runtime, handle));
+    const isOurs = (index: number) => index >= this.outputs.length || spare[index] !== undefined;
+    for (const [index, known] of handles.entries()) {
+      if (isOurs(index)) api.release('ReleaseValue', known);
+    }
+    return this.outputs.map(
+      (_, index) => spare[index] ?? adoptValue(this.runtime, handles[index]!),
+    );
   }
 }
 

@@ -12,6 +12,8 @@ export interface NativeValue extends Disposable {
   readonly shape: readonly number[];
   /** Whether its numbers stand in this process's memory, where `viewNumbers` can look at them. */
   readonly onHost: boolean;
+  /** Its numbers where they stand, once `viewNumbers` has looked at them. */
+  view?: HostArray;
 }
 
 /** A tensor over memory that JavaScript owns; nothing is copied. */
@@ -78,6 +80,7 @@ export function adoptValue({ api }: Pick<Runtime, 'api'>, handle: Handle): Nativ
 }
 
 class Value implements NativeValue {
+  view?: HostArray;
   #released = false;
 
   constructor(
@@ -96,14 +99,32 @@ class Value implements NativeValue {
   }
 }
 
+/** How many numbers a tensor has. */
+export function countOf(shape: readonly number[]): number {
+  return shape.reduce((all, dim) => all * dim, 1);
+}
+
+export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((dim, axis) => dim === b[axis]);
+}
+
 /** Looks at the numbers of a tensor where they stand: valid only while the tensor is. */
 export function viewNumbers(
+  { api }: Pick<Runtime, 'api'>,
+  value: NativeValue,
+  dtype: DType,
+): HostArray {
+  value.view ??= createView({ api }, value, dtype);
+  return value.view;
+}
+
+function createView(
   { api }: Pick<Runtime, 'api'>,
   { handle, shape }: NativeValue,
   dtype: DType,
 ): HostArray {
   const { Type, bytes } = arrays[dtype];
-  const length = shape.reduce((all, dim) => all * dim, 1);
+  const length = countOf(shape);
   if (length === 0) return new Type(0);
   const address = api.create('reading a tensor', 'GetTensorMutableData', handle);
   return new Type(koffi.view(address, length * bytes));

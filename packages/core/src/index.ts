@@ -95,6 +95,7 @@ export {
   type Sequence,
   SequenceBranchedError,
   SequenceDisposedError,
+  type TokenOptions,
 } from './generate/sequence.ts';
 export type { TokenConstraint } from './generate/token-constraint.ts';
 export { GraphError } from './graph/errors.ts';

@@ -16,7 +16,7 @@ async function open({ model: folder, threads, capacity, kv }: Opening): Promise<
     logits = await finishPrefill(sequence.prefill([{ type: 'text', ids: promptIds(tokens) }]));
   };
   const write = async () => {
-    logits = await sequence.feed(likeliest(logits));
+    logits = await sequence.feed(likeliest(logits), { spare: logits });
   };
   return {
     runtime: `lingbi, ${model.device}`,

@@ -15,8 +15,11 @@ export interface HostTensor {
 export interface DeviceTensor extends Disposable {
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** A copy in the memory of this process. */
-  read(): Promise<HostTensor>;
+  /**
+   * A copy in the memory of this process. It may be written over `spare`, numbers that nobody reads any
+   * more, where those are of its type and as many: fresh memory takes longer than the copy.
+   */
+  read(spare?: HostArray): Promise<HostTensor>;
 }
 
 /**

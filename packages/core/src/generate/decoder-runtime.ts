@@ -17,6 +17,8 @@ export interface DecodeStep {
   readonly cache: KvCache;
   /** Which slots the rows continue, in their order. */
   readonly segments: readonly Segment[];
+  /** Logits that nobody reads any more: those to come may be written over them. */
+  readonly spare?: Float32Array | undefined;
   readonly signal?: AbortSignal;
 }
 

@@ -9,10 +9,12 @@ import {
   startBeamSearch,
 } from './beams/beam-search.ts';
 import { InvalidOptionError } from './check-options.ts';
+import type { DecodeStep } from './decoder-runtime.ts';
 import { type GenerationEnd, type GenerationEvent, generate } from './generate.ts';
 import type { GenerateOptions } from './generate-options.ts';
 import { logSoftmax } from './logits/log-softmax.ts';
 import { NoTokenLeftError } from './logits/no-token-left-error.ts';
+import { type Sampler, sampler } from './sampler.ts';
 import { openSequence } from './sequence.ts';
 import { SYMBOLS, testLogits, testPrompt, testRuntime } from './test-runtime.ts';
 
@@ -279,4 +281,29 @@ describe('an option that cannot be honoured is refused before the model runs', (
     expect(open).toThrow(TooManyBranchesError);
     expect(open).toThrow('Open it with { slots: 3 }, or ask for fewer beams');
   });
+});
+
+test('a sampler of your own may keep the logits that it was given', async () => {
+  const { runtime } = testRuntime();
+  const reusing = {
+    ...runtime,
+    decode: async (step: DecodeStep) => {
+      const logits = await runtime.decode(step);
+      step.spare?.set(logits);
+      return step.spare ?? logits;
+    },
+  };
+  const seen: Float32Array[] = [];
+  const greedy = sampler();
+  const keeping: Sampler = (logits, history) => {
+    seen.push(logits);
+    return greedy(logits, history);
+  };
+  const options = { stopTokens: new Set<number>(), maxNewTokens: 5 };
+  const { tokens } = await written(
+    generate(openSequence(reusing, 100), testPrompt(3, 1), { ...options, sampler: keeping }),
+  );
+  expect(seen).toEqual(tokens.map((_, at) => testLogits([3, 1, ...tokens.slice(0, at)])));
+  const plain = await written(generate(openSequence(reusing, 100), testPrompt(3, 1), options));
+  expect(plain.tokens).toEqual(tokens);
 });

@@ -111,7 +111,8 @@ async function* writeTokens(
   const pick = options.sampler ?? pickerOf(prompt, options, seed);
   using feeder = feederOf(sequence, prompt, options);
   const tokens: number[] = [];
-  for (let logits = first; ; logits = await feeder.next(tokens.at(-1)!)) {
+  let logits = first;
+  for (;;) {
     const token = pick(await allowed(logits, constraint), tokens);
     constraint?.accept(token);
     tokens.push(token);
@@ -119,6 +120,8 @@ async function* writeTokens(
     const reason = endReason(tokens, options);
     if (reason) return { reason, newTokens: tokens.length, ...extras(seed, feeder) };
     signal?.throwIfAborted();
+    // A sampler that is not ours may have kept them.
+    logits = await feeder.next(token, options.sampler ? undefined : logits);
   }
 }
 

@@ -46,8 +46,9 @@ export interface TokenPicker {
 
 /** A sampler from its parts. */
 export function tokenPicker({ steps, prompt, random }: TokenPicker): Sampler {
+  const change = changerOf(steps);
   return (logits, generated) => {
-    const scores = applied(steps, logits, { generated, prompt });
+    const scores = change(logits, { generated, prompt });
     const token = random ? draw(scores, random) : likeliest(scores);
     if (scores[token] === -Infinity) throw new NoTokenLeftError(generated.length);
     return token;
@@ -79,14 +80,16 @@ function draw(scores: Float32Array, random: RandomStream): number {
   return token;
 }
 
-/** A changed copy; the logits themselves when there is nothing to change. */
-function applied(
+/** Gives a changed copy, in the same memory each time; the logits themselves when nothing changes them. */
+function changerOf(
   steps: readonly LogitsStep[],
-  logits: Float32Array,
-  context: StepContext,
-): Float32Array {
-  if (steps.length === 0) return logits;
-  const scores = logits.slice();
-  for (const step of steps) step(scores, context);
-  return scores;
+): (logits: Float32Array, context: StepContext) => Float32Array {
+  let scores = new Float32Array();
+  return (logits, context) => {
+    if (steps.length === 0) return logits;
+    if (scores.length !== logits.length) scores = new Float32Array(logits.length);
+    scores.set(logits);
+    for (const step of steps) step(scores, context);
+    return scores;
+  };
 }

@@ -26,6 +26,14 @@ export interface FeedOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface TokenOptions extends FeedOptions {
+  /**
+   * Logits that nobody reads any more, such as those that the token was picked from: those to come may be
+   * written over them, which is quicker than to ask for fresh memory. Default: none.
+   */
+  readonly spare?: Float32Array;
+}
+
 /** As much as a sequence should have room for at least. */
 export interface SequenceRoom {
   readonly capacity?: number;
@@ -65,13 +73,13 @@ export interface Sequence extends Disposable {
    */
   prefill(prompt: Prompt, options?: FeedOptions): AsyncGenerator<PromptProgress, Float32Array>;
   /** Appends one token and returns the logits that follow it. */
-  feed(token: number, options?: FeedOptions): Promise<Float32Array>;
+  feed(token: number, options?: TokenOptions): Promise<Float32Array>;
   /**
    * Appends tokens in one run and returns the logits that follow each of them.
    *
    * @throws CacheFullError when there is no room for all.
    */
-  feedAll(tokens: readonly number[], options?: FeedOptions): Promise<readonly Float32Array[]>;
+  feedAll(tokens: readonly number[], options?: TokenOptions): Promise<readonly Float32Array[]>;
   /**
    * Whether there is room for this many tokens, and feeding them in one run is what feeding one by one
    * is: past the trained length each total has angles of its own.
@@ -151,6 +159,7 @@ interface ReadOptions {
   readonly signal: AbortSignal | undefined;
   /** After how many of the last tokens the logits are wanted. */
   readonly kept?: number;
+  readonly spare?: Float32Array | undefined;
 }
 
 /** A sequence was to go on that was disposed: its memory may belong to another one. */
@@ -242,19 +251,20 @@ export class CachedSequence implements Sequence {
     return logits;
   }
 
-  async feed(token: number, options?: FeedOptions): Promise<Float32Array> {
+  async feed(token: number, options?: TokenOptions): Promise<Float32Array> {
     return (await this.feedAll([token], options))[0]!;
   }
 
   async feedAll(
     tokens: readonly number[],
-    { signal }: FeedOptions = {},
+    { signal, spare }: TokenOptions = {},
   ): Promise<readonly Float32Array[]> {
     await this.#makeRoom();
     const count = tokens.length;
     const total = this.length + count;
     const chunk = this.#append(tokens);
-    const logits = await this.#read({ chunk, from: 0, to: count }, total, { signal, kept: count });
+    const span = { chunk, from: 0, to: count };
+    const logits = await this.#read(span, total, { signal, spare, kept: count });
     const width = logits.length / count;
     return tokens.map((_, place) => logits.subarray(place * width, (place + 1) * width));
   }
@@ -382,7 +392,7 @@ export class CachedSequence implements Sequence {
   async #readRows(
     { chunk, from, to }: PromptSpan,
     total: number,
-    { pictures, signal, kept = 1 }: ReadOptions,
+    { pictures, signal, spare, kept = 1 }: ReadOptions,
   ): Promise<Float32Array> {
     const start = this.length;
     const x =
@@ -396,7 +406,7 @@ export class CachedSequence implements Sequence {
       const angles = rotary.angles(start, end, total);
       const theta = rotary.theta(total);
       const segments = [{ slot: this.place.slot, tokens: to - from, kept }];
-      const step = { kind: chunk.type, x, angles, cache: this.cache, segments };
+      const step = { kind: chunk.type, x, angles, cache: this.cache, segments, spare };
       const logits = await this.runtime.decode(signal ? { ...step, signal } : step);
       this.#note(theta, start, end);
       return logits;

@@ -71,6 +71,24 @@ export function testGeneration(backend: Backend, { folder, runs = 12 }: Generati
 
   describe(`${backend.name}: the same logits`, () => {
     test(
+      'over others that nobody reads any more as in memory of their own',
+      async () => {
+        using sequence = model.openSequence({ capacity: CAPACITY });
+        using other = model.openSequence({ capacity: CAPACITY });
+        let spare = await finishPrefill(sequence.prefill(promptOf([3, 4, 5])));
+        const kept = [await finishPrefill(other.prefill(promptOf([3, 4, 5])))];
+        const wanted = kept.map((logits) => logits.slice());
+        for (const token of [7, 8, 9]) {
+          spare = await sequence.feed(token, { spare });
+          kept.push(await other.feed(token, { spare: new Float32Array(1) }));
+          wanted.push(spare.slice());
+        }
+        expect(kept).toEqual(wanted);
+      },
+      minutes,
+    );
+
+    test(
       'whether a prompt is read at once or grows',
       async () => {
         const cuts = fc.array(fc.integer({ min: 1, max: 39 }), { maxLength: 3 });

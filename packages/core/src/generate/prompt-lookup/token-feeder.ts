@@ -11,13 +11,16 @@ export interface LookupUse {
 
 /** Gives an answer's tokens to a sequence, one after the other. Disposing it leaves just those in it. */
 export interface TokenFeeder extends Disposable {
-  /** The logits that follow this token. */
-  next(token: number): Promise<Float32Array>;
+  /** The logits that follow this token, maybe written over `spare`, which nobody reads any more. */
+  next(token: number, spare?: Float32Array): Promise<Float32Array>;
   readonly use?: LookupUse;
 }
 
 export function plainFeeder(sequence: Sequence, options: FeedOptions): TokenFeeder {
-  return { next: (token) => sequence.feed(token, options), [Symbol.dispose]: () => {} };
+  return {
+    next: (token, spare) => sequence.feed(token, spare ? { ...options, spare } : options),
+    [Symbol.dispose]: () => {},
+  };
 }
 
 /** A drafted token that the sequence has read, and the logits that follow it. */

@@ -33,7 +33,10 @@ export function runOptions({ cache, segments, signal }: DecodeStep): RunOptions 
 }
 
 /** The logits of a run; its hidden states are not wanted. */
-export async function logitsOf({ hidden, logits }: Outputs): Promise<Float32Array> {
+export async function logitsOf(
+  { hidden, logits }: Outputs,
+  { spare }: DecodeStep,
+): Promise<Float32Array> {
   hidden![Symbol.dispose]();
-  return (await readOnce(logits!)).data as Float32Array;
+  return (await readOnce(logits!, spare)).data as Float32Array;
 }

@@ -375,7 +375,7 @@ export class XComposer implements AsyncDisposable {
   async #decode(step: DecodeStep, adapter: AnyAdapterName): Promise<Float32Array> {
     const kind = step.kind === 'text' ? 'Text' : 'Image';
     const name = `decode${kind}.${adapter}` as DecodeGraph; // or an added one
-    return logitsOf(await this.program.run(name, decodeInputs(step), runOptions(step)));
+    return logitsOf(await this.program.run(name, decodeInputs(step), runOptions(step)), step);
   }
 
   async #decodeMixed(
@@ -395,7 +395,7 @@ export class XComposer implements AsyncDisposable {
     });
     requireAll(); // compiling took its time
     const inputs = { ...decodeInputs(step), ...actingInputs(step, adapters, acting) };
-    return logitsOf(await graphs.run(name, inputs, runOptions(step)));
+    return logitsOf(await graphs.run(name, inputs, runOptions(step)), step);
   }
 
   #textPlaces(adapter: AnyAdapterName): DecoderWeights {
