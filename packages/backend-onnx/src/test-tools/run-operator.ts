@@ -17,12 +17,17 @@ export interface Operator {
   readonly name: string;
   readonly attributes: Attributes;
   readonly outputs: Readonly<Record<string, number>>;
+  /** Of outputs that are not float32. */
+  readonly types?: Readonly<Record<string, ElementType>>;
 }
+
+/** In the operator's order; undefined where one is left out. */
+export type OperatorInputs = Readonly<Record<string, OperatorInput | undefined>>;
 
 /** Runs an operator by itself. Returns the shapes of what comes out. */
 export async function runOperator(
   operator: Operator,
-  inputs: Readonly<Record<string, OperatorInput>>,
+  inputs: OperatorInputs,
 ): Promise<readonly (readonly number[])[]> {
   const runtime = loadRuntime();
   const prepackedWeights = runtime.api.create('testing', 'CreatePrepackedWeightsContainer');
@@ -32,7 +37,7 @@ export async function runOperator(
   try {
     const lowered = modelOf(operator, inputs);
     using session = await OnnxSession.open(runtime, operator.name, lowered, outputs, settings);
-    for (const [name, { type = 'float32', shape, data }] of Object.entries(inputs)) {
+    for (const [name, { type = 'float32', shape, data }] of given(inputs)) {
       session.bindInput(name, valueOver(runtime, type, shape, data ?? zeros(type, shape)));
     }
     return (await session.run()).map((value) => {
@@ -44,21 +49,21 @@ export async function runOperator(
   }
 }
 
-function modelOf(
-  { name, attributes, outputs }: Operator,
-  inputs: Readonly<Record<string, OperatorInput>>,
-) {
+function given(inputs: OperatorInputs): readonly (readonly [string, OperatorInput])[] {
+  return Object.entries(inputs).flatMap(([name, input]) => (input ? [[name, input]] : []));
+}
+
+function modelOf({ name, attributes, outputs, types }: Operator, inputs: OperatorInputs) {
   const model = new ModelWriter();
-  for (const [input, { type = 'float32', shape }] of Object.entries(inputs)) {
-    model.input(input, type, shape);
-  }
-  model.node(name, Object.keys(inputs), Object.keys(outputs), attributes);
+  for (const [input, { type = 'float32', shape }] of given(inputs)) model.input(input, type, shape);
+  const names = Object.entries(inputs).map(([input, is]) => (is ? input : ''));
+  model.node(name, names, Object.keys(outputs), attributes);
   for (const [output, axes] of Object.entries(outputs)) {
     const shape = Array.from({ length: axes }, (_, axis) => `${output}${axis}`);
-    model.output(output, 'float32', shape);
+    model.output(output, types?.[output] ?? 'float32', shape);
   }
   return {
-    ...{ model: model.finish(name), inputs: new Set(Object.keys(inputs)) },
+    ...{ model: model.finish(name), inputs: new Set(model.inputNames) },
     ...{ parameters: [], visible: [], tableInputs: [], needsPrepacking: false },
     usesKernels: model.usesKernels,
   };
@@ -69,6 +74,8 @@ function zeros(type: ElementType, shape: readonly number[]): ElementArray {
   switch (type) {
     case 'uint8':
       return new Uint8Array(length);
+    case 'int8':
+      return new Int8Array(length);
     case 'int32':
       return new Int32Array(length);
     case 'int64':
