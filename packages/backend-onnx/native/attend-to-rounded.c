@@ -58,9 +58,9 @@ static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
   return check(attention, inputs);
 }
 
-/** An output that is an input with more in it. */
-static OrtStatus *createPresent(OrtKernelContext *context, size_t output, const Tensor *past, void **present) {
-  TRY(createTensor(context, output, past->axes, 3, present));
+/** An output that is an input with more in it, in the axes that have been checked. */
+static OrtStatus *createPresent(OrtKernelContext *context, size_t output, const Tensor *past, const int64_t *axes, void **present) {
+  TRY(createTensor(context, output, axes, 3, present));
   if (*present != past->data) memcpy(*present, past->data, past->bytes);
   return NULL;
 }
@@ -70,10 +70,11 @@ static OrtStatus *createOutputs(OrtKernelContext *context, const Tensor *inputs,
   KeptRows *keys = &attention->keptKeys, *values = &attention->keptValues;
   keys->zero = KEY_ZERO;
   TRY(createTensor(context, ATTENDED, rows, 2, (void **)&attention->attended));
-  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], (void **)&keys->steps));
-  TRY(createPresent(context, NEW_VALUES, &inputs[VALUES], (void **)&values->steps));
-  TRY(createPresent(context, NEW_KEY_SIZES, &inputs[KEY_SIZES], (void **)&keys->sizes));
-  return createPresent(context, NEW_VALUE_SIZES, &inputs[VALUE_SIZES], (void **)&values->sizes);
+  const int64_t *steps = inputs[KEYS].axes, *sizes = inputs[KEY_SIZES].axes;
+  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], steps, (void **)&keys->steps));
+  TRY(createPresent(context, NEW_VALUES, &inputs[VALUES], steps, (void **)&values->steps));
+  TRY(createPresent(context, NEW_KEY_SIZES, &inputs[KEY_SIZES], sizes, (void **)&keys->sizes));
+  return createPresent(context, NEW_VALUE_SIZES, &inputs[VALUE_SIZES], sizes, (void **)&values->sizes);
 }
 
 /** The past, and the new rows. */

@@ -74,6 +74,30 @@ INLINE const float *numbersOf(const Rows *rows, int64_t first, int64_t count, co
   return room;
 }
 
+/** NaN, and numbers without end. */
+enum { ENDLESS = 0x99 };
+
+INLINE bool areFinite(const float *numbers, int64_t count) {
+  __mmask16 strange = 0;
+  for (int64_t at = 0; at < count; at += 16) strange |= _mm512_fpclass_ps_mask(_mm512_loadu_ps(numbers + at), ENDLESS);
+  return !strange;
+}
+
+/**
+ * Values by their weights, where not all are finite: those that a query does not see weigh 0, but so many of
+ * them would still be no number.
+ */
+INLINE void addSeen(const float *values, int64_t positions, int64_t headDim, const float *weights, float *to) {
+  for (int64_t position = 0; position < positions; position++) {
+    if (weights[position] == 0) continue;
+    const __m512 weight = _mm512_set1_ps(weights[position]);
+    for (int64_t at = 0; at < headDim; at += 16) {
+      const __m512 value = _mm512_loadu_ps(values + position * headDim + at);
+      _mm512_storeu_ps(to + at, _mm512_fmadd_ps(weight, value, _mm512_loadu_ps(to + at)));
+    }
+  }
+}
+
 INLINE float exponentialOf(float x) { return _mm512_cvtss_f32(exponential(_mm512_set1_ps(x))); }
 
 /** What scores count from: of those that all are -infinity, or no numbers, the least there is. */

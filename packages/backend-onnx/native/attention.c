@@ -52,14 +52,14 @@ INLINE void turn(const float *from, const float *cosines, const float *sines, in
   }
 }
 
-/** A row as whole steps up to 127. Of one with something that is no number, nothing is. */
+/** A row as whole steps up to 127. Of one with something that is not finite, nothing is a number. */
 INLINE void keep(const KeptRows *kept, int64_t place, const float *row, int64_t headDim) {
   __m512 most = _mm512_setzero_ps();
   __mmask16 strange = 0;
   for (int64_t at = 0; at < headDim; at += 16) {
     const __m512 numbers = _mm512_loadu_ps(row + at);
     most = _mm512_max_ps(most, _mm512_abs_ps(numbers));
-    strange |= _mm512_cmp_ps_mask(numbers, numbers, _CMP_UNORD_Q);
+    strange |= _mm512_fpclass_ps_mask(numbers, ENDLESS);
   }
   const float largest = _mm512_reduce_max_ps(most);
   const bool areZeros = largest < SMALLEST;

@@ -120,7 +120,7 @@ typedef struct {
   int64_t sequence, kvHead, first, count, from, positions;
 } Place;
 
-/** Scores of all queries, each AT_ONCE of them together. */
+/** Scores of all queries, AT_ONCE of them together. */
 INLINE void scoreAll(const float *queries, Tile *tile, const Place *place, const int64_t headDim) {
   int64_t query = 0;
   for (; query + AT_ONCE <= place->count; query += AT_ONCE) {
@@ -129,8 +129,14 @@ INLINE void scoreAll(const float *queries, Tile *tile, const Place *place, const
   for (; query < place->count; query++) scoreTile(queries + query * headDim, tile->turned, headDim, tile->scores + query * TILE_POSITIONS, 1);
 }
 
+/** Adds to each query's sums the values of some positions. */
 INLINE void mixAll(const float *values, Tile *tile, const Place *place, const int64_t headDim) {
   int64_t query = 0;
+  if (!areFinite(values, place->positions * headDim)) {
+    for (; query < place->count; query++) {
+      addSeen(values, place->positions, headDim, tile->scores + query * TILE_POSITIONS, tile->mixed + query * headDim);
+    }
+  }
   for (; query + AT_ONCE <= place->count; query += AT_ONCE) {
     mixTile(tile->scores + query * TILE_POSITIONS, values, place->positions, headDim, tile->mixed + query * headDim, AT_ONCE);
   }

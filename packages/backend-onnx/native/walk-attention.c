@@ -1,4 +1,6 @@
 /** Few queries of a head of keys: they walk along its positions together, a part of these at a time. */
+#include <string.h>
+
 #include "attention-steps.h"
 
 enum {
@@ -72,14 +74,19 @@ INLINE void walkKeyLines(const Rows *keys, int64_t row, int64_t positions, int64
   }
 }
 
-/** Rows of whole numbers give scores, and take weights, that lack what their steps are worth. */
-INLINE void multiplyBySizes(const Rows *rows, int64_t row, int64_t positions, const int count, float *scores) {
+/**
+ * Rows of whole numbers give scores, and take weights, that lack what their steps are worth. What weighs 0 stays 0:
+ * a row that nobody sees may be worth no number.
+ */
+INLINE void multiplyBySizes(const Rows *rows, int64_t row, int64_t positions, const int count, float *scores, const bool areWeights) {
   for (int64_t at = 0; at < positions; at += 16) {
     const __mmask16 some = numbersLeft(positions - at);
     const __m512 sizes = _mm512_maskz_loadu_ps(some, rows->sizes + row + at);
     for (int query = 0; query < count; query++) {
       float *own = scores + query * PART + at;
-      _mm512_mask_storeu_ps(own, some, _mm512_mul_ps(_mm512_maskz_loadu_ps(some, own), sizes));
+      const __m512 numbers = _mm512_maskz_loadu_ps(some, own);
+      const __mmask16 meant = areWeights ? _mm512_cmp_ps_mask(numbers, _mm512_setzero_ps(), _CMP_NEQ_UQ) : some;
+      _mm512_mask_storeu_ps(own, meant, _mm512_mul_ps(numbers, sizes));
     }
   }
 }
@@ -89,7 +96,7 @@ INLINE void walkKeys(const Rows *keys, int64_t row, int64_t positions, const int
   int64_t at = 0;
   for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(keys, row, positions, headDim, at, LINES, count, queries, scores, areBytes);
   for (; at < headDim; at += 16) walkKeyLines(keys, row, positions, headDim, at, 1, count, queries, scores, areBytes);
-  if (areBytes) multiplyBySizes(keys, row, positions, count, scores);
+  if (areBytes) multiplyBySizes(keys, row, positions, count, scores, false);
 }
 
 /** Scores become weights. Returns their sum. */
@@ -140,7 +147,7 @@ INLINE void walkValueLines(const Rows *values, int64_t row, int64_t positions, i
 
 INLINE void walkValues(const Rows *values, int64_t row, int64_t positions, const int64_t headDim, const int count, float *weights,
                        float *out, int64_t step, const bool areBytes) {
-  if (areBytes) multiplyBySizes(values, row, positions, count, weights);
+  if (areBytes) multiplyBySizes(values, row, positions, count, weights, true);
   int64_t at = 0;
   // Registers hold the sums of as many lines of few queries that values are read in one go.
   if (count <= 3) {
@@ -176,6 +183,12 @@ INLINE void walkPart(const Attention *attention, const Part *part, int64_t first
     own[1] = weigh(scores + query * PART, positions, own);
   }
   walkValues(&stretch->values, row, positions, headDim, count, scores, out, part->step, areBytes);
+  for (int query = 0; query < count && !areBytes; query++) {
+    float *own = out + query * part->step;
+    if (areFinite(own, headDim)) continue;
+    memset(own, 0, headDim * 4);
+    addSeen(stretch->values.numbers + row * headDim, positions, headDim, scores + query * PART, own);
+  }
 }
 
 /** As many queries at a time as there are functions for. */

@@ -77,14 +77,33 @@ function roundableRow(next: () => number, headDim: number, size: number): Float3
   return row;
 }
 
-/** The tokens of a text up to `length`, then those of another from there on. */
-export function goneOn(text: AttendedText, length: number, other: AttendedText): AttendedText {
-  const joined = (key: RowsName): HostTensor => {
-    const data = Float32Array.from(other[key].data);
-    data.set((text[key].data as Float32Array).subarray(0, length * text[key].shape[1]!));
-    return { ...other[key], data };
-  };
-  return { ...other, qkv: joined('qkv'), cos: joined('cos'), sin: joined('sin') };
+/** Rows of one head each, zeros but for what is given, which nothing turns. */
+export function textOfRows(
+  rows: readonly Readonly<Partial<Record<'query' | 'key' | 'value', Float32Array>>>[],
+  of: Heads,
+): AttendedText {
+  const { headDim } = of;
+  const data = new Float32Array(rows.length * rowWidth(of));
+  for (const [token, { query, key, value }] of rows.entries()) {
+    for (const [place, row] of [query, key, value].entries()) {
+      if (row) data.set(row, token * rowWidth(of) + place * headDim);
+    }
+  }
+  const angles = (number: number): HostTensor => ({
+    ...{ dtype: 'float32', shape: [rows.length, headDim / 2] },
+    data: new Float32Array((rows.length * headDim) / 2).fill(number),
+  });
+  const qkv = { dtype: 'float32', shape: [rows.length, rowWidth(of)], data } as const;
+  return { of, tokens: rows.length, qkv, cos: angles(1), sin: angles(0) };
+}
+
+/** The tokens of a text up to `length`, and those of another behind them. */
+export function goneOn(text: AttendedText, length: number, more: AttendedText): AttendedText {
+  const parts = [
+    { text, from: 0, to: length },
+    { text: more, from: 0, to: more.tokens },
+  ];
+  return { of: text.of, tokens: length + more.tokens, ...rowsOf(parts) };
 }
 
 /** The same with another number at a place of a token's row. */
