@@ -55,7 +55,7 @@ export class BranchLogs implements Disposable {
   ) {}
 
   rowsOf({ slot, tokens }: Pick<RunSegment, 'slot' | 'tokens'>): BranchRows {
-    const shared = Math.min(this.lengths.of(slot), this.lengths.of(this.lengths.baseOf(slot)!));
+    const shared = this.lengths.sharedOf(slot);
     const own = this.lengths.of(slot) - shared;
     return { shared, places: (this.#places.get(slot) ?? []).slice(0, own), tokens };
   }

@@ -103,6 +103,8 @@ export class Int8Store implements KvStore {
     const { steps, sizes } = this.#buffers.get(bufferKey(layer, part))!;
     const width = storedHeadDim(layer);
     const zero = part === 'keys' ? KEY_ZERO : 0;
+    const added = rows.spans.reduce((sum, { from, to }) => sum + to - from, 0);
+    this.fit(slot, Math.max(1, start + added));
     for (let head = 0; head < layer.kvHeads; head++) {
       let to = this.#row(layer, slot, head) + start;
       for (const span of rows.spans) {

@@ -1,3 +1,9 @@
+/** What a slot continues, and how many of its tokens it has from there. */
+interface Continuation {
+  readonly base: number;
+  readonly shared: number;
+}
+
 /**
  * How many tokens the slots of a cache hold and which slot continues which, as `KvCache` promises it.
  * What they hold, and where, is the backend's.
@@ -6,7 +12,7 @@ export class SlotLengths {
   readonly #lengths: number[];
   /** The most that each held since its memory was last given back. */
   readonly #held: number[];
-  readonly #bases = new Map<number, number>();
+  readonly #continued = new Map<number, Continuation>();
 
   /** `branches` more slots only continue others. */
   constructor(
@@ -28,7 +34,7 @@ export class SlotLengths {
   /** @throws RangeError for a slot that cannot hold tokens now: one that only continues, but nothing. */
   requireUsable(slot: number): void {
     this.of(slot);
-    if (slot < this.slots || this.#bases.has(slot)) return;
+    if (slot < this.slots || this.#continued.has(slot)) return;
     throw new RangeError(
       `Slot ${slot} only continues others, and none now: extend() one of the first ${this.slots} to it`,
     );
@@ -53,12 +59,17 @@ export class SlotLengths {
 
   /** The slot that this one continues. */
   baseOf(slot: number): number | undefined {
-    return this.#bases.get(slot);
+    return this.#continued.get(slot)?.base;
+  }
+
+  /** How many of its tokens a slot has from the one it continues. */
+  sharedOf(slot: number): number {
+    return this.#continued.get(slot)?.shared ?? 0;
   }
 
   /** The slots that continue this one. */
   continuationsOf(slot: number): readonly number[] {
-    return [...this.#bases].flatMap(([other, base]) => (base === slot ? [other] : []));
+    return [...this.#continued].flatMap(([other, { base }]) => (base === slot ? [other] : []));
   }
 
   truncate(length: number, slot: number): void {
@@ -67,7 +78,9 @@ export class SlotLengths {
     }
     if (length >= this.of(slot)) return;
     this.#change(slot, length);
-    if (length === 0) this.#bases.delete(slot);
+    if (length === 0) this.#continued.delete(slot);
+    const { base = slot, shared = 0 } = this.#continued.get(slot) ?? {};
+    this.#continue(slot, { base, shared: Math.min(shared, length) });
   }
 
   append(slot: number, tokens: number): void {
@@ -75,26 +88,30 @@ export class SlotLengths {
   }
 
   copy(from: number, to: number): void {
-    const [length, base] = [this.of(from), this.#bases.get(from)];
+    const [length, continued] = [this.of(from), this.#continued.get(from)];
     if (from === to) return;
-    if (base === undefined) this.#requireOwn(to);
+    if (!continued) this.#requireOwn(to);
     this.#change(to, length);
-    this.#bases.delete(to);
-    if (base !== undefined && base !== to) this.#bases.set(to, base);
+    this.#continued.delete(to);
+    if (continued) this.#continue(to, continued);
   }
 
   extend(from: number, to: number): void {
     if (from === to) throw new RangeError(`Slot ${from} cannot continue itself`);
-    const base = this.#bases.get(from) ?? from;
     const length = this.of(from);
+    const continued = this.#continued.get(from) ?? { base: from, shared: length };
     this.#change(to, length);
-    if (base !== to) this.#bases.set(to, base);
+    this.#continue(to, continued);
   }
 
   clear(): void {
     this.#lengths.fill(0);
     this.#held.fill(0);
-    this.#bases.clear();
+    this.#continued.clear();
+  }
+
+  #continue(slot: number, continued: Continuation): void {
+    if (continued.base !== slot) this.#continued.set(slot, continued);
   }
 
   #requireOwn(slot: number): void {
@@ -107,7 +124,7 @@ export class SlotLengths {
   #change(slot: number, length: number): void {
     for (const other of this.continuationsOf(slot)) {
       this.#lengths[other] = 0;
-      this.#bases.delete(other);
+      this.#continued.delete(other);
     }
     this.#held[slot] = Math.max(this.heldOf(slot), length);
     this.#lengths[slot] = length;

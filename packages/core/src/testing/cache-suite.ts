@@ -329,6 +329,18 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       await expect(cache.copy(0, 3)).rejects.toThrow('Slot 3 only continues others');
     });
 
+    test('a long continuation is taken over as a whole', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 300, branches: 1 });
+      const [prompt, long, last] = [promptRows('p', 5), promptRows('q', 90), promptRows('r', 1)];
+      await feed(program, cache, prompt);
+      await cache.extend(0, 1);
+      await feed(program, cache, long, { slot: 1 });
+      await cache.copy(1, 0);
+      const found = await feed(program, cache, last);
+      expectClose(found, await alone([prompt, long, last]), tolerance, 'taken over');
+    });
+
     test('a continuation ends when what it continues changes, or when it is emptied', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ kv, capacity: 16, slots: 3 });
@@ -337,9 +349,12 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       await cache.extend(0, 1);
       await cache.extend(0, 2);
       cache.truncate(2, 1);
-      const shorter = await feed(program, cache, promptRows('k', 1), { slot: 1 });
       const start = rowsOf(prompt, 0, 2);
-      expectClose(shorter, await alone([start, promptRows('k', 1)]), tolerance, 'of less');
+      const rows = promptRows('k', 1);
+      const shorter = await feed(program, cache, rows, { slot: 1 });
+      expectClose(shorter, await alone([start, rows]), tolerance, 'of less');
+      const further = await feed(program, cache, rows, { slot: 1 });
+      expectClose(further, await alone([start, rows, rows]), tolerance, 'of less, and further');
       cache.truncate(0, 2);
       const fresh = await feed(program, cache, promptRows('l', 2), { slot: 2 });
       expectClose(fresh, await expected('l', 2), tolerance, 'an emptied slot');
