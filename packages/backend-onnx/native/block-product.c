@@ -9,6 +9,8 @@ enum {
   /** Rows that are multiplied as the matrix is read, so many at a time; more are worth unpacking it for. */
   FEW_ROWS = 24,
   ROWS_AT_ONCE = 6,
+  /** Numbers of all those rows that stay in the cache next to the processor while columns are read. */
+  NEAR_NUMBERS = 24576,
   /** Bytes of values a piece of a matrix has, at least, where few rows are multiplied. */
   PIECE_BYTES = 1 << 18,
   /** A tile of a product: what fits into registers. */
@@ -115,99 +117,213 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
   }
 }
 
-/* Few rows: each column of the product is a walk along a row of the matrix. */
+/*
+ * Few rows: each column of the product is a walk along a row of the matrix, which is read as fast as memory
+ * gives it if little else is to be done. So scales, zero points and what they are worth in each row are worked
+ * out for 16 blocks at a time, and sums of numbers are added up as integers before they are weighed.
+ */
 
 /** As many of 64 bytes as are left. */
-INLINE __mmask64 bytesLeft(int64_t left) { return left >= 64 ? ~0ull : (1ull << left) - 1; }
+INLINE __mmask64 bytesLeft(int64_t left) { return left >= 64 ? ~0ull : left <= 0 ? 0 : (1ull << left) - 1; }
 
-/** What a step is worth in each lane of 4 numbers, where a vector holds `count` blocks from `blocks` on. */
-INLINE __m512 spread(const float *blocks, int64_t left, const int count) {
-  if (count == 1) return _mm512_set1_ps(*blocks);
-  const __m512i lanes = _mm512_srli_epi32(
-      _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), count == 2 ? 3 : 2);
-  const __m128 few = _mm_maskz_loadu_ps((__mmask8)((1u << least(left, count)) - 1), blocks);
-  return _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(few));
+/** The next blocks of a row of the matrix and of all rounded rows. */
+typedef struct {
+  int64_t blocks;
+  const uint8_t *values, *zeros;
+  const float *scales;
+  const int8_t *numbers;
+  const float *sizes, *sums;
+  /** From a row to the next one. */
+  int64_t rowNumbers, rowBlocks;
+} Walk;
+
+INLINE Walk startWalk(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, int64_t first, const int bits,
+                      const int block) {
+  const int64_t blocks = matrix->in / block, zeroBytes = ceilDivide(blocks * bits, 8);
+  return (Walk){
+      .blocks = blocks - first,
+      .values = matrix->values + (column * blocks + first) * block * bits / 8,
+      .zeros = matrix->zeros ? matrix->zeros + column * zeroBytes + first * bits / 8 : NULL,
+      .scales = matrix->scales + column * blocks + first,
+      .numbers = rounded->values + first * block,
+      .sizes = rounded->sizes + first,
+      .sums = rounded->sums + first,
+      .rowNumbers = rounded->groups * GROUP,
+      .rowBlocks = rounded->blocks,
+  };
 }
 
-/** Zero points of 16 blocks as float32. */
-INLINE __m512 zeros16(const uint8_t *row, int64_t block, int64_t blocks, const int bits) {
-  const int64_t left = least(blocks - block, 16);
-  if (bits == 8) {
-    const __m128i bytes = _mm_maskz_loadu_epi8(numbersLeft(left), row + block);
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
-  }
-  const __m128i bytes = _mm_maskz_loadu_epi8(numbersLeft((left + 1) / 2), row + block / 2);
-  const __m128i lower = _mm_and_si128(bytes, _mm_set1_epi8(15));
-  const __m128i upper = _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(15));
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_unpacklo_epi8(lower, upper)));
+INLINE void advance16(Walk *walk, const int bits, const int block) {
+  walk->blocks -= 16;
+  walk->values += 2 * block * bits;
+  if (walk->zeros) walk->zeros += 2 * bits;
+  walk->scales += 16;
+  walk->numbers += 16 * block;
+  walk->sizes += 16;
+  walk->sums += 16;
 }
 
-/**
- * One vector of 64 bytes of a matrix against all rows: of 4 bits it is a group, of 8 bits half of one.
- * `count` blocks lie in it, or it lies in a block.
- */
-INLINE void multiplyVector(__m512i bytes, const int8_t *values, int64_t rowStep, __m512 scale, const float *sizes,
-                           int64_t blocks, int64_t left, const int count, const int bits, const int rows, __m512 *sums) {
-  const __m512i low = _mm512_set1_epi8(15);
+/** Numbers that are added up together: those of 64 bytes of the matrix, or a block if it is longer. */
+#define STEP_NUMBERS(bits, block) ((bits) == 4 || (block) == GROUP ? GROUP : 64)
+#define STEP_BYTES(bits, block) (STEP_NUMBERS(bits, block) * (bits) / 8)
+#define STEP_BLOCKS(bits, block) (STEP_NUMBERS(bits, block) / (block))
+
+/** Zero points of the next 16 blocks. */
+INLINE __m512 nextZeros(const Walk *walk, const int bits) {
+  if (!walk->zeros) return _mm512_set1_ps(bits == 4 ? 8 : 128);
+  const int64_t left = least(walk->blocks, 16);
+  const __m128i bytes = _mm_maskz_loadu_epi8(numbersLeft((left * bits + 7) / 8), walk->zeros);
+  if (bits == 8) return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+  const __m512i places = _mm512_set_epi32(28, 24, 20, 16, 12, 8, 4, 0, 28, 24, 20, 16, 12, 8, 4, 0);
+  const __m512i both = _mm512_inserti64x4(_mm512_broadcastd_epi32(bytes), _mm256_broadcastd_epi32(_mm_srli_si128(bytes, 4)), 1);
+  return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srlv_epi32(both, places), _mm512_set1_epi32(15)));
+}
+
+/** What a step of the next 16 blocks is worth in each row; what zero points are worth is taken off the sums. */
+INLINE void weighBlocks(const Walk *walk, float (*worths)[16], __m512 *sums, const int bits, const int rows) {
+  const __m512 scales = _mm512_maskz_loadu_ps(numbersLeft(walk->blocks), walk->scales);
+  const __m512 zeros = _mm512_mul_ps(scales, nextZeros(walk, bits));
   UNROLLED
   for (int row = 0; row < rows; row++) {
-    const int8_t *own = values + row * rowStep;
-    __m512i steps = _mm512_setzero_si512();
-    if (bits == 4) {
-      steps = _mm512_dpbusd_epi32(steps, _mm512_and_si512(bytes, low), _mm512_loadu_si512(own));
-      steps = _mm512_dpbusd_epi32(steps, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low), _mm512_loadu_si512(own + 64));
-    } else {
-      steps = _mm512_dpbusd_epi32(steps, bytes, _mm512_loadu_si512(own));
-    }
-    const __m512 worth = _mm512_mul_ps(scale, spread(sizes + row * blocks, left, count));
-    sums[row] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(steps), worth, sums[row]);
+    const int64_t at = row * walk->rowBlocks;
+    _mm512_store_ps(worths[row], _mm512_mul_ps(scales, _mm512_loadu_ps(walk->sizes + at)));
+    sums[row] = _mm512_fnmadd_ps(zeros, _mm512_loadu_ps(walk->sums + at), sums[row]);
   }
 }
 
-/** A column of the product. */
-INLINE void multiplyColumn(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, float *product,
-                           const int bits, const int block, const int rows) {
-  const int vector = bits == 4 ? GROUP : 64; // numbers in 64 bytes
-  const int count = vector > block ? vector / block : 1;
-  const int64_t blocks = matrix->in / block;
-  const int64_t bytes = matrix->in * bits / 8;
-  const uint8_t *values = matrix->values + column * bytes;
-  const float *scales = matrix->scales + column * blocks;
-  const int64_t rowStep = rounded->groups * GROUP;
+/** 64 numbers of the matrix each, in the order that rows have. */
+INLINE void loadStep(const uint8_t *values, int64_t bytes, __m512i parts[2], const int bits, const int block) {
+  UNROLLED
+  for (int at = 0; at < STEP_BYTES(bits, block); at += 64) {
+    _mm_prefetch((const char *)values + at + AHEAD, _MM_HINT_T0);
+    parts[at / 64] = _mm512_maskz_loadu_epi8(bytesLeft(bytes - at), values + at);
+  }
+  if (bits == 8) return; // Their order is that of the rows already.
+  const __m512i low = _mm512_set1_epi8(15);
+  parts[1] = _mm512_and_si512(_mm512_srli_epi16(parts[0], 4), low);
+  parts[0] = _mm512_and_si512(parts[0], low);
+}
+
+INLINE __m512i multiplyStep(const __m512i parts[2], const int8_t *numbers, const int count) {
+  __m512i sums = _mm512_setzero_si512();
+  UNROLLED
+  for (int at = 0; at < count; at += 64) sums = _mm512_dpbusd_epi32(sums, parts[at / 64], _mm512_loadu_si512(numbers + at));
+  return sums;
+}
+
+/** Lanes added up by fours: of each four sums the first one is of the first vector. */
+INLINE __m512i addFours(const __m512i vectors[4]) {
+  __m512i pairs[2];
+  for (int each = 0; each < 2; each++) {
+    const __m512i one = vectors[2 * each], other = vectors[2 * each + 1];
+    pairs[each] = _mm512_add_epi32(_mm512_unpacklo_epi32(one, other), _mm512_unpackhi_epi32(one, other));
+  }
+  return _mm512_add_epi32(_mm512_unpacklo_epi64(pairs[0], pairs[1]), _mm512_unpackhi_epi64(pairs[0], pairs[1]));
+}
+
+/** What steps are worth in the lanes of such sums, where each vector holds so many blocks. */
+INLINE __m512 spread(const float *worths, const int blocks) {
+  if (blocks == 1) return _mm512_broadcast_f32x4(_mm_load_ps(worths));
+  if (blocks == 2) {
+    const __m512i lanes = _mm512_set_epi32(7, 5, 3, 1, 7, 5, 3, 1, 6, 4, 2, 0, 6, 4, 2, 0);
+    return _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(_mm256_load_ps(worths)));
+  }
+  const __m512i lanes = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+  return _mm512_permutexvar_ps(lanes, _mm512_load_ps(worths));
+}
+
+/** Four steps, of which so many are left, against all rows. */
+INLINE void multiplySteps(const Walk *walk, int64_t first, int64_t left, float (*worths)[16], __m512 *sums,
+                          const int bits, const int block, const int rows) {
+  const int count = STEP_NUMBERS(bits, block), bytes = STEP_BYTES(bits, block), blocks = STEP_BLOCKS(bits, block);
+  const int64_t bytesInAll = walk->blocks * block * bits / 8;
+  __m512i parts[4][2];
+  UNROLLED
+  for (int step = 0; step < 4; step++) {
+    const int64_t at = (first + step) * bytes;
+    loadStep(walk->values + at, bytesInAll - at, parts[step], bits, block);
+  }
+  UNROLLED
+  for (int row = 0; row < rows; row++) {
+    __m512i found[4];
+    UNROLLED
+    for (int step = 0; step < 4; step++) {
+      const int8_t *numbers = walk->numbers + row * walk->rowNumbers + (first + step) * count;
+      found[step] = step < left ? multiplyStep(parts[step], numbers, count) : _mm512_setzero_si512();
+    }
+    sums[row] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(addFours(found)), spread(worths[row] + first * blocks, blocks), sums[row]);
+  }
+}
+
+/** The next 16 blocks, or as many as are left, against all rows. */
+INLINE void multiply16(const Walk *walk, __m512 *sums, const int bits, const int block, const int rows) {
+  float worths[ROWS_AT_ONCE][16] __attribute__((aligned(64)));
+  _mm_prefetch((const char *)walk->scales + AHEAD * 32 / (bits * block), _MM_HINT_T0);
+  weighBlocks(walk, worths, sums, bits, rows);
+  const int64_t steps = ceilDivide(least(walk->blocks, 16), STEP_BLOCKS(bits, block));
+  for (int64_t step = 0; step < steps; step += 4) multiplySteps(walk, step, steps - step, worths, sums, bits, block, rows);
+}
+
+/** Some blocks of a column, whose 16 sums are not added up yet. Those after the first ones go on with them. */
+INLINE void multiplyColumn(Walk walk, int64_t blocks, bool areFirst, float (*found)[4][16], const int bits, const int block,
+                           const int rows) {
   __m512 sums[ROWS_AT_ONCE];
   UNROLLED
-  for (int row = 0; row < rows; row++) sums[row] = _mm512_setzero_ps();
-  const int64_t whole = bytes / 64;
-  for (int64_t at = 0; at < whole; at++) {
-    _mm_prefetch((const char *)values + at * 64 + AHEAD, _MM_HINT_T0);
-    const int64_t first = at * vector / block;
-    multiplyVector(_mm512_loadu_si512(values + at * 64), rounded->values + at * vector, rowStep,
-                   spread(scales + first, count, count), rounded->sizes + first, rounded->blocks, count, count, bits, rows, sums);
+  for (int row = 0; row < rows; row++) sums[row] = areFirst ? _mm512_setzero_ps() : _mm512_load_ps(found[row][0]);
+  for (; blocks >= 16 && walk.blocks >= 16; blocks -= 16, advance16(&walk, bits, block)) {
+    Walk whole = walk;
+    whole.blocks = 16; // A constant: nothing is asked about an end.
+    multiply16(&whole, sums, bits, block, rows);
   }
-  if (whole * 64 < bytes) {
-    const int64_t first = whole * vector / block, left = blocks - first;
-    multiplyVector(_mm512_maskz_loadu_epi8(bytesLeft(bytes - whole * 64), values + whole * 64),
-                   rounded->values + whole * vector, rowStep, spread(scales + first, left, count), rounded->sizes + first,
-                   rounded->blocks, left, count, bits, rows, sums);
+  if (blocks > 0 && walk.blocks > 0) multiply16(&walk, sums, bits, block, rows);
+  UNROLLED
+  for (int row = 0; row < rows; row++) _mm512_store_ps(found[row][0], sums[row]);
+}
+
+/** The sums of each of four columns, added up. */
+INLINE __m128 addColumns(float (*columns)[16]) {
+  __m512d pairs[2];
+  for (int each = 0; each < 2; each++) {
+    const __m512 one = _mm512_load_ps(columns[2 * each]), other = _mm512_load_ps(columns[2 * each + 1]);
+    pairs[each] = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(one, other), _mm512_unpackhi_ps(one, other)));
   }
-  const uint8_t *zeros = matrix->zeros + column * ((blocks * bits + 7) / 8);
-  const __m512 middle = _mm512_set1_ps(bits == 4 ? 8 : 128);
-  for (int64_t first = 0; first < blocks; first += 16) {
-    const __m512 zero = matrix->zeros ? zeros16(zeros, first, blocks, bits) : middle;
-    const __m512 worth = _mm512_mul_ps(zero, _mm512_maskz_loadu_ps(numbersLeft(blocks - first), scales + first));
-    UNROLLED
-    for (int row = 0; row < rows; row++) {
-      sums[row] = _mm512_fnmadd_ps(worth, _mm512_loadu_ps(rounded->sums + row * rounded->blocks + first), sums[row]);
+  const __m512 front = _mm512_castpd_ps(_mm512_unpacklo_pd(pairs[0], pairs[1]));
+  const __m512 fours = _mm512_add_ps(front, _mm512_castpd_ps(_mm512_unpackhi_pd(pairs[0], pairs[1])));
+  const __m256 twos = _mm256_add_ps(_mm512_castps512_ps256(fours), _mm512_extractf32x8_ps(fours, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(twos), _mm256_extractf128_ps(twos, 1));
+}
+
+/** Adds up what four columns have found, or as many as there are. */
+INLINE void storeColumns(const BlockMatrix *matrix, float (*found)[4][16], int64_t column, int64_t columns, float *product,
+                         const int rows) {
+  const __mmask8 mask = (__mmask8)numbersLeft(columns);
+  const __m128 bias = matrix->bias ? _mm_maskz_loadu_ps(mask, matrix->bias + column) : _mm_setzero_ps();
+  UNROLLED
+  for (int row = 0; row < rows; row++) {
+    _mm_mask_storeu_ps(product + row * matrix->out + column, mask, _mm_add_ps(addColumns(found[row]), bias));
+  }
+}
+
+/** Four columns, or as many as are left: of all rows as much at a time as stays next to the processor. */
+INLINE void multiplyFour(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, int64_t columns,
+                         float *product, const int bits, const int block, const int rows) {
+  float found[ROWS_AT_ONCE][4][16] __attribute__((aligned(64)));
+  if (columns < 4) memset(found, 0, sizeof found);
+  const int64_t some = NEAR_NUMBERS / rows / block / 16 * 16;
+  for (int64_t first = 0; first < matrix->in / block; first += some) {
+    for (int64_t each = 0; each < columns; each++) {
+      const Walk walk = startWalk(matrix, rounded, column + each, first, bits, block);
+      multiplyColumn(walk, some, first == 0, (float(*)[4][16])found[0][each], bits, block, rows);
     }
   }
-  const float bias = matrix->bias ? matrix->bias[column] : 0;
-  UNROLLED
-  for (int row = 0; row < rows; row++) product[row * matrix->out + column] = _mm512_reduce_add_ps(sums[row]) + bias;
+  storeColumns(matrix, found, column, columns, product, rows);
 }
 
 INLINE void multiplyColumns(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product,
                             const int bits, const int block, const int rows) {
-  for (int64_t column = from; column < to; column++) multiplyColumn(matrix, rounded, column, product, bits, block, rows);
+  for (int64_t column = from; column < to; column += 4) {
+    multiplyFour(matrix, rounded, column, least(4, to - column), product, bits, block, rows);
+  }
 }
 
 /*

@@ -18,25 +18,31 @@ typedef struct {
   OrtAllocator *allocator;
 } Kernel;
 
-static OrtStatus *refuseBlocks(int64_t in, int64_t out, int64_t bits, int64_t block) {
+static OrtStatus *refuseBlocks(const char *operator, int64_t in, int64_t out, int64_t bits, int64_t block) {
   char said[256];
   snprintf(said, sizeof said,
-           "MultiplyBlocks: a matrix of %lld × %lld in blocks of %lld with %lld bits is none it knows: "
+           "%s: a matrix of %lld × %lld in blocks of %lld with %lld bits is none it knows: "
            "blocks of 32, 64 or 128, of which rows have a whole number, with 4 or 8 bits",
-           (long long)out, (long long)in, (long long)block, (long long)bits);
+           operator, (long long)out, (long long)in, (long long)block, (long long)bits);
   return fail(ORT_INVALID_ARGUMENT, said);
 }
 
+static OrtStatus *refuseMemory(const char *operator) {
+  char said[64];
+  snprintf(said, sizeof said, "%s: no memory", operator);
+  return fail(ORT_FAIL, said);
+}
+
 static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
-  (void)operator, (void)api;
+  (void)api;
   int64_t in, out, bits, block;
   TRY(ortIntAttribute(info, "in", &in));
   TRY(ortIntAttribute(info, "out", &out));
   TRY(ortIntAttribute(info, "bits", &bits));
   TRY(ortIntAttribute(info, "block", &block));
-  if (!isBlockMatrix(in, out, bits, block)) return refuseBlocks(in, out, bits, block);
+  if (!isBlockMatrix(in, out, bits, block)) return refuseBlocks(operator->name(operator), in, out, bits, block);
   Kernel *created = calloc(1, sizeof *created);
-  if (!created) return fail(ORT_FAIL, "MultiplyBlocks: no memory");
+  if (!created) return refuseMemory(operator->name(operator));
   created->matrix = (BlockMatrix){.in = in, .out = out, .bits = (int)bits, .block = (int)block};
   OrtStatus *status = ortAllocator(info, 0, &created->allocator);
   if (status) free(created);
@@ -119,7 +125,7 @@ static OrtStatus *multiplyRows(const Kernel *own, OrtKernelContext *context, Wor
   if (rows == 0) return NULL;
   const size_t second = work->second ? (size_t)(rows * work->matrix->out) * 4 : 0;
   uint8_t *memory = own->allocator->alloc(own->allocator, second + roundedBytes(work->matrix, rows));
-  if (!memory) return fail(ORT_FAIL, "MultiplyBlocks: no memory for rounded rows");
+  if (!memory) return fail(ORT_FAIL, "no memory for rounded rows");
   work->secondProduct = (float *)memory;
   work->rounded = placeRounded(work->matrix, rows, memory + second);
   OrtStatus *status = multiply(context, work, rows);

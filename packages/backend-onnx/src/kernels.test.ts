@@ -102,14 +102,25 @@ describe.skipIf(missing)('products with weights in blocks', () => {
       }
     });
 
-    test('are for few rows those of each row by itself, to the bit', async () => {
-      const matrix = matrixOf({});
+    test.each([
+      ['narrow', 5 * kind.blockSize, 24],
+      ['that all together are no longer next to the processor', 8192 + 17 * kind.blockSize, 11],
+    ])('are for few rows those of each row by itself, to the bit: %s', async (_, width, count) => {
+      const matrix = matrixOf({ width });
       await using program = await compile(matrix);
-      const rows = randomFloats('rows', [24, matrix.width]);
+      const rows = randomFloats('rows', [count, width]);
       const together = await multiply(program, rows);
-      for (let row = 0; row < 24; row++) {
+      for (let row = 0; row < count; row++) {
         const alone = await multiply(program, rowOf(rows, row));
         expect(alone.data).toEqual(rowOf(together, row).data);
+      }
+    });
+
+    test('of few rows that are walked along in parts are exact too', async () => {
+      const matrix = matrixOf({ width: 8192 + 17 * kind.blockSize });
+      await using program = await compile(matrix);
+      for (const rows of [1, 5, 6]) {
+        await expectExact(program, matrix, randomFloats(`${rows}`, [rows, matrix.width]));
       }
     });
 
@@ -227,6 +238,12 @@ describe.skipIf(missing)('the operator refuses', () => {
   const shapes = { x: [3, 64], values: [64], scales: [4], zeros: [2], bias: [2] };
   const run = (attributes: Attributes, shapes: Record<string, readonly number[]>) =>
     runOperator({ name: 'MultiplyBlocks', attributes, outputs: { y: 2 } }, typed(shapes));
+  const runGated = (attributes: Attributes, second: Record<string, readonly number[]> = {}) => {
+    const { x, values, scales, zeros } = shapes;
+    const both = { x, values, scales, zeros, values2: values, scales2: scales, zeros2: zeros };
+    const operator = { name: 'MultiplyGated', attributes, outputs: { y: 2 } };
+    return runOperator(operator, typed({ ...both, ...second }));
+  };
 
   test.each([
     ['values', { values: [63] }, 'there are 63 bytes of values, but there have to be 64'],
@@ -244,9 +261,16 @@ describe.skipIf(missing)('the operator refuses', () => {
   });
 
   test.each([{ block: 16 }, { bits: 2 }, { in: 48 }, { out: 0 }])('%o', async (wrong) => {
-    await expect(run({ ...attributes, ...wrong }, shapes)).rejects.toThrow(
-      'is none it knows: blocks of 32, 64 or 128',
-    );
+    const message = 'is none it knows: blocks of 32, 64 or 128';
+    await expect(run({ ...attributes, ...wrong }, shapes)).rejects.toThrow(message);
+    await expect(runGated({ ...attributes, ...wrong })).rejects.toThrow(message);
+  });
+
+  test('in its own name', async () => {
+    const wrong = { ...attributes, bits: 2 };
+    const message = ': a matrix of 2 × 64 in blocks of 32 with 2 bits';
+    await expect(run(wrong, shapes)).rejects.toThrow(`MultiplyBlocks${message}`);
+    await expect(runGated(wrong)).rejects.toThrow(`MultiplyGated${message}`);
   });
 
   test('nothing else', async () => {
@@ -254,12 +278,7 @@ describe.skipIf(missing)('the operator refuses', () => {
   });
 
   test('lengths of a second matrix, if it has two', async () => {
-    const { x, values, scales } = shapes;
-    const gated = (second: object) => {
-      const first = { x, values, scales, zeros: [2] };
-      const given = typed({ ...first, values2: values, scales2: scales, zeros2: [2], ...second });
-      return runOperator({ name: 'MultiplyGated', attributes, outputs: { y: 2 } }, given);
-    };
+    const gated = (second: Record<string, readonly number[]>) => runGated(attributes, second);
     await expect(gated({})).resolves.toEqual([[3, 2]]);
     await expect(gated({ values2: [63] })).rejects.toThrow('there are 63 bytes of values');
     await expect(gated({ scales2: [5] })).rejects.toThrow('there are 20 bytes of scales');
