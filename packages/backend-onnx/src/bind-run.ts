@@ -43,7 +43,7 @@ export function bindRun(
   const binder = new RunBinder(runtime, session, lowered);
   try {
     bindGraphInputs(binder, plan);
-    bindRows(binder, plan);
+    bindLayout(binder, plan);
     for (const [index, group] of plan.groups.entries()) bindGroup(binder, index, group, plan);
     return binder;
   } catch (error) {
@@ -74,6 +74,11 @@ class RunBinder implements Disposable {
       this.#made.push(value);
       this.session.bindInput(name, value);
     }
+  }
+
+  /** Binds a copy of numbers that stays bound when the run has ended, unless the model never asks for it. */
+  kept(name: string, type: ElementType, shape: readonly number[], data: ElementArray): void {
+    if (this.asksFor(name)) this.session.bindNumbers(name, type, shape, data);
   }
 
   tensor(name: string, tensor: OnnxTensor): void {
@@ -117,29 +122,43 @@ function readInPlace(runtime: Runtime, tensor: OnnxTensor): HostArray {
   return viewNumbers(runtime, tensor.open(), tensor.dtype);
 }
 
+/** What depends on how many rows there are, and on nothing else: from step to step it stays. */
+function bindLayout(binder: RunBinder, plan: RunPlan): void {
+  const kept = plan.segments.map(({ tokens, kept = 1 }) => `${tokens}/${kept}`);
+  const grouped = plan.groups.map(({ tokens, pasts }) => `${pasts.length}*${tokens}`);
+  binder.session.bindList(run.layout, `${kept} ${grouped}`, () => {
+    bindRows(binder, plan);
+    bindGroupRows(binder, plan);
+  });
+}
+
 function bindRows(binder: RunBinder, { segments, groups }: RunPlan): void {
   const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
   const kept = BigInt64Array.from(keptRows(segments), BigInt);
-  binder.numbers(run.keptRows, 'int64', [kept.length], kept);
-  binder.numbers(run.rowNumbers, 'int64', [1, tokens], upFrom(0, tokens));
+  binder.kept(run.keptRows, 'int64', [kept.length], kept);
+  binder.kept(run.rowNumbers, 'int64', [1, tokens], upFrom(0, tokens));
   const rows = groups.map(({ tokens, pasts }) => BigInt(tokens * pasts.length));
-  binder.numbers(run.groupRows, 'int64', [groups.length], BigInt64Array.from(rows));
+  binder.kept(run.groupRows, 'int64', [groups.length], BigInt64Array.from(rows));
+}
+
+function bindGroupRows(binder: RunBinder, { groups }: RunPlan): void {
+  let row = 0;
+  for (const [index, { tokens, pasts }] of groups.entries()) {
+    const sequences = pasts.length;
+    const shape = BigInt64Array.from([sequences, tokens, -1], BigInt);
+    const rowNumbers = upFrom(row, sequences * tokens);
+    binder.kept(run.groupShape(index), 'int64', [3], shape);
+    binder.kept(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
+    row += sequences * tokens;
+  }
 }
 
 function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: RunPlan): void {
   const { pasts, tokens } = group;
-  const sequences = pasts.length;
-  const firstRow = plan.groups
-    .slice(0, index)
-    .reduce((all, each) => all + each.tokens * each.pasts.length, 0);
   const longest = Math.max(...pasts) + tokens;
-  const shape = BigInt64Array.from([sequences, tokens, -1], BigInt);
   const lastPositions = Int32Array.from(pasts, (past) => past + tokens - 1);
-  const rowNumbers = upFrom(firstRow, sequences * tokens);
-  binder.numbers(run.groupShape(index), 'int64', [3], shape);
-  binder.numbers(run.groupLastPositions(index), 'int32', [sequences], lastPositions);
+  binder.numbers(run.groupLastPositions(index), 'int32', [pasts.length], lastPositions);
   binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longest));
-  binder.numbers(run.groupRowNumbers(index), 'int64', [sequences, tokens], rowNumbers);
   if (group.kind === 'slots') bindSlots(binder, index, group, plan);
   else if (group.kind === 'int8Slot') bindRoundedSlot(binder, index, group, plan);
   else if (group.kind === 'int8Chunk') bindChunk(binder, index, group, plan);

@@ -1,6 +1,9 @@
 /** Inputs that every run binds beside the graph's own: what attention must know of the sequences. */
 import type { CacheLayer } from '@lingbi/core';
 
+/** All that depends on how many rows each segment has and each group. */
+export const layout = 'run.layout';
+
 /** int64 [kept rows]: where the rows stand that `lastToken` keeps. */
 export const keptRows = 'run.keptRows';
 /** int64 [groups]: how many rows each group has. */

@@ -42,7 +42,7 @@ export class OnnxSession implements Disposable {
   /** What each name is bound to: only what changes is bound again. */
   readonly #bound = new Map<string, NativeValue>();
   /** What was bound together last, by its key. */
-  readonly #lists = new Map<string, object>();
+  readonly #lists = new Map<string, object | string>();
   readonly #numbers: KeptNumbers;
   readonly #spare = new SpareResults();
   #runOptions: Handle | undefined;
@@ -106,7 +106,7 @@ export class OnnxSession implements Disposable {
   }
 
   /** Binds what belongs together, unless this very list was the last one under its key. */
-  bindList(key: string, list: object, bind: () => void): void {
+  bindList(key: string, list: object | string, bind: () => void): void {
     if (this.#lists.get(key) === list) return;
     bind();
     this.#lists.set(key, list);

@@ -30,12 +30,20 @@ export function rotaryAngles(
   to: number,
   length: number,
 ): RotaryAngles {
-  const frequencies = inverseFrequencies(config.headDim, thetaAt(config, length));
+  return anglesAt(inverseFrequencies(config.headDim, thetaAt(config, length)), config, from, to);
+}
+
+function anglesAt(
+  frequencies: Float32Array,
+  { scaling }: RotaryConfig,
+  from: number,
+  to: number,
+): RotaryAngles {
   const half = frequencies.length;
   const cos = new Float32Array((to - from) * half);
   const sin = new Float32Array((to - from) * half);
   for (let position = from, at = 0; position < to; position++) {
-    const scaled = scaledPosition(position, config.scaling);
+    const scaled = scaledPosition(position, scaling);
     for (let i = 0; i < half; i++, at++) {
       const angle = Math.fround(scaled * frequencies[i]!);
       cos[at] = Math.cos(angle);
@@ -63,13 +71,21 @@ export function rotaryPositions(
   { sticky = false }: { readonly sticky?: boolean } = {},
 ): RotaryPositions {
   let longest = 0;
-  const effective = (length: number) => (sticky ? Math.max(longest, length) : length);
+  const thetaOf = (length: number) => thetaAt(config, sticky ? Math.max(longest, length) : length);
+  /** Those of the last base: from step to step it is mostly the same. */
+  let known = {
+    theta: config.theta,
+    frequencies: inverseFrequencies(config.headDim, config.theta),
+  };
   return {
     angles(from, to, length) {
       longest = Math.max(longest, length);
-      return rotaryAngles(config, from, to, effective(length));
+      const theta = thetaOf(length);
+      if (theta !== known.theta)
+        known = { theta, frequencies: inverseFrequencies(config.headDim, theta) };
+      return anglesAt(known.frequencies, config, from, to);
     },
-    theta: (length) => thetaAt(config, effective(length)),
+    theta: thetaOf,
   };
 }
 
