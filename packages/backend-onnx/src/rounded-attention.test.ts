@@ -39,13 +39,13 @@ describe.skipIf(missing)('attention to a past in int8 by a kernel of ours', () =
   });
 
   test('joins what it finds in parts of a long past, and goes on after a cut with other rows', async () => {
-    const of = { heads: 4, kvHeads: 2, headDim: 64 };
+    const of = { heads: 2, kvHeads: 1, headDim: 64 };
     await using program = await open(of);
     using cache = program.createCache({ kv, capacity: 2300 });
     let text = roundableText('text', of, 2300);
     await read(program, cache, [{ text, to: 2200 }]);
     for (const past of [2100, 1025, 1024, 1023, 65, 64, 63, 33, 32, 31, 1, 0]) {
-      for (const tokens of [1, 2, 8, 9, 17, 33]) {
+      for (const tokens of [1, 2, 8, 17, 33]) {
         cache.truncate(past);
         text = goneOn(text, past, roundableText(`${past} ${tokens}`, of, tokens + 1));
         for (const to of [past + tokens, past + tokens + 1]) {
