@@ -120,7 +120,10 @@ const ARENA_SLACK = 3;
 
 const inPlace: ReadonlySet<OpName> = new Set(['add', 'multiply', 'scale', 'activate', 'reshape']);
 
-/** A chunk over a past in int8 gets the numbers of a few heads, and a copy with its own behind them. */
+/**
+ * Where no kernel of ours attends, a chunk over a past in int8 gets the numbers of a few heads, and a copy
+ * with its own behind them.
+ */
 function widened({ op, attributes }: Node, { capacity, kv }: RunSize): number {
   if (op !== 'attention' || kv === 'float32') return 0;
   return 2 * 2 * headsAtOnce(attributes.cache) * storedHeadDim(attributes.cache) * capacity * 4;

@@ -40,7 +40,7 @@ export interface Settings {
   readonly accuracyLevel: AccuracyLevel;
   readonly prepack: boolean;
   readonly library: string | undefined;
-  /** Whether kernels of ours multiply by blocks, where these stand, and attend to caches in float32. */
+  /** Whether kernels of ours multiply by blocks, where these stand, and attend to caches. */
   readonly ownKernels: boolean;
 }
 

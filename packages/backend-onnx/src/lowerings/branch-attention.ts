@@ -6,10 +6,10 @@ import { attendToBranches } from './kernel-attention.ts';
 import { declareRounded, roundedMix, roundedScores } from './rounded-products.ts';
 
 /**
- * Attention of sequences that continue one slot, [tokens, features] → [tokens, heads · headDim]. The
- * queries of all of them, and of all heads that share keys, meet these in one product, so keys and
- * values of what they continue are read once; GroupQueryAttention would read them for every head of
- * every sequence.
+ * Attention of sequences that continue one slot, [tokens, features] → [tokens, heads · headDim]. Where no
+ * kernel of ours attends, the queries of all of them, and of all heads that share keys, meet these in one
+ * product, so keys and values of what they continue are read once; GroupQueryAttention would read them
+ * for every head of every sequence.
  */
 export function attendBranches(
   rows: string,

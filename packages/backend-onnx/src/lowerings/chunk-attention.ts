@@ -12,8 +12,8 @@ import {
 } from './rounded-products.ts';
 
 /**
- * Attention of many rows of one sequence over a past in int8: GroupQueryAttention gets the numbers of a
- * few heads of this layer for as long as it runs. [tokens, features] → [tokens, heads · headDim].
+ * Attention of many rows of one sequence over a past in int8, where no kernel of ours attends:
+ * GroupQueryAttention gets the numbers of a few heads of this layer for as long as it runs. [tokens, features] → [tokens, heads · headDim].
  */
 export function attendChunk(
   rows: string,

@@ -1,5 +1,5 @@
 /**
- * Products with keys and values in int8, as integers: both sides have to be whole numbers. Queries and
+ * Products with keys and values in int8, as integers, where no kernel of ours attends: both sides have to be whole numbers. Queries and
  * shares are rounded twice, what the first rounding leaves once more, so that only keys and values are
  * known by 8 bits.
  */
