@@ -96,7 +96,7 @@ export function exactProduct(matrix: BlockMatrix, { data }: HostTensor): Product
         });
       });
       numbers[row * out + column] = sum;
-      errors[row * out + column] = size * 2 ** -21; // 8 roundings of the largest sum there may be
+      errors[row * out + column] = size * 2 ** -20; // 16 roundings of the largest sum there may be
     }
   }
   return { numbers, errors };
