@@ -16,11 +16,6 @@ enum { ATTENDED, NEW_KEYS, NEW_VALUES, OUTPUTS };
 
 static bool areRounded(const Tensor *inputs) { return inputs[KEY_SIZES].isThere; }
 
-static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
-  (void)operator, (void)api;
-  return createAttention(info, kernel);
-}
-
 static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
   TRY(checkHeads(attention));
   const int64_t features = (attention->heads + 2 * attention->kvHeads) * attention->headDim;
@@ -29,6 +24,7 @@ static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
   const Length lengths[] = {
       {"sequences of tokens", inputs[ANGLES].axes[0], 1},
       {"bytes of rows", inputs[ROWS].bytes, attention->tokens * features * 4},
+      {"bytes of keys", inputs[KEYS].bytes, positions * attention->kvHeads * attention->headDim * (areRounded(inputs) ? 1 : 4)},
       {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
       {"bytes of worths of keys", inputs[KEY_SIZES].bytes, sizes},
       {"bytes of worths of values", inputs[VALUE_SIZES].bytes, sizes},
@@ -97,6 +93,7 @@ static void addStretches(const Tensor *inputs, Attention *attention) {
   addStretch(attention, keys, values, inputs[KEYS].axes[1]);
   addStretch(attention, numbers(inputs[LOG_KEYS].data), numbers(inputs[LOG_VALUES].data), inputs[LOG_KEYS].axes[1]);
   addStretch(attention, numbers(attention->newKeys), numbers(attention->newValues), attention->tokens);
+  attention->stretches[2].positions = attention->tokens; // whoever walks along them writes them
 }
 
 static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
@@ -130,6 +127,6 @@ static int branchesKind(const OrtCustomOp *operator, size_t input) {
 static int roundedKind(const OrtCustomOp *operator, size_t input) { return (void)operator, (void)input, ORT_REQUIRED; }
 
 const OrtCustomOp attendToBranchesOperator =
-    OPERATOR(branchesName, inputs, branchesType, branchesKind, outputs, outputType, create, compute, destroyAttention);
+    OPERATOR(branchesName, inputs, branchesType, branchesKind, outputs, outputType, createAttention, compute, destroyAttention);
 const OrtCustomOp attendToRoundedBranchesOperator =
-    OPERATOR(roundedName, inputs, roundedType, roundedKind, outputs, outputType, create, compute, destroyAttention);
+    OPERATOR(roundedName, inputs, roundedType, roundedKind, outputs, outputType, createAttention, compute, destroyAttention);

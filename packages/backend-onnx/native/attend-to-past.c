@@ -4,17 +4,10 @@
  * → attended [tokens, heads · headDim], and the keys and values with new ones behind them, which are expected to
  * be bound to the memory that they come from. See attention.h.
  */
-#include <string.h>
-
 #include "attend.h"
 
 enum { ROWS, KEYS, VALUES, LAST_POSITIONS, COSINES, SINES, ANGLES, INPUTS };
 enum { ATTENDED, NEW_KEYS, NEW_VALUES, OUTPUTS };
-
-static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
-  (void)operator, (void)api;
-  return createAttention(info, kernel);
-}
 
 static OrtStatus *checkPlaces(const Attention *attention) {
   for (int64_t sequence = 0; sequence < attention->sequences; sequence++) {
@@ -61,15 +54,9 @@ static OrtStatus *readInputs(Tensor *inputs, Attention *attention) {
 /** The present is the past with more in it. */
 static OrtStatus *createOutputs(OrtKernelContext *context, const Tensor *inputs, Attention *attention) {
   const int64_t rows[] = {attention->sequences * attention->tokens, attention->heads * attention->headDim};
-  void *keys, *values;
   TRY(createTensor(context, ATTENDED, rows, 2, (void **)&attention->attended));
-  TRY(createTensor(context, NEW_KEYS, inputs[KEYS].axes, 4, &keys));
-  TRY(createTensor(context, NEW_VALUES, inputs[KEYS].axes, 4, &values));
-  if (keys != inputs[KEYS].data) memcpy(keys, inputs[KEYS].data, inputs[KEYS].bytes);
-  if (values != inputs[VALUES].data) memcpy(values, inputs[VALUES].data, inputs[VALUES].bytes);
-  attention->newKeys = keys;
-  attention->newValues = values;
-  return NULL;
+  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], inputs[KEYS].axes, 4, (void **)&attention->newKeys));
+  return createPresent(context, NEW_VALUES, &inputs[VALUES], inputs[KEYS].axes, 4, (void **)&attention->newValues);
 }
 
 /** All that there is after this run, as far as the longest sequence goes. */
@@ -105,4 +92,4 @@ static int inputType(const OrtCustomOp *operator, size_t input) {
 static int outputType(const OrtCustomOp *operator, size_t output) { return (void)operator, (void)output, ORT_FLOAT; }
 static int inputKind(const OrtCustomOp *operator, size_t input) { return (void)operator, (void)input, ORT_REQUIRED; }
 
-const OrtCustomOp attendToPastOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, create, compute, destroyAttention);
+const OrtCustomOp attendToPastOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, createAttention, compute, destroyAttention);

@@ -5,17 +5,10 @@
  * new ones behind them, which are expected to be bound to the memory that they come from. The new rows are seen as
  * they are by this run, and rounded by those after it. See attention.h.
  */
-#include <string.h>
-
 #include "attend.h"
 
 enum { ROWS, KEYS, VALUES, KEY_SIZES, VALUE_SIZES, LAST_POSITION, COSINES, SINES, ANGLES, INPUTS };
 enum { ATTENDED, NEW_KEYS, NEW_VALUES, NEW_KEY_SIZES, NEW_VALUE_SIZES, OUTPUTS };
-
-static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
-  (void)operator, (void)api;
-  return createAttention(info, kernel);
-}
 
 static OrtStatus *checkLast(const Attention *attention, int64_t capacity) {
   const int64_t last = attention->lastPositions[0];
@@ -58,23 +51,16 @@ static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
   return check(attention, inputs);
 }
 
-/** An output that is an input with more in it, in the axes that have been checked. */
-static OrtStatus *createPresent(OrtKernelContext *context, size_t output, const Tensor *past, const int64_t *axes, void **present) {
-  TRY(createTensor(context, output, axes, 3, present));
-  if (*present != past->data) memcpy(*present, past->data, past->bytes);
-  return NULL;
-}
-
 static OrtStatus *createOutputs(OrtKernelContext *context, const Tensor *inputs, Attention *attention) {
   const int64_t rows[] = {attention->tokens, attention->heads * attention->headDim};
   KeptRows *keys = &attention->keptKeys, *values = &attention->keptValues;
   keys->zero = KEY_ZERO;
   TRY(createTensor(context, ATTENDED, rows, 2, (void **)&attention->attended));
   const int64_t *steps = inputs[KEYS].axes, *sizes = inputs[KEY_SIZES].axes;
-  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], steps, (void **)&keys->steps));
-  TRY(createPresent(context, NEW_VALUES, &inputs[VALUES], steps, (void **)&values->steps));
-  TRY(createPresent(context, NEW_KEY_SIZES, &inputs[KEY_SIZES], sizes, (void **)&keys->sizes));
-  return createPresent(context, NEW_VALUE_SIZES, &inputs[VALUE_SIZES], sizes, (void **)&values->sizes);
+  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], steps, 3, (void **)&keys->steps));
+  TRY(createPresent(context, NEW_VALUES, &inputs[VALUES], steps, 3, (void **)&values->steps));
+  TRY(createPresent(context, NEW_KEY_SIZES, &inputs[KEY_SIZES], sizes, 3, (void **)&keys->sizes));
+  return createPresent(context, NEW_VALUE_SIZES, &inputs[VALUE_SIZES], sizes, 3, (void **)&values->sizes);
 }
 
 /** The past, and the new rows. */
@@ -117,4 +103,4 @@ static int outputType(const OrtCustomOp *operator, size_t output) {
 }
 static int inputKind(const OrtCustomOp *operator, size_t input) { return (void)operator, (void)input, ORT_REQUIRED; }
 
-const OrtCustomOp attendToRoundedOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, create, compute, destroyAttention);
+const OrtCustomOp attendToRoundedOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, createAttention, compute, destroyAttention);

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-OrtStatus *createAttention(const OrtKernelInfo *info, void **kernel) {
+OrtStatus *createAttention(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
+  (void)operator, (void)api;
   AttentionKernel attributes = {0};
   TRY(ortIntAttribute(info, "heads", &attributes.heads));
   TRY(ortFloatAttribute(info, "scale", &attributes.scale));

@@ -9,7 +9,7 @@ typedef struct {
   OrtAllocator *allocator;
 } AttentionKernel;
 
-OrtStatus *createAttention(const OrtKernelInfo *info, void **kernel);
+OrtStatus *createAttention(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel);
 void destroyAttention(void *kernel);
 
 /** A tensor that has to have so many bytes, because what is beyond its end belongs to others. */

@@ -19,6 +19,8 @@ typedef struct {
 OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *tensor);
 /** Makes a result, or finds the memory that is bound to it. */
 OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data);
+/** A result that is an input with more in it: expected to be bound to its memory, otherwise a copy. */
+OrtStatus *createPresent(OrtKernelContext *context, size_t output, const Tensor *past, const int64_t *axes, size_t rank, void **present);
 OrtStatus *fail(int code, const char *why);
 /** For lengths; ONNX Runtime says of which operator. */
 OrtStatus *refuse(const char *what, int64_t found, int64_t expected);

@@ -95,6 +95,7 @@ INLINE void walkKeys(const Rows *keys, int64_t row, int64_t positions, const int
                      float *scores, const bool areBytes) {
   int64_t at = 0;
   for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(keys, row, positions, headDim, at, LINES, count, queries, scores, areBytes);
+  for (; at + 64 <= headDim; at += 64) walkKeyLines(keys, row, positions, headDim, at, 4, count, queries, scores, areBytes);
   for (; at < headDim; at += 16) walkKeyLines(keys, row, positions, headDim, at, 1, count, queries, scores, areBytes);
   if (areBytes) multiplyBySizes(keys, row, positions, count, scores, false);
 }
@@ -202,10 +203,13 @@ INLINE void walkParts(const Attention *attention, const Part *part, const int64_
   for (; first < queries; first++) walkPart(attention, part, first, headDim, 1, areBytes);
 }
 
-/** For heads of another width than most models have, which need not be that quick. */
+/** For heads of another width than most models have, with fewer functions. */
 AVX512 static void walkAnyParts(const Attention *attention, const Part *part) {
   const bool areBytes = !part->stretch->keys.numbers;
-  for (int64_t first = 0; first < queriesOf(attention); first++) walkPart(attention, part, first, attention->headDim, 1, areBytes);
+  const int64_t queries = queriesOf(attention);
+  int64_t first = 0;
+  for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, attention->headDim, 4, areBytes);
+  for (; first < queries; first++) walkPart(attention, part, first, attention->headDim, 1, areBytes);
 }
 
 /** [sequences, kvHeads, queries, parts, headDim + 16]. */

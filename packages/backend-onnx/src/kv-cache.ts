@@ -146,9 +146,9 @@ export class OnnxCache implements KvCache, GroupingCache {
     return this.store.batches ? this.#lengths.baseOf(slot) : undefined;
   }
 
-  /** @throws RangeError for a slot that cannot hold tokens now. */
+  /** @throws RangeError for slots that cannot hold the tokens of one run. */
   requireUsable(segments: readonly RunSegment[]): void {
-    for (const { slot } of segments) this.#lengths.requireUsable(slot);
+    this.#lengths.requireUsable(segments);
   }
 
   /** Counts the tokens of a run that has succeeded; `groups` hold the segments in their order. */

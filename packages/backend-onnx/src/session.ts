@@ -108,6 +108,7 @@ export class OnnxSession implements Disposable {
   /** Binds what belongs together, unless this very list was the last one under its key. */
   bindList(key: string, list: object | string, bind: () => void): void {
     if (this.#lists.get(key) === list) return;
+    this.#lists.delete(key); // a binding that fails in the middle is neither
     bind();
     this.#lists.set(key, list);
   }

@@ -19,9 +19,9 @@ export function roundRow(
 ): number {
   let largest = 0;
   for (let i = from; i < from + width; i++) largest = Math.max(largest, Math.abs(numbers[i]!));
-  if (largest < SMALLEST) {
+  if (largest < SMALLEST || !Number.isFinite(largest)) {
     steps.fill(zero, at, at + width);
-    return 0;
+    return largest < SMALLEST ? 0 : Number.NaN; // what is no number shows in whatever sees the row
   }
   const perNumber = LARGEST_STEP / largest;
   for (let i = 0; i < width; i++) steps[at + i] = Math.round(numbers[from + i]! * perNumber) + zero;

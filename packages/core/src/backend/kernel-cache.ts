@@ -30,9 +30,9 @@ export class KernelCache<T> implements KvCache {
     this.#lengths = new SlotLengths(slots, branches);
   }
 
-  /** @throws RangeError for a slot that cannot hold tokens now. */
+  /** @throws RangeError for slots that cannot hold the tokens of one run. */
   requireUsable(segments: readonly RunSegment[]): void {
-    for (const { slot } of segments) this.#lengths.requireUsable(slot);
+    this.#lengths.requireUsable(segments);
   }
 
   /** Kernels make entries longer when they next append to them. */

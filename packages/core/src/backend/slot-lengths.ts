@@ -1,3 +1,5 @@
+import type { RunSegment } from './check-run.ts';
+
 /** What a slot continues, and how many of its tokens it has from there. */
 interface Continuation {
   readonly base: number;
@@ -31,8 +33,33 @@ export class SlotLengths {
     }
   }
 
-  /** @throws RangeError for a slot that cannot hold tokens now: one that only continues, but nothing. */
-  requireUsable(slot: number): void {
+  /**
+   * @throws RangeError for slots that cannot hold the tokens of one run: one that only continues, but
+   * nothing; one together with another that continues it; or continuations of one that others part.
+   */
+  requireUsable(segments: readonly Pick<RunSegment, 'slot'>[]): void {
+    const slots = segments.map(({ slot }) => slot);
+    const last = new Map<number, number>();
+    for (const [at, slot] of slots.entries()) {
+      this.#requireHolding(slot);
+      const base = this.baseOf(slot);
+      if (base === undefined) continue;
+      if (slots.includes(base)) {
+        throw new RangeError(
+          `Slot ${slot} continues slot ${base}, so no run can append to both: run one after the other`,
+        );
+      }
+      const before = last.get(base) ?? at - 1;
+      if (before !== at - 1) {
+        throw new RangeError(
+          `Slots ${slots[before]} and ${slot} continue slot ${base}, but slot ${slots[at - 1]} stands between them: name them one after the other`,
+        );
+      }
+      last.set(base, at);
+    }
+  }
+
+  #requireHolding(slot: number): void {
     this.of(slot);
     if (slot < this.slots || this.#continued.has(slot)) return;
     throw new RangeError(

@@ -133,6 +133,7 @@ export class Batcher<Adapter extends string> {
         ...{ kind: step.kind, cache: step.cache, x, angles: joinAngles(jobs) },
         segments: jobs.flatMap((job) => job.step.segments),
         ...(signal && { signal }),
+        ...(jobs.length === 1 && step.spare && { spare: step.spare }),
       };
       const isMixed = jobs.some((job) => originOf(job) !== originOf(first));
       if (!isMixed) return await runtime.decode(joined);
