@@ -263,6 +263,14 @@ describe.skipIf(missing).each(['AttendToBranches', 'AttendToRoundedBranches'])(
       await expect(run(wrong)).rejects.toThrow(`there are ${message}`);
     });
 
+    test.skipIf(isRounded)('keys in bytes, which it does not know', async () => {
+      const sizes = { shape: [2, 5, 1] };
+      const rounded = { ...inputs, keySizes: sizes, valueSizes: sizes };
+      await expect(runWith(operator, rounded, {}, 4)).rejects.toThrow(
+        'there are 640 bytes of keys, but there have to be 160',
+      );
+    });
+
     test.runIf(isRounded)('worths of another length', async () => {
       const wrong = { shape: [2, 4, 1] };
       await expect(run({ keySizes: wrong })).rejects.toThrow('32 bytes of worths of keys, but');

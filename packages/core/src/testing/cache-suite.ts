@@ -364,6 +364,30 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       await expect(cache.extend(0, 0)).rejects.toThrow('cannot continue itself');
     });
 
+    test('a run names continuations of a slot side by side, and never with it', async () => {
+      await using program = await backend.compile(graphs, weights);
+      using cache = program.createCache({ kv, capacity: 16, slots: 4 });
+      const prompt = promptRows('p', 3);
+      for (const slot of [0, 3]) await feed(program, cache, prompt, { slot });
+      for (const slot of [1, 2]) await cache.extend(0, slot);
+      const run = (slots: readonly number[]) => {
+        const positions = slots.map((slot) => cache.length(slot));
+        const inputs = decoderInputs(promptRows('q', slots.length), positions);
+        const segments = slots.map((slot) => ({ slot, tokens: 1 }));
+        return decode(program, 'decode', inputs, { cache, segments });
+      };
+      await expect(run([0, 1])).rejects.toThrow(
+        'Slot 1 continues slot 0, so no run can append to both: run one after the other',
+      );
+      await expect(run([1, 3, 2])).rejects.toThrow(
+        'Slots 1 and 2 continue slot 0, but slot 3 stands between them: name them one after the other',
+      );
+      expect([0, 1, 2, 3].map((slot) => cache.length(slot))).toEqual([3, 3, 3, 3]);
+      const rows = promptRows('q', 3);
+      const wanted = [0, 1, 2].map((row) => alone([prompt, rowsOf(rows, row, row + 1)]));
+      expectClose(await run([3, 1, 2]), join(await Promise.all(wanted)), tolerance, 'side by side');
+    });
+
     test('a full cache is an error that says what to do, and changes nothing', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ kv, capacity: 8 });
