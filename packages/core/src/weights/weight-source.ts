@@ -22,7 +22,7 @@ export interface DenseEncoding {
  *
  * - `values` uint8 [out, blocks, blockSize · bits / 8]: of 4 bits the lower half of a byte comes first.
  *   A last block that is only partly used is filled with zero points.
- * - `scales` float32 [out, blocks]
+ * - `scales` float32 or float16 [out, blocks]
  * - `zeroPoints` uint8 [out, ⌈blocks · bits / 8⌉], packed as the values are; without them every zero
  *   point is 2^(bits − 1)
  */
@@ -32,6 +32,8 @@ export interface BlockEncoding {
   /** Numbers that share a scale: a power of two, 16 at least. */
   readonly blockSize: number;
   readonly zeroPoints: boolean;
+  /** Number format of the scales. Absent: float32. */
+  readonly scales?: 'float16';
 }
 
 /**

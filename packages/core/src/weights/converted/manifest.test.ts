@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../open-checkpoint.ts';
+import { readFloat32 } from '../read-float32.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
 import { convertedWeights } from './converted-weights.ts';
 
@@ -32,6 +33,18 @@ describe('a manifest', () => {
         shape: [2, 2],
         bytes: () => new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer),
       },
+      {
+        name: 'tail',
+        dtype: 'uint8',
+        shape: [2, 2, 8],
+        bytes: () => new Uint8Array(32).fill(0x97),
+      },
+      {
+        name: 'tail:scales',
+        dtype: 'float16',
+        shape: [2, 2],
+        bytes: () => new Uint8Array(Uint16Array.of(0x3c00, 0x4000, 0x4200, 0x4400).buffer),
+      },
     ]);
   });
   afterAll(() => rm(folder, { recursive: true }));
@@ -56,6 +69,19 @@ describe('a manifest', () => {
     expect(() => weights.describe('heat')).toThrow('Similar names do exist: "head"');
   });
 
+  test('may have scales in float16, which then stand in half the bytes', async () => {
+    const tail = { ...sound.weights.head, scales: 'float16' };
+    const manifest = { ...sound, weights: { ...sound.weights, tail } };
+    await writeFile(join(folder, 'lingbi.json'), JSON.stringify(manifest));
+    await using checkpoint = await openCheckpoint(folder);
+    const weights = convertedWeights(checkpoint, checkpoint.manifest!);
+    expect(weights.describe('tail').encoding).toEqual({
+      ...{ kind: 'blocks', bits: 4, blockSize: 16, zeroPoints: false, scales: 'float16' },
+    });
+    expect(weights.describe('tail').at?.scales?.length).toBe(8);
+    expect(await readFloat32(weights, 'tail')).toEqual(await readFloat32(weights, 'head'));
+  });
+
   const changed = (change: object) => ({
     ...sound,
     weights: { head: { ...sound.weights.head, ...change } },
@@ -71,6 +97,14 @@ describe('a manifest', () => {
     ['with blocks of what is no matrix', changed({ shape: [64] }), 'is not sound'],
     ['with an unknown number format', changed({ kind: 'dense', dtype: 'int3' }), 'is not sound'],
     ['that tensors contradict', changed({ blockSize: 32 }), 'the manifest makes it uint8 [2,1,16]'],
+    ['with scales of an unknown format', changed({ scales: 'bfloat16' }), 'is not sound'],
+    ['with scales that are null', changed({ scales: null }), 'is not sound'],
+    ['with scales of a list', changed({ scales: ['float16'] }), 'is not sound'],
+    [
+      'whose scales are twice as long',
+      changed({ scales: 'float16' }),
+      'the manifest makes it float16 [2,2], but it is float32 [2,2]. Convert the checkpoint again',
+    ],
     ['that promises more', changed({ zeroPoints: true }), 'there is no such tensor'],
   ])('%s is refused', async (_, manifest, message) => {
     const opening = open(manifest);

@@ -94,9 +94,11 @@ function parseEncoding(fields: ReadonlyMap<string, unknown>): Encoding | undefin
   const bits = fields.get('bits');
   const blockSize = fields.get('blockSize');
   const zeroPoints = fields.get('zeroPoints');
+  const scales = fields.get('scales');
   if (kind !== 'blocks' || (bits !== 4 && bits !== 8)) return undefined;
   if (!isBlockSize(blockSize) || typeof zeroPoints !== 'boolean') return undefined;
-  return { kind, bits, blockSize, zeroPoints };
+  if (scales !== undefined && scales !== 'float16') return undefined;
+  return { kind, bits, blockSize, zeroPoints, ...(scales && { scales }) };
 }
 
 function isDType(value: unknown): value is StoredDType {

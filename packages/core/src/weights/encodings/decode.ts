@@ -17,7 +17,7 @@ export function decodeWeight(
     case 'channels':
       return decodeChannels(shape, values, toFloat32(parts.scales!, 'float32'));
     case 'blocks': {
-      const scales = toFloat32(parts.scales!, 'float32');
+      const scales = toFloat32(parts.scales!, encoding.scales ?? 'float32');
       return decodeBlocks(shape, encoding, { values, scales, zeroPoints: parts.zeroPoints });
     }
     default:

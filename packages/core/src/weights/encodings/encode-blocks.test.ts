@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { randomFloats } from '../../testing/noise.ts';
+import { toFloat32 } from '../to-float32.ts';
+import type { Encoding } from '../weight-source.ts';
 import { decodeWeight } from './decode.ts';
 import { encodeWeight } from './encode.ts';
 import { partsOf } from './parts.ts';
@@ -10,6 +13,9 @@ const encodings = fc.record({
   blockSize: fc.constantFrom(16, 32, 64, 128),
   zeroPoints: fc.boolean(),
 });
+const narrow = encodings.map((encoding) => ({ ...encoding, scales: 'float16' as const }));
+/** The least number that float16 knows. */
+const LEAST = 2 ** -24;
 const numbers = fc.float({ min: Math.fround(-1e6), max: Math.fround(1e6), noNaN: true });
 const matrices = fc
   .record({ rows: fc.integer({ min: 1, max: 4 }), width: fc.integer({ min: 1, max: 200 }) })
@@ -24,8 +30,9 @@ const matrices = fc
 describe('blocks', () => {
   test('hold each number to one step of its block at most, in the bytes that partsOf says', () => {
     fc.assert(
-      fc.property(encodings, matrices, (encoding, { rows, width, data }) => {
-        const plain = Float32Array.from(data);
+      fc.property(fc.oneof(encodings, narrow), matrices, (encoding, { rows, width, data }) => {
+        const isNarrow = 'scales' in encoding;
+        const plain = Float32Array.from(data, (number) => (isNarrow ? number / 100 : number));
         const encoded = encodeWeight(plain, width, encoding);
         for (const [part, { length }] of partsOf([rows, width], encoding)) {
           expect(encoded[part]).toHaveLength(length);
@@ -39,7 +46,8 @@ describe('blocks', () => {
           const [low, high] = [Math.min(0, ...block), Math.max(0, ...block)];
           const range = encoding.zeroPoints ? high - low : 2 * Math.max(high, -low);
           const step = range / (encoding.zeroPoints ? 2 ** bits - 1 : 2 ** bits);
-          expect(Math.abs(decoded[at]! - number)).toBeLessThanOrEqual(step * 1.0001 + 1e-37);
+          const slack = isNarrow ? LEAST : 1e-37;
+          expect(Math.abs(decoded[at]! - number)).toBeLessThanOrEqual(step * 1.001 + slack);
         }
       }),
     );
@@ -65,6 +73,66 @@ describe('blocks', () => {
         const ofScales = cubes * 2 ** -46;
         expect(error('search')).toBeLessThanOrEqual(error('nearest') * (1 + 1e-5) + ofScales);
       }),
+    );
+  });
+
+  test.each([1, 1e-3, 1e-6, 1e-8])(
+    'are as near with scales in float16 as in float32: numbers up to %f',
+    (size) => {
+      fc.assert(
+        fc.property(narrow, fc.string(), fc.boolean(), (encoding, seed, isSearched) => {
+          const rounding = isSearched ? 'search' : 'nearest';
+          const plain = randomFloats(seed, [8, 256], size).data as Float32Array;
+          const errorOf = (given: Encoding) => {
+            const encoded = encodeWeight(plain, 256, given, { rounding });
+            const decoded = decodeWeight([8, 256], given, encoded);
+            return (
+              Math.hypot(...plain.map((number, at) => decoded[at]! - number)) / plain.length ** 0.5
+            );
+          };
+          const { scales: _, ...wide } = encoding;
+          // Searching finds less among fewer scales, and half of the least one is what they cost at most.
+          expect(errorOf(encoding)).toBeLessThanOrEqual(errorOf(wide) * 1.25 + LEAST / 2);
+        }),
+      );
+    },
+  );
+
+  test('with scales in float16 hold the whole numbers that are nearest for what is stored', () => {
+    fc.assert(
+      fc.property(narrow, matrices, (anyNarrow, { rows, width, data }) => {
+        const encoding = { ...anyNarrow, zeroPoints: false };
+        const plain = Float32Array.from(data, (number) => number / 100);
+        const encoded = encodeWeight(plain, width, encoding, { rounding: 'search' });
+        const decoded = decodeWeight([rows, width], encoding, encoded);
+        const scales = toFloat32(encoded.scales!, 'float16');
+        const blocks = Math.ceil(width / encoding.blockSize);
+        for (const [at, number] of plain.entries()) {
+          const block = Math.floor((at % width) / encoding.blockSize);
+          const scale = Math.abs(scales[Math.floor(at / width) * blocks + block]!);
+          if (Math.abs(decoded[at]!) > scale * (2 ** (encoding.bits - 1) - 1.5)) continue; // cut off
+          expect(Math.abs(decoded[at]! - number)).toBeLessThanOrEqual(scale * 0.5001);
+        }
+      }),
+    );
+  });
+
+  test('have float16 scales that are the nearest, but away from 0 where steps are coarse', () => {
+    const scaleOf = (scale: number) => {
+      const plain = new Float32Array(16).fill(-8 * scale);
+      const encoding = { kind: 'blocks', bits: 4, blockSize: 16, zeroPoints: false } as const;
+      const { scales } = encodeWeight(plain, 16, { ...encoding, scales: 'float16' });
+      return toFloat32(scales!, 'float16')[0];
+    };
+    expect(scaleOf(1 + 2 ** -12)).toBe(1);
+    expect(scaleOf(1 + 3 * 2 ** -12)).toBe(1 + 2 ** -10);
+    expect(scaleOf(65504)).toBe(65504);
+    expect(scaleOf(2 ** -14 + 2 ** -26)).toBe(2 ** -14);
+    expect(scaleOf(LEAST * 1.25)).toBe(2 * LEAST);
+    expect(scaleOf(-LEAST / 1000)).toBe(-LEAST);
+    expect(scaleOf(0)).toBe(1);
+    expect(() => scaleOf(65520)).toThrow(
+      'A block would have the scale 65520, but float16 ends at 65504. Store its scales as float32',
     );
   });
 

@@ -1,4 +1,5 @@
 import type { BlockEncoding, WeightPart } from '../weight-source.ts';
+import { holdScale, type ScaleFormat, scaleBytes } from './hold-scale.ts';
 
 /**
  * How a block's scale is found.
@@ -19,6 +20,8 @@ interface Block {
   readonly end: number;
   /** Whole numbers go from 0 to this. */
   readonly highest: number;
+  /** How its scale is stored. */
+  readonly scales: ScaleFormat;
 }
 
 /** A number x becomes clamp(round(x · inverse) + zero), and is read as (q − zero) · scale. */
@@ -33,11 +36,20 @@ export interface EncodeBlocksOptions {
   readonly rounding?: Rounding;
 }
 
-/** Encodes whole rows of a matrix, `numbers` [rows, width]; see `BlockEncoding` for the layout. */
+/**
+ * Encodes whole rows of a matrix, `numbers` [rows, width]; see `BlockEncoding` for the layout.
+ *
+ * @throws RangeError when a scale is beyond float16 and is to be stored so.
+ */
 export function encodeBlocks(
   numbers: Float32Array,
   width: number,
-  { bits, blockSize, zeroPoints: hasZeroPoints }: Omit<BlockEncoding, 'kind'>,
+  {
+    bits,
+    blockSize,
+    zeroPoints: hasZeroPoints,
+    scales: format = 'float32',
+  }: Omit<BlockEncoding, 'kind'>,
   { rounding = 'nearest' }: EncodeBlocksOptions = {},
 ): EncodedBlocks {
   const rows = numbers.length / width;
@@ -54,7 +66,7 @@ export function encodeBlocks(
       const column = index * blockSize;
       const start = row * width + column;
       const end = row * width + Math.min(width, column + blockSize);
-      const block = { numbers, start, end, highest };
+      const block = { numbers, start, end, highest, scales: format };
       const fit = hasZeroPoints ? fitRange(block, rounding) : fitSymmetric(block, rounding);
       const at = row * blocks + index;
       scales[at] = fit.scale;
@@ -62,7 +74,7 @@ export function encodeBlocks(
       if (hasZeroPoints) storeZero(zeroPoints, row * zeroBytes, index, bits, fit.zero);
     }
   }
-  const bytes = { values, scales: new Uint8Array(scales.buffer) };
+  const bytes = { values, scales: scaleBytes(scales, format) };
   return hasZeroPoints ? { ...bytes, zeroPoints } : bytes;
 }
 
@@ -75,7 +87,7 @@ function fitRange(block: Block, rounding: Rounding): Fit {
     if (number < low) low = number;
     if (number > high) high = number;
   }
-  const scale = Math.fround((high - low) / highest);
+  const scale = holdScale((high - low) / highest, block.scales);
   if (scale === 0) return { inverse: 0, scale: 1, zero: 0 };
   if (rounding === 'search') return bestFit(block, rangeCandidates(low, high, highest));
   const zero = Math.min(highest, Math.max(0, Math.round(-low / scale)));
@@ -102,7 +114,7 @@ function fitSymmetric(block: Block, rounding: Rounding): Fit {
   const zero = (block.highest + 1) / 2;
   if (extreme === 0) return { inverse: 0, scale: 1, zero };
   if (rounding === 'search') return bestFit(block, symmetricCandidates(extreme, zero));
-  const scale = Math.fround(-extreme / zero);
+  const scale = holdScale(-extreme / zero, block.scales);
   return scale === 0 ? { inverse: 0, scale: 1, zero } : { inverse: 1 / scale, scale, zero };
 }
 
@@ -127,7 +139,8 @@ type Candidate = Pick<Fit, 'inverse' | 'zero'>;
  * Errors are squared and weighted by the number's magnitude w = |x|, since what is large matters most:
  * with all alike a model's words came out further from float32 (docs/decisions/051). For the whole
  * numbers q that a candidate gives, the best scale is Σwxq / Σwq², and leaves an error of
- * Σwx² − (Σwxq)² / Σwq²: the candidate with the largest second term wins.
+ * Σwx² − (Σwxq)² / Σwq²: the candidate with the largest second term wins. A float16 may be too far
+ * from its scale for the same whole numbers; the nearest ones for it are never worse.
  */
 function bestFit(block: Block, candidates: readonly Candidate[]): Fit {
   let best: Fit = { inverse: 0, scale: 1, zero: candidates[0]!.zero };
@@ -137,7 +150,8 @@ function bestFit(block: Block, candidates: readonly Candidate[]): Fit {
     const { products, squares } = correlate(block, inverse, zero);
     if (squares === 0 || products ** 2 <= gain * squares) continue;
     gain = products ** 2 / squares;
-    best = { inverse, scale: Math.fround(products / squares), zero };
+    const scale = holdScale(products / squares, block.scales);
+    best = { inverse: block.scales === 'float16' ? 1 / scale : inverse, scale, zero };
   }
   return best;
 }

@@ -30,11 +30,11 @@ export function partsOf(
     }
     case 'blocks': {
       const [out, width] = matrixShape(shape);
-      const { bits, blockSize, zeroPoints } = encoding;
+      const { bits, blockSize, zeroPoints, scales = 'float32' } = encoding;
       const blocks = Math.ceil(width / blockSize);
       return new Map([
         ['values', part('uint8', [out, blocks, (blockSize * bits) / 8])],
-        ['scales', part('float32', [out, blocks])],
+        ['scales', part(scales, [out, blocks])],
         ...(zeroPoints
           ? [['zeroPoints', part('uint8', [out, Math.ceil((blocks * bits) / 8)])] as const]
           : []),
