@@ -32,6 +32,9 @@ bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
 static int64_t blocksOf(const BlockMatrix *matrix) { return matrix->in / matrix->block; }
 static int64_t rowBytes(const BlockMatrix *matrix) { return matrix->in * matrix->bits / 8; }
 static int64_t zeroBytes(const BlockMatrix *matrix) { return ceilDivide(blocksOf(matrix) * matrix->bits, 8); }
+static const uint8_t *scalesAt(const BlockMatrix *matrix, int64_t column, int64_t block) {
+  return matrix->scales + (column * blocksOf(matrix) + block) * matrix->scaleBytes;
+}
 
 /* Rounding. */
 
@@ -129,8 +132,8 @@ INLINE __mmask64 bytesLeft(int64_t left) { return left >= 64 ? ~0ull : left <= 0
 /** The next blocks of a row of the matrix and of all rounded rows. */
 typedef struct {
   int64_t blocks;
-  const uint8_t *values, *zeros;
-  const float *scales;
+  const uint8_t *values, *zeros, *scales;
+  int scaleBytes;
   const int8_t *numbers;
   const float *sizes, *sums;
   /** From a row to the next one. */
@@ -144,7 +147,8 @@ INLINE Walk startWalk(const BlockMatrix *matrix, const RoundedRows *rounded, int
       .blocks = blocks - first,
       .values = matrix->values + (column * blocks + first) * block * bits / 8,
       .zeros = matrix->zeros ? matrix->zeros + column * zeroBytes + first * bits / 8 : NULL,
-      .scales = matrix->scales + column * blocks + first,
+      .scales = scalesAt(matrix, column, first),
+      .scaleBytes = matrix->scaleBytes,
       .numbers = rounded->values + first * block,
       .sizes = rounded->sizes + first,
       .sums = rounded->sums + first,
@@ -157,7 +161,7 @@ INLINE void advance16(Walk *walk, const int bits, const int block) {
   walk->blocks -= 16;
   walk->values += 2 * block * bits;
   if (walk->zeros) walk->zeros += 2 * bits;
-  walk->scales += 16;
+  walk->scales += 16 * walk->scaleBytes;
   walk->numbers += 16 * block;
   walk->sizes += 16;
   walk->sums += 16;
@@ -167,6 +171,12 @@ INLINE void advance16(Walk *walk, const int bits, const int block) {
 #define STEP_NUMBERS(bits, block) ((bits) == 4 || (block) == GROUP ? GROUP : 64)
 #define STEP_BYTES(bits, block) (STEP_NUMBERS(bits, block) * (bits) / 8)
 #define STEP_BLOCKS(bits, block) (STEP_NUMBERS(bits, block) / (block))
+
+/** Scales of the next 16 blocks, or of as many as are left. */
+INLINE __m512 loadScales(const uint8_t *scales, int scaleBytes, int64_t left) {
+  if (scaleBytes == 4) return _mm512_maskz_loadu_ps(numbersLeft(left), scales);
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(numbersLeft(left), scales));
+}
 
 /** Zero points of the next 16 blocks. */
 INLINE __m512 nextZeros(const Walk *walk, const int bits) {
@@ -181,7 +191,7 @@ INLINE __m512 nextZeros(const Walk *walk, const int bits) {
 
 /** What a step of the next 16 blocks is worth in each row; what zero points are worth is taken off the sums. */
 INLINE void weighBlocks(const Walk *walk, float (*worths)[16], __m512 *sums, const int bits, const int rows) {
-  const __m512 scales = _mm512_maskz_loadu_ps(numbersLeft(walk->blocks), walk->scales);
+  const __m512 scales = loadScales(walk->scales, walk->scaleBytes, walk->blocks);
   const __m512 zeros = _mm512_mul_ps(scales, nextZeros(walk, bits));
   UNROLLED
   for (int row = 0; row < rows; row++) {
@@ -258,7 +268,7 @@ INLINE void multiplySteps(const Walk *walk, int64_t first, int64_t left, float (
 /** The next 16 blocks, or as many as are left, against all rows. */
 INLINE void multiply16(const Walk *walk, __m512 *sums, const int bits, const int block, const int rows) {
   float worths[ROWS_AT_ONCE][16] __attribute__((aligned(64)));
-  _mm_prefetch((const char *)walk->scales + AHEAD * 32 / (bits * block), _MM_HINT_T0);
+  _mm_prefetch((const char *)walk->scales + AHEAD * 8 / (bits * block) * walk->scaleBytes, _MM_HINT_T0);
   weighBlocks(walk, worths, sums, bits, rows);
   const int64_t steps = ceilDivide(least(walk->blocks, 16), STEP_BLOCKS(bits, block));
   for (int64_t step = 0; step < steps; step += 4) multiplySteps(walk, step, steps - step, worths, sums, bits, block, rows);
@@ -388,8 +398,13 @@ INLINE void unpackPanel(const BlockMatrix *matrix, int64_t column, Panel *to, co
   const int64_t some = least(blocks - first, to->groups * GROUP / block);
   for (int64_t each = 0; each < TILE_COLUMNS; each++) {
     const bool isThere = column + each < matrix->out;
+    float scales[PANEL_GROUPS * MOST_BLOCKS] = {0};
+    for (int64_t at = 0; isThere && at < some; at += 16) {
+      const uint8_t *from = scalesAt(matrix, column + each, first + at);
+      _mm512_storeu_ps(scales + at, loadScales(from, matrix->scaleBytes, some - at));
+    }
     for (int64_t at = 0; at < some; at++) {
-      to->scales[at * TILE_COLUMNS + each] = isThere ? matrix->scales[(column + each) * blocks + first + at] : 0;
+      to->scales[at * TILE_COLUMNS + each] = scales[at];
       to->zeros[at * TILE_COLUMNS + each] = isThere ? zeroAt(matrix, column + each, first + at) : 0;
     }
   }

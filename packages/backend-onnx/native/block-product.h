@@ -17,8 +17,9 @@ typedef struct {
   int block;
   /** [out, blocks, block * bits / 8]; of 4 bits the lower half of a byte comes first. */
   const uint8_t *values;
-  /** [out, blocks]. */
-  const float *scales;
+  /** [out, blocks]: float32 numbers of 4 bytes each, or float16 of 2. */
+  const uint8_t *scales;
+  int scaleBytes;
   /** [out, blocks], in bits as the values; NULL for the middle of their range. */
   const uint8_t *zeros;
   /** [out], or NULL. */

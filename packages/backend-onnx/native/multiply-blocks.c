@@ -56,20 +56,36 @@ static void destroy(void *kernel) {
   free(own);
 }
 
-/** Checks the length, for what is beyond it belongs to others. NULL when the input was left out. */
+/** What is beyond its length belongs to others. */
+static OrtStatus *requireBytes(const Tensor *tensor, const char *what, int64_t bytes) {
+  return !tensor->isThere || tensor->bytes == bytes ? NULL : refuse(what, tensor->bytes, bytes);
+}
+
+/** Checks the length. NULL when the input was left out. */
 static OrtStatus *dataOf(const OrtKernelContext *context, size_t input, const char *what, int64_t bytes, void *data) {
   Tensor tensor;
   TRY(readTensor(context, input, &tensor));
   *(const void **)data = tensor.data;
-  if (!tensor.isThere || tensor.bytes == bytes) return NULL;
-  return refuse(what, tensor.bytes, bytes);
+  return requireBytes(&tensor, what, bytes);
+}
+
+/** Scales may be float32 or float16; their type says which. */
+static OrtStatus *placeScales(const OrtKernelContext *context, size_t input, BlockMatrix *matrix) {
+  Tensor tensor;
+  TRY(readTensor(context, input, &tensor));
+  if (tensor.type != ORT_FLOAT && tensor.type != ORT_FLOAT16) {
+    return fail(ORT_INVALID_ARGUMENT, "scales have to be float32 or float16");
+  }
+  matrix->scales = tensor.data;
+  matrix->scaleBytes = tensor.type == ORT_FLOAT ? 4 : 2;
+  return requireBytes(&tensor, "bytes of scales", matrix->out * (matrix->in / matrix->block) * matrix->scaleBytes);
 }
 
 /** Finds the numbers of a matrix. */
 static OrtStatus *placeMatrix(const OrtKernelContext *context, size_t first, BlockMatrix *matrix) {
   const int64_t blocks = matrix->in / matrix->block, out = matrix->out;
   TRY(dataOf(context, first + VALUES, "bytes of values", out * matrix->in * matrix->bits / 8, &matrix->values));
-  TRY(dataOf(context, first + SCALES, "bytes of scales", out * blocks * 4, &matrix->scales));
+  TRY(placeScales(context, first + SCALES, matrix));
   return dataOf(context, first + ZEROS, "bytes of zero points", out * ((blocks * matrix->bits + 7) / 8), &matrix->zeros);
 }
 
@@ -159,13 +175,14 @@ static size_t outputs(const OrtCustomOp *operator) { return (void)operator, 1; }
 static bool isBytes(size_t input) {
   return input == FIRST + VALUES || input == FIRST + ZEROS || input == SECOND + VALUES || input == SECOND + ZEROS;
 }
+static int typeOf(size_t input) {
+  if (input == FIRST + SCALES || input == SECOND + SCALES) return ORT_ANY;
+  return isBytes(input) ? ORT_UINT8 : ORT_FLOAT;
+}
 static int inputType(const OrtCustomOp *operator, size_t input) {
-  (void)operator;
-  return isBytes(input) && input != BIAS ? ORT_UINT8 : ORT_FLOAT;
+  return (void)operator, input == BIAS ? ORT_FLOAT : typeOf(input);
 }
-static int gatedInputType(const OrtCustomOp *operator, size_t input) {
-  return (void)operator, isBytes(input) ? ORT_UINT8 : ORT_FLOAT;
-}
+static int gatedInputType(const OrtCustomOp *operator, size_t input) { return (void)operator, typeOf(input); }
 static int inputKind(const OrtCustomOp *operator, size_t input) {
   return (void)operator, input == FIRST + ZEROS || input == BIAS ? ORT_OPTIONAL : ORT_REQUIRED;
 }

@@ -22,13 +22,14 @@ typedef void *OrtApi[];
 
 /** The version of the interface that these places were checked against. */
 enum { ORT_VERSION = 22 };
-enum { ORT_FLOAT = 1, ORT_UINT8 = 2, ORT_INT8 = 3, ORT_INT32 = 6, ORT_INT64 = 7 };
+enum { ORT_ANY = 0, ORT_FLOAT = 1, ORT_UINT8 = 2, ORT_INT8 = 3, ORT_INT32 = 6, ORT_INT64 = 7, ORT_FLOAT16 = 10 };
 enum { ORT_REQUIRED = 0, ORT_OPTIONAL = 1 };
 enum { ORT_FAIL = 1, ORT_INVALID_ARGUMENT = 2 };
 
 #define ORT_FUNCTION(place, returns, ...) ((returns(*)(__VA_ARGS__))(*ort)[place])
 #define ortCreateStatus ORT_FUNCTION(0, OrtStatus *, int, const char *)
 #define ortTensorData ORT_FUNCTION(51, OrtStatus *, OrtValue *, void **)
+#define ortElementType ORT_FUNCTION(60, OrtStatus *, const OrtShape *, int *)
 #define ortRank ORT_FUNCTION(61, OrtStatus *, const OrtShape *, size_t *)
 #define ortDimensions ORT_FUNCTION(62, OrtStatus *, const OrtShape *, int64_t *, size_t)
 #define ortShape ORT_FUNCTION(65, OrtStatus *, const OrtValue *, OrtShape **)

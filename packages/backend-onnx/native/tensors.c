@@ -12,6 +12,7 @@ OrtStatus *refuse(const char *what, int64_t found, int64_t expected) {
 }
 
 static OrtStatus *readAxes(const OrtShape *shape, Tensor *tensor) {
+  TRY(ortElementType(shape, &tensor->type));
   TRY(ortRank(shape, &tensor->rank));
   if (tensor->rank > MOST_AXES) {
     char said[128];

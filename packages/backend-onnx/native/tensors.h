@@ -11,6 +11,8 @@ typedef struct {
   bool isThere;
   void *data;
   int64_t bytes;
+  /** Of its numbers: ORT_FLOAT and so on. */
+  int type;
   int64_t axes[MOST_AXES];
   size_t rank;
 } Tensor;

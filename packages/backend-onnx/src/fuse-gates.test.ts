@@ -32,7 +32,12 @@ const kind = {
   zeroPoints: true,
   hasBias: false,
 } as const;
-const kinds = [4, 8].flatMap((bits) => [32, 64, 128].map((blockSize) => ({ bits, blockSize })));
+const kinds = [4, 8].flatMap((bits) =>
+  [32, 64, 128].flatMap((blockSize) => [
+    { what: 'float32', bits, blockSize },
+    { what: 'float16', bits, blockSize, scales: 'float16' as const },
+  ]),
+) as (BlockMatrixKind & { readonly what: string })[];
 
 /** The products of a graph. */
 interface Products {
@@ -116,7 +121,7 @@ const missing = missingKernels();
 const SMALLEST = 2 ** -126;
 
 describe.skipIf(missing)('gated products', () => {
-  describe.each(kinds as BlockMatrixKind[])('of $blockSize numbers of $bits bits', (own) => {
+  describe.each(kinds)('of $blockSize numbers of $bits bits, scales in $what', (own) => {
     test.each([
       [true, true],
       [true, false],
@@ -127,6 +132,14 @@ describe.skipIf(missing)('gated products', () => {
       const given = matrices({ ...size, zeroPoints: first }, { ...size, zeroPoints: second });
       for (const rows of [1, 7, 24, 25, 60]) await expectGated(gated, given, rows);
     });
+  });
+
+  test('are right where only one of them has scales in float16', async () => {
+    const half = { scales: 'float16' } as const;
+    for (const rows of [3, 30]) {
+      await expectGated(gated, matrices(half), rows);
+      await expectGated(gated, matrices({}, half), rows);
+    }
   });
 
   test('are right for a matrix of many pieces', async () => {
@@ -236,7 +249,9 @@ async function expectGated(
   const found = await numbersOf(program.run('gated', { x, other }));
   const { numbers, errors } = exactlyGated(exactProduct(given.gate, x), second(given, x, other));
   expect(found).toHaveLength(numbers.length);
-  const shares = Array.from(found, (each, i) => Math.abs(each - numbers[i]!) / errors[i]!);
+  const shares = Array.from(found, (each, i) => {
+    return each === numbers[i] ? 0 : Math.abs(each - numbers[i]!) / errors[i]!;
+  });
   expect(shares.filter((share) => !(share <= 1))).toEqual([]);
 }
 

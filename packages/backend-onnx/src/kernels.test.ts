@@ -11,7 +11,7 @@ import { onnx } from './backend.ts';
 import { KernelsInUseError } from './errors.ts';
 import { createKernels, missingKernels } from './kernels.ts';
 import { loadRuntime } from './library.ts';
-import type { Attributes } from './model-writer.ts';
+import type { Attributes, ElementType } from './model-writer.ts';
 import { settle } from './options.ts';
 import {
   type BlockMatrix,
@@ -71,10 +71,15 @@ describe('onnx({ kernels })', () => {
 const missing = missingKernels();
 test.runIf(missing)('kernels of ours are untested here', ({ skip }) => skip(missing));
 
-const kinds = [4, 8].flatMap((bits) => [32, 64, 128].map((blockSize) => ({ bits, blockSize })));
+const kinds = [4, 8].flatMap((bits) =>
+  [32, 64, 128].flatMap((blockSize) => [
+    { what: 'float32', bits, blockSize },
+    { what: 'float16', bits, blockSize, scales: 'float16' as const },
+  ]),
+) as (BlockMatrixKind & { readonly what: string })[];
 
 describe.skipIf(missing)('products with weights in blocks', () => {
-  describe.each(kinds as BlockMatrixKind[])('of $blockSize numbers of $bits bits', (kind) => {
+  describe.each(kinds)('of $blockSize numbers of $bits bits, scales in $what', (kind) => {
     const matrixOf = (more: Partial<BlockMatrixKind>) =>
       randomBlocks('w', {
         ...{ ...kind, out: 37, width: 5 * kind.blockSize, zeroPoints: true, hasBias: true },
@@ -167,6 +172,7 @@ describe.skipIf(missing)('products with weights in blocks', () => {
       blockSize: fc.constantFrom(32, 64, 128),
       zeroPoints: fc.boolean(),
       hasBias: fc.boolean(),
+      scales: fc.constantFrom(undefined, 'float16' as const),
     });
     const axes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 });
     const size = fc.constantFrom(1e-30, 1e-3, 1, 1e4, 1e30);
@@ -176,8 +182,9 @@ describe.skipIf(missing)('products with weights in blocks', () => {
         axes,
         size,
         fc.string(),
-        async ({ blocks, ...rest }, axes, size, seed) => {
-          const matrix = randomBlocks(seed, { ...rest, width: blocks * rest.blockSize });
+        async ({ blocks, scales, ...rest }, axes, size, seed) => {
+          const width = blocks * rest.blockSize;
+          const matrix = randomBlocks(seed, { ...rest, width, ...(scales && { scales }) });
           await using program = await compile(matrix, axes.length);
           await expectExact(program, matrix, randomFloats(seed, [...axes, matrix.width], size));
         },
@@ -193,22 +200,24 @@ describe.skipIf(missing)('products with weights in blocks', () => {
     expect(await multiply(program, nothing)).toMatchObject({ shape: [3, 0, 64] });
   });
 
-  test.each([4, 8] as const)(
-    "differ from ONNX Runtime's (%i bits) by its rounding",
-    async (bits) => {
-      const matrix = randomBlocks('w', { ...square, bits, width: 512 });
-      await using ours = await compile(matrix);
-      const backend = onnx({ threads: 1, kernels: 'onnxruntime' });
-      await using theirs = await backend.compile(
-        { multiply: productGraph(matrix) },
-        sourceOf(matrix),
-      );
-      for (const rows of [1, 40]) {
-        const x = randomFloats('x', [rows, 512]);
-        expectClose(await multiply(ours, x), await multiply(theirs, x), 1e-2, `${rows} rows`);
-      }
-    },
-  );
+  test.each([
+    { bits: 4 },
+    { bits: 8 },
+    { bits: 4, scales: 'float16' },
+    { bits: 8, scales: 'float16' },
+  ] as const)("differ from ONNX Runtime's by its rounding: %o", async (kind) => {
+    const matrix = randomBlocks('w', { ...square, ...kind, width: 512 });
+    await using ours = await compile(matrix);
+    const backend = onnx({ threads: 1, kernels: 'onnxruntime' });
+    await using theirs = await backend.compile(
+      { multiply: productGraph(matrix) },
+      sourceOf(matrix),
+    );
+    for (const rows of [1, 40]) {
+      const x = randomFloats('x', [rows, 512]);
+      expectClose(await multiply(ours, x), await multiply(theirs, x), 1e-2, `${rows} rows`);
+    }
+  });
 });
 
 const square = { out: 64, width: 64, blockSize: 32, zeroPoints: true, hasBias: false } as const;
@@ -277,6 +286,20 @@ describe.skipIf(missing)('the operator refuses', () => {
     await expect(run(attributes, shapes)).resolves.toEqual([[3, 2]]);
   });
 
+  test('scales of another length or type, in float16 too', async () => {
+    const runScales = (type: ElementType, shape: readonly number[]) => {
+      const operator = { name: 'MultiplyBlocks', attributes, outputs: { y: 2 } };
+      return runOperator(operator, { ...typed(shapes), scales: { type, shape } });
+    };
+    await expect(runScales('float16', [4])).resolves.toEqual([[3, 2]]);
+    await expect(runScales('float16', [8])).rejects.toThrow(
+      'there are 16 bytes of scales, but there have to be 8',
+    );
+    for (const type of ['int32', 'bfloat16'] as const) {
+      await expect(runScales(type, [4])).rejects.toThrow('scales have to be float32 or float16');
+    }
+  });
+
   test('lengths of a second matrix, if it has two', async () => {
     const gated = (second: Record<string, readonly number[]>) => runGated(attributes, second);
     await expect(gated({})).resolves.toEqual([[3, 2]]);
@@ -311,7 +334,9 @@ async function expectExact(program: Program<'multiply'>, matrix: BlockMatrix, x:
   const found = await multiply(program, x);
   const { numbers, errors } = exactProduct(matrix, x);
   expect(found.shape).toEqual([...x.shape.slice(0, -1), matrix.out]);
-  const shares = Array.from(found.data, (each, i) => Math.abs(each - numbers[i]!) / errors[i]!);
+  const shares = Array.from(found.data, (each, i) => {
+    return each === numbers[i] ? 0 : Math.abs(each - numbers[i]!) / errors[i]!;
+  });
   expect(shares.filter((share) => !(share <= 1))).toEqual([]);
 }
 

@@ -52,6 +52,15 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
     expect(memory).toMatchObject({ kept: values, mapped: scales + zeros, compiling: values });
   });
 
+  test('in blocks with scales in float16 keeps these as float32, which it reads and does not map', () => {
+    const half: Encoding = { ...blocks, scales: 'float16' };
+    const memory = memoryOf(half, [half], theirs);
+    expect(memory).toMatchObject({ kept: values + 3 * scales, mapped: 0 });
+    expect(memory.compiling).toBe(values + zeros);
+    const exact = memoryOf(half, [half], { accuracyLevel: 1 });
+    expect(exact).toMatchObject({ kept: values + scales, mapped: zeros, compiling: values });
+  });
+
   test('that is dense becomes float32, and is packed as well where others are encoded', () => {
     expect(memoryOf(float16, [float16]).kept).toBe(wide);
     expect(memoryOf(float16, [float16, blocks], theirs).kept).toBe(2 * wide);
@@ -75,6 +84,12 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
       expect(memoryOf(blocks, [blocks])).toMatchObject({ kept: 0, mapped: stored, compiling: 0 });
       expect(memoryOf(float16, [float16, blocks]).kept).toBe(wide);
       expect(memoryOf(float16, [float16, blocks, channels]).kept).toBe(2 * wide);
+    });
+
+    test('has scales in float16 where they stand', () => {
+      const half: Encoding = { ...blocks, scales: 'float16' };
+      const stored = values + scales / 2 + zeros;
+      expect(memoryOf(half, [half])).toMatchObject({ kept: 0, mapped: stored, compiling: 0 });
     });
 
     test('is kept where no file has it', () => {

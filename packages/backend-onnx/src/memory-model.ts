@@ -1,5 +1,6 @@
 /** How ONNX Runtime uses memory, measured by `npm run bench -- memory`. */
 import {
+  BYTES_PER_NUMBER,
   liveBytes,
   type MemoryModel,
   type Node,
@@ -69,13 +70,18 @@ function packedMemory(
   const { encoding, at } = description;
   const parts = partsOf(weight.shape, encoding);
   const stored = sumOf([...parts.values()]);
-  const scales = parts.get('scales')!.length;
+  const { length: scales, dtype } = parts.get('scales')!;
+  const wide = (4 * scales) / BYTES_PER_NUMBER[dtype];
   // Kernels that round activations pack a sum of each block beside its scale, and need no zero points.
   const packed = roundsActivations(settings) && encoding.kind === 'blocks';
-  const own = parts.get('values')!.length + (packed ? 2 * scales : 0);
-  const used = packed ? 0 : stored - own;
-  if (!canMap || !at) return { ...nothing, kept: stored + own };
-  return { ...nothing, kept: own, mapped: used, compiling: stored - used };
+  const own = parts.get('values')!.length + (packed ? 2 * wide : 0);
+  // They know scales in float32 only: others are widened when they are loaded, and no file is mapped for them.
+  const isWidened = dtype !== 'float32';
+  const inFile = isWidened ? stored - scales : stored;
+  const kept = own + (isWidened ? wide : 0);
+  if (!canMap || !at) return { ...nothing, kept: kept + inFile };
+  const used = packed ? 0 : inFile - parts.get('values')!.length;
+  return { ...nothing, kept, mapped: used, compiling: inFile - used };
 }
 
 function denseMemory(use: WeightUse, { canMap, settings }: Kept): WeightMemory {

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
   embed,
+  encodeWeight,
   type Graph,
   type HostTensor,
   linear,
   memoryWeights,
   referenceBackend,
+  toFloat32,
   trace,
   type Weight,
   type WeightSource,
@@ -105,7 +107,12 @@ test('a source whose bytes do not fit its description is refused', async () => {
   );
 });
 
-describe.each([4, 8] as const)('weights in blocks of %i bits', (bits) => {
+describe.each([
+  [4, 'float32'],
+  [8, 'float32'],
+  [4, 'float16'],
+  [8, 'float16'],
+] as const)('weights in blocks of %i bits with scales in %s', (bits, dtype) => {
   const blockSize = 32;
   const blocks = width / blockSize;
   const bias: Weight = { name: 'bias', shape: [out] };
@@ -114,9 +121,11 @@ describe.each([4, 8] as const)('weights in blocks of %i bits', (bits) => {
   /** Random blocks, and the plain numbers that they stand for. */
   function quantised(hasZeroPoints: boolean) {
     const values = Uint8Array.from({ length: (out * width * bits) / 8 }, (_, i) => (i * 89) % 251);
-    const scales = (randomFloats('scales', [out, blocks]).data as Float32Array).map(
+    const numbers = (randomFloats('scales', [out, blocks]).data as Float32Array).map(
       (scale) => 0.02 + Math.abs(scale) / 50,
     );
+    const stored = encodeWeight(numbers, 1, { kind: 'dense', dtype }).values!;
+    const scales = toFloat32(stored, dtype);
     const zeroBytes = Math.ceil((blocks * bits) / 8);
     const zeroPoints = Uint8Array.from({ length: out * zeroBytes }, (_, i) => (i * 37) % 256);
     const plain = new Float32Array(out * width);
@@ -128,14 +137,19 @@ describe.each([4, 8] as const)('weights in blocks of %i bits', (bits) => {
         : 1 << (bits - 1);
       plain[i] = (pick(values, i, bits) - zero) * scales[row * blocks + block]!;
     }
-    const parts = { values, scales: new Uint8Array(scales.buffer), zeroPoints };
+    const parts = { values, scales: stored, zeroPoints };
+    const format = { bits, blockSize, zeroPoints: hasZeroPoints };
     const source: WeightSource = {
       has: () => true,
       describe: ({ length }) =>
         length === 1
           ? {
               shape: [out, width],
-              encoding: { kind: 'blocks', bits, blockSize, zeroPoints: hasZeroPoints },
+              encoding: {
+                kind: 'blocks',
+                ...format,
+                ...(dtype === 'float16' && { scales: dtype }),
+              },
             }
           : { shape: [out], encoding: { kind: 'dense', dtype: 'float32' } },
       async read(name, part = 'values') {
@@ -159,6 +173,25 @@ describe.each([4, 8] as const)('weights in blocks of %i bits', (bits) => {
     const exact = onnx({ threads: 1, accuracyLevel: 1 });
     expectClose(await runOnce(biased, source, exact), wanted, 1e-5, 'in float32');
     expectClose(await runOnce(biased, source), wanted, 1e-2, 'activations in int8');
+    const theirs = onnx({ threads: 1, kernels: 'onnxruntime' });
+    expectClose(await runOnce(biased, source, theirs), wanted, 1e-2, 'by ONNX Runtime');
+    const read = await runOnce(biased, source, referenceBackend);
+    expectClose(read, wanted, 1e-5, 'by the reference');
+  });
+
+  test('whose scales are cut off are refused', async () => {
+    const { source } = quantised(false);
+    const cut: WeightSource = {
+      ...source,
+      read: async (name, part) => {
+        const bytes = await source.read(name, part);
+        return part === 'scales' ? bytes.subarray(0, -2) : bytes;
+      },
+    };
+    for (const kernels of [{}, { kernels: 'onnxruntime' }] as const) {
+      const compiled = onnx({ threads: 1, ...kernels }).compile({ biased }, cut);
+      await expect(compiled).rejects.toThrow(/Cannot bind w \(scales\): \[24, 2\] takes/);
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import {
   type FileRange,
   partsOf,
   readFloat32,
+  toFloat32,
   type Weight,
   type WeightPart,
   type WeightSource,
@@ -124,7 +125,7 @@ export class SharedWeights implements Disposable {
           ...{ kind: 'blocks', bits: encoding.bits, blockSize: encoding.blockSize },
           multiplier: multiplierOf(shape, encoding, this.usage.settings)!,
           values: await loadPart('values'),
-          scales: await loadPart('scales'),
+          scales: await this.#loadScales(name, signal),
           ...(encoding.zeroPoints && { zeroPoints: await loadPart('zeroPoints') }),
         };
       case 'channels':
@@ -138,6 +139,19 @@ export class SharedWeights implements Disposable {
       default:
         throw encoding satisfies never;
     }
+  }
+
+  /** Those of ONNX Runtime's kernels are float32; ours take them as they are stored. */
+  async #loadScales(name: string, signal: AbortSignal | undefined): Promise<Parameter> {
+    const { shape: whole, encoding } = this.source.describe(name);
+    const multiplier = multiplierOf(whole, encoding, this.usage.settings);
+    const { dtype, shape } = partsOf(whole, encoding).get('scales')!;
+    if (multiplier === 'lingbi' || dtype === 'float32')
+      return this.#loadPart(name, 'scales', signal);
+    const bytes = await this.source.read(name, 'scales', signal);
+    requireLength(`${name} (scales)`, bytes.byteLength, shape, BYTES_PER_NUMBER[dtype]);
+    const value = valueOver(this.runtime, 'float32', shape, toFloat32(bytes, dtype));
+    return { name: nameOf(name, 'scales'), type: 'float32', shape, value };
   }
 
   /** Float32, but the tables that rows are looked up in stay as they are stored. */

@@ -1,8 +1,10 @@
 import {
   type Encoding,
+  encodeWeight,
   type Graph,
   type HostTensor,
   linear,
+  toFloat32,
   trace,
   type WeightPart,
   type WeightSource,
@@ -25,21 +27,30 @@ export interface BlockMatrixKind {
   readonly blockSize: number;
   readonly zeroPoints: boolean;
   readonly hasBias: boolean;
+  readonly scales?: 'float16';
 }
 
 export function randomBlocks(seed: string, kind: BlockMatrixKind): BlockMatrix {
-  const { out, width, bits, blockSize, zeroPoints, hasBias } = kind;
+  const { out, width, bits, blockSize, zeroPoints, hasBias, scales } = kind;
   const next = noise(seed);
   const bytes = (length: number) => Uint8Array.from({ length }, () => (next() + 1) * 128);
   const blocks = width / blockSize;
-  const scales = Float32Array.from({ length: out * blocks }, () => next() / 50);
+  const numbers = Float32Array.from({ length: out * blocks }, () => next() / 50);
   const parts = {
     values: bytes((out * width * bits) / 8),
-    scales: new Uint8Array(scales.buffer),
+    scales: scalesOf(numbers, scales),
     zeroPoints: bytes(out * Math.ceil((blocks * bits) / 8)),
   };
   const bias = hasBias ? (randomFloats(`${seed} bias`, [out]).data as Float32Array) : undefined;
-  return { out, width, encoding: { kind: 'blocks', bits, blockSize, zeroPoints }, parts, bias };
+  const own = { bits, blockSize, zeroPoints, ...(scales && { scales }) };
+  return { out, width, encoding: { kind: 'blocks', ...own }, parts, bias };
+}
+
+/** Some of those in float16 are next to nothing, where steps are coarse. */
+function scalesOf(numbers: Float32Array, dtype: 'float16' | undefined): Uint8Array {
+  if (!dtype) return new Uint8Array(numbers.buffer);
+  const some = numbers.map((number, at) => (at % 7 === 3 ? number * 2 ** -14 : number));
+  return encodeWeight(some, 1, { kind: 'dense', dtype }).values!;
 }
 
 /** Rows of `axes` axes, multiplied by `matrix`. */
@@ -74,7 +85,7 @@ export interface Product {
 export function exactProduct(matrix: BlockMatrix, { data }: HostTensor): Product {
   const { out, width, encoding, parts, bias } = matrix;
   const { blockSize } = encoding;
-  const scales = new Float32Array(parts.scales.buffer);
+  const scales = toFloat32(parts.scales, encoding.scales ?? 'float32');
   const rows = data.length / width;
   const numbers = new Float64Array(rows * out);
   const errors = new Float64Array(rows * out);

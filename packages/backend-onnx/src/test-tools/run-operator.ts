@@ -80,6 +80,9 @@ function zeros(type: ElementType, shape: readonly number[]): ElementArray {
       return new Int32Array(length);
     case 'int64':
       return new BigInt64Array(length);
+    case 'float16':
+    case 'bfloat16':
+      return new Uint16Array(length);
     default:
       return new Float32Array(length);
   }

@@ -44,14 +44,10 @@ export interface EncodeBlocksOptions {
 export function encodeBlocks(
   numbers: Float32Array,
   width: number,
-  {
-    bits,
-    blockSize,
-    zeroPoints: hasZeroPoints,
-    scales: format = 'float32',
-  }: Omit<BlockEncoding, 'kind'>,
+  { bits, blockSize, zeroPoints: hasZeroPoints, scales: narrow }: Omit<BlockEncoding, 'kind'>,
   { rounding = 'nearest' }: EncodeBlocksOptions = {},
 ): EncodedBlocks {
+  const format: ScaleFormat = narrow ?? 'float32';
   const rows = numbers.length / width;
   const blocks = Math.ceil(width / blockSize);
   const blockBytes = (blockSize * bits) / 8;
