@@ -8,6 +8,7 @@ import { type Run, runCommand } from '../run-command.ts';
 interface ConvertFlags extends OutputFlags {
   readonly weights: NonNullable<ConvertOptions['weights']>;
   readonly block?: string;
+  readonly scales?: NonNullable<ConvertOptions['scales']>;
   readonly head?: WeightFormat;
   readonly vision: 'f32' | 'int8';
   readonly adapters?: readonly TaskAdapter[];
@@ -40,6 +41,12 @@ export function addConvertCommand(program: Command): void {
         '--block <size>',
         'numbers that share a scale (default: those of a packed source, or 128)',
       ).choices(['32', '64', '128']),
+    )
+    .addOption(
+      new Option(
+        '--scales <format>',
+        'number format of the scales (default: those of a packed source, or float16)',
+      ).choices(['float16', 'float32']),
     )
     .addOption(
       new Option('--head <format>', 'the last matrix (default: as --weights)').choices([
@@ -90,7 +97,7 @@ async function convert(
   flags: ConvertFlags,
   { report, signal }: Run,
 ): Promise<object> {
-  const { weights, block, head, vision, adapters, rounding, repairWith } = flags;
+  const { weights, block, scales, head, vision, adapters, rounding, repairWith } = flags;
   using shown = showConversion(report);
   const { convertCheckpoint } = await import('@lingbi/hub');
   await convertCheckpoint(source, out, {
@@ -98,6 +105,7 @@ async function convert(
     vision,
     ...(rounding && { rounding }),
     ...(block && { block: Number(block) as BlockSize }),
+    ...(scales && { scales }),
     ...(head && { formats: { head } }),
     ...(adapters && { adapters }),
     ...(repairWith !== undefined && { repairWith }),

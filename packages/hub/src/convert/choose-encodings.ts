@@ -26,6 +26,11 @@ export interface WeightChoice {
   readonly block?: BlockSize;
   /** Whether blocks have zero points of their own. Default: in `int4`, where they pay. */
   readonly zeroPoints?: boolean;
+  /**
+   * Number format of the scales of blocks. Default: `float16`; of a packed source, those that it has.
+   * `float32` holds larger ones, and takes 16 / `block` bits more a number.
+   */
+  readonly scales?: 'float16' | 'float32';
   /** Single kinds of weights stored otherwise. */
   readonly formats?: Partial<FormatChoices>;
 }
@@ -68,7 +73,12 @@ export function encodingOf(name: string, shape: readonly number[], choice: Weigh
     case 'int8': {
       const { zeroPoints = format === 'int4' } = choice;
       const blockSize = fittingBlock(shape[1]!, choice.block ?? DEFAULT_BLOCK);
-      return { kind: 'blocks', bits: format === 'int4' ? 4 : 8, blockSize, zeroPoints };
+      const bits = format === 'int4' ? 4 : 8;
+      const isNarrow = choice.scales !== 'float32';
+      return {
+        ...{ kind: 'blocks', bits, blockSize, zeroPoints },
+        ...(isNarrow && { scales: 'float16' }),
+      };
     }
     default:
       throw format satisfies never;

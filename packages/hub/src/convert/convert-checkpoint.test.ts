@@ -323,6 +323,57 @@ test('numbers beyond float16 are an error that names tensor and setting, not inf
 });
 
 test.each([
+  ['int4', 4, { weights: 'int4' }],
+  ['int8', 64, { weights: 'int8' }],
+] as const)(
+  'in %s blocks, scales beyond float16 are an error that names the setting',
+  async (format, steps, options) => {
+    const name = 'model.layers.1.attention.wo.weight';
+    const source = await changedIndex(`huge-${format}`, ({ weight_map: map }) => {
+      map[name] = 'huge.safetensors';
+    });
+    const numbers = new Float32Array(64 * 64).fill(0.5);
+    const write = (number: number) => {
+      numbers[70] = number;
+      return writeSafetensors(join(source, 'huge.safetensors'), [
+        { name, dtype: 'float32', shape: [64, 64], bytes: () => new Uint8Array(numbers.buffer) },
+      ]);
+    };
+    await write(-65504 * steps - 65504);
+    const out = join(folder, `of-huge-${format}`);
+    const error = await failureOf(convertCheckpoint(source, out, options));
+    expect(error).toMatchObject({ name: 'WeightRangeError', tensors: [name] });
+    expect(error.message).toContain("--scales float32, or { scales: 'float32' } of the API");
+    expect(existsSync(out)).toBe(false);
+    await convertCheckpoint(source, out, { ...options, scales: 'float32' });
+    await using converted = await openWeights(out);
+    const found = await readFloat32(converted.weights, 'layers.1.attention.out');
+    expect(relativeError(found, numbers)).toBeLessThan(1 / 8);
+    for (const rounding of ['nearest', 'search'] as const) {
+      await write(-65504 * steps); // the largest that is let pass
+      await convertCheckpoint(source, `${out}-${rounding}`, { ...options, rounding });
+    }
+  },
+);
+
+test('scales of blocks are float16 unless float32 is asked for, and differ by their bytes alone', async () => {
+  const bytesOf = async (options: ConvertOptions) => {
+    const out = join(folder, `scales-${JSON.stringify(options).replace(/\W/g, '')}`);
+    await convertCheckpoint(micro, out, { block: 32, ...options });
+    await using converted = await openWeights(out);
+    const { encoding, at } = converted.weights.describe('layers.0.mlp.gate');
+    return { encoding, values: at!.values!.length, scales: at!.scales!.length };
+  };
+  for (const weights of ['int4', 'int8'] as const) {
+    const half = await bytesOf({ weights });
+    const wide = await bytesOf({ weights, scales: 'float32' });
+    expect(half.encoding).toEqual({ ...wide.encoding, scales: 'float16' });
+    expect(wide.encoding).not.toHaveProperty('scales');
+    expect([half.values, half.scales]).toEqual([wide.values, wide.scales / 2]);
+  }
+});
+
+test.each([
   ['int4', Number.NaN],
   ['int8', Number.NEGATIVE_INFINITY],
 ] as const)('in %s blocks, %d is an error that names its tensor', async (weights, number) => {

@@ -45,13 +45,18 @@ export async function* makeWeight(
   }
 }
 
+const LARGEST_FLOAT16 = 65504;
 /** The first number that rounds beyond the largest float16, 65504. */
 const FLOAT16_OVERFLOW = 65520;
 
 function requireRange(numbers: Float32Array, weight: PlannedWeight): void {
   const { encoding } = weight;
-  if (encoding.kind !== 'dense') requireFinite(numbers, weight);
-  else if (encoding.dtype === 'float16') requireFloat16(numbers, weight);
+  if (encoding.kind === 'dense') {
+    if (encoding.dtype === 'float16') requireFloat16(numbers, weight);
+    return;
+  }
+  requireFinite(numbers, weight);
+  if (encoding.kind === 'blocks' && encoding.scales) requireScales(numbers, weight, encoding.bits);
 }
 
 /** Rounded to infinity, a weight would make every answer NaN. What is infinite already stays so. */
@@ -65,6 +70,22 @@ function requireFloat16(numbers: Float32Array, { name, expression }: PlannedWeig
     format: 'float16',
     reason: 'float16 ends at 65504',
     remedy: `Store it as float32 with --weights f32, or { formats: { ${role}: 'f32' } } of the API`,
+  });
+}
+
+/** However blocks are rounded, the largest number of one is more than 2^(bits − 2) of its steps. */
+function requireScales(
+  numbers: Float32Array,
+  { name, expression }: PlannedWeight,
+  bits: number,
+): void {
+  const limit = LARGEST_FLOAT16 * 2 ** (bits - 2);
+  const beyond = numbers.find((number) => Math.abs(number) > limit);
+  if (beyond === undefined) return;
+  throw new WeightRangeError(name, namesIn(expression), beyond, {
+    format: `int${bits}`,
+    reason: 'the scale of its block might be beyond float16, which ends at 65504',
+    remedy: "Store scales as float32 with --scales float32, or { scales: 'float32' } of the API",
   });
 }
 
@@ -110,12 +131,14 @@ async function* repackWeight(
   const { expression, shape, encoding } = weight;
   const names = namesIn(expression);
   const read = new Map<string, WeightBytes>();
-  for (const name of names) read.set(name, await checkpoint.readParts(name, signal));
-  for (const part of partsOf(shape, encoding).keys()) {
+  const parts = partsOf(shape, encoding);
+  const scales = parts.get('scales')!.dtype;
+  for (const name of names) read.set(name, await checkpoint.readParts(name, scales, signal));
+  for (const [part, { dtype }] of parts) {
     const tensors = new Map(
       names.map((name) => {
         const bytes = read.get(name)![part]!;
-        if (part === 'scales') requireFinite(toFloat32(bytes, 'float32'), weight);
+        if (part === 'scales') requireFinite(toFloat32(bytes, dtype), weight);
         const rows = checkpoint.packed(name)!.out;
         return [name, { dtype: 'uint8', shape: [rows, bytes.length / rows], bytes }] as const;
       }),

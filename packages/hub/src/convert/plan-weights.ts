@@ -58,7 +58,7 @@ export function planWeights(
 function keptEncoding(
   wanted: Encoding,
   linears: readonly (PackedLinear | undefined)[],
-  { block }: WeightChoice,
+  { block, scales }: WeightChoice,
 ): Encoding | undefined {
   if (wanted.kind !== 'blocks' || wanted.bits !== 4) return undefined;
   const blockSize = linears[0]?.groupSize;
@@ -67,5 +67,9 @@ function keptEncoding(
     linear?.groupSize === blockSize && !linear.isReordered && linear.zeroPoints !== 'beyond';
   if (!linears.every(isKept) || (block !== undefined && block !== blockSize)) return undefined;
   const zeroPoints = linears.some((linear) => linear!.zeroPoints !== 'all-8');
-  return { kind: 'blocks', bits: 4, blockSize, zeroPoints };
+  const isNarrow = scales !== 'float32' && linears.every((linear) => linear!.scales === 'float16');
+  return {
+    ...{ kind: 'blocks', bits: 4, blockSize, zeroPoints },
+    ...(isNarrow && { scales: 'float16' }),
+  };
 }

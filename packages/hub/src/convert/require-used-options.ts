@@ -8,7 +8,12 @@ import type { PlannedWeight } from './plan-weights.ts';
  * @throws OptionError when an option would change nothing.
  */
 export function requireUsedOptions(
-  { block, zeroPoints, rounding }: Pick<ConvertOptions, 'block' | 'zeroPoints' | 'rounding'>,
+  {
+    block,
+    zeroPoints,
+    scales,
+    rounding,
+  }: Pick<ConvertOptions, 'block' | 'zeroPoints' | 'scales' | 'rounding'>,
   planned: readonly PlannedWeight[],
 ): void {
   const blocks = planned.filter(({ encoding }) => encoding.kind === 'blocks');
@@ -16,6 +21,7 @@ export function requireUsedOptions(
   if (blocks.length === 0) {
     if (block !== undefined) throw new OptionError('block (--block)', none);
     if (zeroPoints !== undefined) throw new OptionError('zeroPoints', none);
+    if (scales !== undefined) throw new OptionError('scales (--scales)', none);
     if (rounding !== undefined) throw new OptionError('rounding (--rounding)', none);
   }
   if (rounding !== undefined && blocks.every(({ isRepacked }) => isRepacked)) {

@@ -44,6 +44,12 @@ function scaleFor(encoding: Encoding): number {
   return (DEVIATION * Math.sqrt(12)) / levels;
 }
 
+function equalScales(encoding: Encoding, length: number): Uint8Array {
+  const dtype = encoding.kind === 'blocks' ? (encoding.scales ?? 'float32') : 'float32';
+  const scales = new Float32Array(length / (dtype === 'float16' ? 2 : 4)).fill(scaleFor(encoding));
+  return encodeWeight(scales, 1, { kind: 'dense', dtype }).values!;
+}
+
 /** Bytes of one part of a weight: `numbers` is how many the part has. */
 export function randomPart(
   encoding: Encoding,
@@ -52,9 +58,7 @@ export function randomPart(
   next: () => number,
   table: Float32Array,
 ): Uint8Array {
-  if (part === 'scales') {
-    return new Uint8Array(new Float32Array(length / 4).fill(scaleFor(encoding)).buffer);
-  }
+  if (part === 'scales') return equalScales(encoding, length);
   if (encoding.kind !== 'dense') return randomBytes(length, next);
   const width = encoding.dtype === 'float32' ? 4 : 2;
   return encodeWeight(randomNumbers(length / width, next, table), 1, encoding).values!;

@@ -10,6 +10,8 @@ export interface Linear {
   q(row: number, input: number): number;
   zero(row: number, group: number): number;
   scale(row: number, group: number): number;
+  /** Number format of scales; float16 only holds powers of two here. Default: float16. */
+  readonly scaleType?: 'float16' | 'float32';
   /** The group of an input. */
   group(input: number): number;
 }
@@ -87,13 +89,18 @@ export function gptqTensors(
   ];
 }
 
-function scalesTensor(root: string, { out, width, scale }: Linear): TensorToWrite {
+function scalesTensor(root: string, { out, width, scale, scaleType }: Linear): TensorToWrite {
   const groups = width / GROUP;
+  const scaleAt = (at: number) => scale(at % out, Math.floor(at / out));
+  if (scaleType === 'float32') {
+    const numbers = () => Float32Array.from({ length: groups * out }, (_, at) => scaleAt(at));
+    return tensor(`${root}.scales`, scaleType, [groups, out], () => bytesOf(numbers()));
+  }
   return tensor(`${root}.scales`, 'float16', [groups, out], () =>
     // 2^−n in float16 is the exponent alone.
     bytesOf(
       Uint16Array.from({ length: groups * out }, (_, at) => {
-        return (Math.log2(scale(at % out, Math.floor(at / out))) + 15) << 10;
+        return (Math.log2(scaleAt(at)) + 15) << 10;
       }),
     ),
   );

@@ -1,6 +1,8 @@
 import {
   type Checkpoint,
   CheckpointError,
+  encodeWeight,
+  type StoredDType,
   type StoredTensor,
   toFloat32,
   type WeightPart,
@@ -39,6 +41,8 @@ export interface PackedLinear extends UnpackShape {
   readonly isReordered: boolean;
   /** Of all its groups together. */
   readonly zeroPoints: 'all-8' | '0-15' | 'beyond';
+  /** Number format of its scales. */
+  readonly scales: StoredDType;
 }
 
 const packings = { awq: unpackAwq, gptq: unpackGptq } as const;
@@ -60,6 +64,7 @@ export async function describePacked(
     groupSize: width / groups,
     isReordered: await isReordered(root, shape, checkpoint, signal),
     zeroPoints: rangeOf(zeroPoints),
+    scales: checkpoint.describe(`${root}.scales`).dtype,
   };
 }
 
@@ -140,6 +145,7 @@ export async function readPackedNumbers(
 /** The parts of the same numbers in blocks of our own, as `BlockEncoding` lays them out. */
 export async function readPackedParts(
   linear: PackedLinear,
+  dtype: StoredDType,
   checkpoint: Checkpoint,
   signal?: AbortSignal,
 ): Promise<Readonly<Record<WeightPart, Uint8Array>>> {
@@ -147,7 +153,7 @@ export async function readPackedParts(
   const scales = await readScales(linear, checkpoint, signal);
   return {
     values: inPairs(values, linear.width),
-    scales: new Uint8Array(scales.buffer),
+    scales: encodeWeight(scales, 1, { kind: 'dense', dtype }).values!,
     zeroPoints: inPairs(zeroPoints, linear.groups),
   };
 }

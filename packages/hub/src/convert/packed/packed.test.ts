@@ -110,10 +110,29 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
       join(folder, `${what} out`),
     );
     const down = weights.describe('layers.0.mlp.down');
-    expect(down.encoding).toEqual({ kind: 'blocks', bits: 4, blockSize: GROUP, zeroPoints });
+    expect(down.encoding).toEqual({
+      ...{ kind: 'blocks', bits: 4, blockSize: GROUP, zeroPoints, scales: 'float16' },
+    });
     const found = await readFloat32(weights, 'layers.0.mlp.down');
     const wanted = numbersOf(linears.get('model.layers.0.feed_forward.w2.weight')!);
     expect([...found]).toEqual(wanted);
+  });
+
+  test('keeps its numbers with scales that are not float16, or that are to be float32', async () => {
+    const fine = { scaleType: 'float32', scale: () => 1 + 2 ** -20 } as const; // float16 cannot hold it
+    const cases = [
+      ['fine', fine, {}],
+      ['wide', {}, { scales: 'float32' }],
+    ] as const;
+    for (const [what, change, options] of cases) {
+      const source = await writeSource(what, 8, undefined, change);
+      const weights = await readConverted(source, join(folder, `${what} out`), options);
+      const { encoding } = weights.describe('layers.0.mlp.down');
+      expect(encoding).toEqual({ kind: 'blocks', bits: 4, blockSize: GROUP, zeroPoints: false });
+      const found = await readFloat32(weights, 'layers.0.mlp.down');
+      const wanted = numbersOf(linears.get('model.layers.0.feed_forward.w2.weight')!);
+      expect([...found]).toEqual(wanted.map(Math.fround));
+    }
   });
 
   test('keeps its numbers when the heads are regrouped', async () => {

@@ -1,4 +1,10 @@
-import { type Checkpoint, CheckpointError, toFloat32, type WeightPart } from '@lingbi/core';
+import {
+  type Checkpoint,
+  CheckpointError,
+  type StoredDType,
+  toFloat32,
+  type WeightPart,
+} from '@lingbi/core';
 import {
   describePacked,
   type PackedLinear,
@@ -10,8 +16,12 @@ import {
 export interface UnpackedCheckpoint extends Checkpoint {
   /** How the tensor of that name is packed; undefined when it is plain. */
   packed(name: string): PackedLinear | undefined;
-  /** The parts of a packed tensor in our own layout, without loss. */
-  readParts(name: string, signal?: AbortSignal): Promise<Readonly<Record<WeightPart, Uint8Array>>>;
+  /** The parts of a packed tensor in our own layout; without loss where scales are as wide as its own. */
+  readParts(
+    name: string,
+    scales: StoredDType,
+    signal?: AbortSignal,
+  ): Promise<Readonly<Record<WeightPart, Uint8Array>>>;
 }
 
 const PACKED = ['qweight', 'qzeros', 'scales', 'g_idx', 'bias'] as const;
@@ -48,7 +58,7 @@ export async function unpackedCheckpoint(
       return new Uint8Array((await readPackedNumbers(find(name), checkpoint, signal)).buffer);
     },
     packed: (name) => linears.get(name),
-    readParts: (name, signal) => readPackedParts(find(name), checkpoint, signal),
+    readParts: (name, scales, signal) => readPackedParts(find(name), scales, checkpoint, signal),
     [Symbol.asyncDispose]: () => checkpoint[Symbol.asyncDispose](),
   };
 }
