@@ -6,6 +6,7 @@ import { existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ModelWriter } from '@lingbi/backend-onnx/model-writer';
 import {
+  type BlockEncoding,
   type Checkpoint,
   type CheckpointSizes,
   convertedWeights,
@@ -153,7 +154,8 @@ class DecoderParts {
   #linear(x: string, weight: string): string {
     const { shape, encoding } = this.weights.describe(weight);
     if (encoding.kind !== 'blocks') throw new Error(`${weight} is not encoded in blocks`);
-    const operands = [x, this.#parameter(weight, 'values'), this.#parameter(weight, 'scales')];
+    const scales = this.#parameter(weight, 'scales');
+    const operands = [x, this.#parameter(weight, 'values'), this.#widened(scales, encoding)];
     if (encoding.zeroPoints) operands.push(this.#parameter(weight, 'zeroPoints'));
     return this.#add('MatMulNBits', operands, {
       K: shape[1]!,
@@ -162,6 +164,11 @@ class DecoderParts {
       block_size: encoding.blockSize,
       accuracy_level: 4,
     });
+  }
+
+  /** Rows in float32 ask for scales in float32; of what a file holds that is worked out once, on opening. */
+  #widened(scales: string, encoding: BlockEncoding): string {
+    return encoding.scales ? this.#add('Cast', [scales], { to: 1 }) : scales;
   }
 
   #parameter(weight: string, part: 'values' | 'scales' | 'zeroPoints'): string {
