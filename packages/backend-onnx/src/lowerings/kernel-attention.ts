@@ -10,20 +10,26 @@ export function attendToPast(
   rows: string,
   group: number,
   tables: readonly string[],
-  { attributes: { heads, cache } }: NodeOf<'attention'>,
+  { attributes }: NodeOf<'attention'>,
   { model, fresh }: Lowering,
 ): string {
   model.input(run.groupLastPositions(group), 'int32', [`sequences${group}`]);
   model.input(run.groupRowNumbers(group), 'int64', [`sequences${group}`, `tokens${group}`]);
+  const { cache } = attributes;
   const past = declareCache(cache, group, model);
   const attended = fresh('attended');
   model.node(
     'AttendToPast',
     [rows, ...past, run.groupLastPositions(group), ...tables, run.groupRowNumbers(group)],
     [attended, ...run.kvParts.map((part) => run.present(cache, part, group))],
-    { heads, scale: { float: 1 / Math.sqrt(cache.headDim) } },
+    attributesOf(attributes),
   );
   return attended;
+}
+
+/** What all of them are told. */
+function attributesOf({ heads, cache }: NodeOf<'attention'>['attributes']) {
+  return { heads, scale: { float: 1 / Math.sqrt(cache.headDim) } };
 }
 
 export function declareCache(
@@ -43,10 +49,11 @@ export function attendToRounded(
   rows: string,
   group: number,
   tables: readonly string[],
-  { attributes: { heads, cache } }: NodeOf<'attention'>,
+  { attributes }: NodeOf<'attention'>,
   lowering: Lowering,
 ): string {
   const { model, fresh } = lowering;
+  const { cache } = attributes;
   const { keys, values } = declareRounded(cache, group, lowering);
   const last = model.input(run.groupLastPositions(group), 'int32', [1]);
   const angles = model.input(run.groupRowNumbers(group), 'int64', [1, `tokens${group}`]);
@@ -55,7 +62,7 @@ export function attendToRounded(
     'AttendToRounded',
     [rows, keys.steps, values.steps, keys.sizes, values.sizes, last, ...tables, angles],
     [attended, ...declarePresent(cache, group, model)],
-    { heads, scale: { float: 1 / Math.sqrt(cache.headDim) } },
+    attributesOf(attributes),
   );
   return attended;
 }
@@ -81,13 +88,15 @@ export function attendToBranches(
   rows: string,
   group: number,
   tables: readonly string[],
-  { attributes: { heads, cache } }: NodeOf<'attention'>,
+  { attributes }: NodeOf<'attention'>,
   lowering: Lowering,
 ): string {
   const { model, fresh, groups } = lowering;
+  const { cache } = attributes;
   const isRounded = groups[group] === 'int8Branches';
   const inputs = numbersOf(cache, group, lowering);
   const tokens = `tokens${group}`;
+  const angles = model.input(run.groupRowNumbers(group), 'int64', [1, tokens]);
   const attended = fresh('attended');
   model.node(
     isRounded ? 'AttendToRoundedBranches' : 'AttendToBranches',
@@ -98,10 +107,11 @@ export function attendToBranches(
         : [...inputs(run.shared, 'shared'), '', '']),
       ...inputs(run.log, 'places'),
       model.input(run.groupMask(group), 'float32', [tokens, 1, `positions${group}`]),
-      ...[...tables, model.input(run.groupRowNumbers(group), 'int64', [1, tokens])],
+      ...tables,
+      angles,
     ],
     [attended, ...declareFresh(cache, group, model)],
-    { heads, scale: { float: 1 / Math.sqrt(cache.headDim) } },
+    attributesOf(attributes),
   );
   return attended;
 }
