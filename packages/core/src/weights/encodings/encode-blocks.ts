@@ -1,5 +1,5 @@
 import type { BlockEncoding, WeightPart } from '../weight-source.ts';
-import { holdScale, type ScaleFormat, scaleBytes } from './hold-scale.ts';
+import { holdScale, isCoarse, type ScaleFormat, scaleBytes } from './hold-scale.ts';
 
 /**
  * How a block's scale is found.
@@ -135,8 +135,9 @@ type Candidate = Pick<Fit, 'inverse' | 'zero'>;
  * Errors are squared and weighted by the number's magnitude w = |x|, since what is large matters most:
  * with all alike a model's words came out further from float32 (docs/decisions/051). For the whole
  * numbers q that a candidate gives, the best scale is Σwxq / Σwq², and leaves an error of
- * Σwx² − (Σwxq)² / Σwq²: the candidate with the largest second term wins. A float16 may be too far
- * from its scale for the same whole numbers; the nearest ones for it are never worse.
+ * Σwx² − (Σwxq)² / Σwq²: the candidate with the largest second term wins. Whole numbers are
+ * chosen anew only for a scale that is far from what it was: elsewhere that left models further from
+ * float32 (docs/decisions/084).
  */
 function bestFit(block: Block, candidates: readonly Candidate[]): Fit {
   let best: Fit = { inverse: 0, scale: 1, zero: candidates[0]!.zero };
@@ -147,7 +148,7 @@ function bestFit(block: Block, candidates: readonly Candidate[]): Fit {
     if (squares === 0 || products ** 2 <= gain * squares) continue;
     gain = products ** 2 / squares;
     const scale = holdScale(products / squares, block.scales);
-    best = { inverse: block.scales === 'float16' ? 1 / scale : inverse, scale, zero };
+    best = { inverse: isCoarse(scale, block.scales) ? 1 / scale : inverse, scale, zero };
   }
   return best;
 }

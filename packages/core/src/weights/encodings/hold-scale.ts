@@ -16,11 +16,16 @@ const LARGEST = 65504;
  */
 export function holdScale(scale: number, format: ScaleFormat): number {
   if (format === 'float32') return Math.fround(scale);
-  const held = Math.abs(scale) < LEAST_NORMAL ? wholeSteps(scale) : elevenBits(scale);
+  const held = isCoarse(scale, format) ? wholeSteps(scale) : elevenBits(scale);
   if (Math.abs(held) <= LARGEST) return held;
   throw new RangeError(
     `A block would have the scale ${scale}, but float16 ends at ${LARGEST}. Store its scales as float32`,
   );
+}
+
+/** Whether a scale may be far from the number that is stored for it. */
+export function isCoarse(scale: number, format: ScaleFormat): boolean {
+  return format === 'float16' && Math.abs(scale) < LEAST_NORMAL;
 }
 
 function wholeSteps(scale: number): number {
