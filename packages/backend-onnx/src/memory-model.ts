@@ -79,9 +79,10 @@ function packedMemory(
   const isWidened = dtype !== 'float32';
   const inFile = isWidened ? stored - scales : stored;
   const kept = own + (isWidened ? wide : 0);
-  if (!canMap || !at) return { ...nothing, kept: kept + inFile };
+  const passing = isWidened ? scales : 0;
+  if (!canMap || !at) return { ...nothing, kept: kept + inFile, passing };
   const used = packed ? 0 : inFile - parts.get('values')!.length;
-  return { ...nothing, kept, mapped: used, compiling: inFile - used };
+  return { ...nothing, kept, mapped: used, passing, compiling: inFile - used };
 }
 
 function denseMemory(use: WeightUse, { canMap, settings }: Kept): WeightMemory {
