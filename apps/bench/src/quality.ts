@@ -32,7 +32,7 @@ function int4(block: 32 | 128): Record<string, ConvertOptions> {
   };
 }
 
-const TEXTS = 8;
+const TEXTS = 48;
 const TOKENS = 160;
 
 export const qualityBench: Bench = {

@@ -21,11 +21,11 @@ export function bytesPerToken(sizes: CheckpointSizes, encoding: Encoding, contex
   return (numbers.layers + numbers.head) * bytesPerNumber(encoding) + pasts;
 }
 
-/** A block has a float32 scale, and in 4 bits a zero point of 4 bits. */
+/** A block has a float16 scale, and in 4 bits a zero point of 4 bits. */
 function bytesPerNumber(encoding: Encoding): number {
   if (encoding === 'f32') return 4;
   const [bits, block] = encoding.slice(3).split('-').map(Number) as [number, number];
-  return bits / 8 + (bits === 4 ? 4.5 : 4) / block;
+  return bits / 8 + (bits === 4 ? 2.5 : 2) / block;
 }
 
 /** Operations of a prompt's matrices: two for each number and token, attention aside. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onnx } from '@lingbi/backend-onnx';
 import { tfjs } from '@lingbi/backend-tfjs';
 import { type Backend, referenceBackend, relativeError } from '@lingbi/core';
-import { synthCheckpoint } from '@lingbi/hub';
+import { convertCheckpoint, synthCheckpoint } from '@lingbi/hub';
 import { openModel } from '@lingbi/tasks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -36,15 +36,31 @@ describe('a converted checkpoint opens on every backend, and all read the same n
   ] as const)('weights %s in blocks of %i, vision %s', async (weights, block, vision) => {
     const out = join(folder, `${weights}-${block}-${vision}`);
     await synthCheckpoint(out, { shape, weights, block, vision });
-    const wanted = await read(out, referenceBackend);
-    for (const backend of [onnx({ threads: 1, accuracyLevel: 1 }), tfjs({ engine: 'cpu' })]) {
-      const found = await read(out, backend);
-      expect(relativeError(found.text, wanted.text)).toBeLessThan(1e-4);
-      expect(relativeError(found.picture, wanted.picture)).toBeLessThan(1e-4);
-      expect(relativeError(found.web, wanted.web)).toBeLessThan(1e-4);
-    }
+    await expectAgreement(out);
+  });
+
+  test.each([
+    ['int4', 'float16'],
+    ['int4', 'float32'],
+    ['int8', 'float16'],
+  ] as const)('%s in blocks that were rounded, scales in %s', async (weights, scales) => {
+    const source = join(folder, `source-${weights}-${scales}`);
+    await synthCheckpoint(source, { shape, weights: 'bf16' });
+    const out = join(folder, `rounded-${weights}-${scales}`);
+    await convertCheckpoint(source, out, { weights, scales, block: 32 });
+    await expectAgreement(out);
   });
 });
+
+async function expectAgreement(folder: string): Promise<void> {
+  const wanted = await read(folder, referenceBackend);
+  for (const backend of [onnx({ threads: 1, accuracyLevel: 1 }), tfjs({ engine: 'cpu' })]) {
+    const found = await read(folder, backend);
+    expect(relativeError(found.text, wanted.text)).toBeLessThan(1e-4);
+    expect(relativeError(found.picture, wanted.picture)).toBeLessThan(1e-4);
+    expect(relativeError(found.web, wanted.web)).toBeLessThan(1e-4);
+  }
+}
 
 /** What follows a text, the same with an adapter, and a picture's rows. */
 async function read(folder: string, backend: Backend) {

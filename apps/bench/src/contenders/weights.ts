@@ -5,7 +5,7 @@ import { type GgufEncoding, writeGguf } from './gguf.ts';
 import { cacheFolder } from './install.ts';
 
 /** Goes up when `synthCheckpoint` writes other bytes: what was written before is not measured then. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** How a decoder's matrices are stored: bits and numbers that share a scale. */
 export type Encoding = 'int4-128' | 'int4-32' | 'int8-128' | 'int8-32' | 'f32';

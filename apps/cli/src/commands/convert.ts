@@ -43,10 +43,10 @@ export function addConvertCommand(program: Command): void {
       ).choices(['32', '64', '128']),
     )
     .addOption(
-      new Option('--scales <format>', 'number format of the scales (default: float32)').choices([
-        'float16',
-        'float32',
-      ]),
+      new Option(
+        '--scales <format>',
+        'number format of the scales (default: those of a packed source, or float16)',
+      ).choices(['float16', 'float32']),
     )
     .addOption(
       new Option('--head <format>', 'the last matrix (default: as --weights)').choices([

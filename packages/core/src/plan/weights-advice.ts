@@ -5,8 +5,8 @@ import type { BudgetAdvice } from './memory-budget-error.ts';
 
 /** As `lingbi convert --weights` stores the decoder's matrices by default. */
 const formats: Readonly<Record<'int8' | 'int4', BlockEncoding>> = {
-  int8: { kind: 'blocks', bits: 8, blockSize: 128, zeroPoints: false },
-  int4: { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: true },
+  int8: { kind: 'blocks', bits: 8, blockSize: 128, zeroPoints: false, scales: 'float16' },
+  int4: { kind: 'blocks', bits: 4, blockSize: 128, zeroPoints: true, scales: 'float16' },
 };
 
 /** The largest format of converted weights that would make a model fit, if one does. */

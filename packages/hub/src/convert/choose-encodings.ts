@@ -27,9 +27,8 @@ export interface WeightChoice {
   /** Whether blocks have zero points of their own. Default: in `int4`, where they pay. */
   readonly zeroPoints?: boolean;
   /**
-   * Number format of the scales of blocks. Default: `float32`.
-   * `float16` takes 16 / `block` bits less a number; a packed source has to have
-   * such scales already, or keeps its own.
+   * Number format of the scales of blocks. Default: `float16`; of a packed source, those that it has.
+   * `float32` holds larger ones, and takes 16 / `block` bits more a number.
    */
   readonly scales?: 'float16' | 'float32';
   /** Single kinds of weights stored otherwise. */
@@ -75,7 +74,7 @@ export function encodingOf(name: string, shape: readonly number[], choice: Weigh
       const { zeroPoints = format === 'int4' } = choice;
       const blockSize = fittingBlock(shape[1]!, choice.block ?? DEFAULT_BLOCK);
       const bits = format === 'int4' ? 4 : 8;
-      const isNarrow = choice.scales === 'float16';
+      const isNarrow = choice.scales !== 'float32';
       return {
         ...{ kind: 'blocks', bits, blockSize, zeroPoints },
         ...(isNarrow && { scales: 'float16' }),

@@ -323,8 +323,8 @@ test('numbers beyond float16 are an error that names tensor and setting, not inf
 });
 
 test.each([
-  ['int4', 4, { weights: 'int4', scales: 'float16' }],
-  ['int8', 64, { weights: 'int8', scales: 'float16' }],
+  ['int4', 4, { weights: 'int4' }],
+  ['int8', 64, { weights: 'int8' }],
 ] as const)(
   'in %s blocks, scales beyond float16 are an error that names the setting',
   async (format, steps, options) => {
@@ -356,7 +356,7 @@ test.each([
   },
 );
 
-test('scales of blocks are float32 unless float16 is asked for, and differ by their bytes alone', async () => {
+test('scales of blocks are float16 unless float32 is asked for, and differ by their bytes alone', async () => {
   const bytesOf = async (options: ConvertOptions) => {
     const out = join(folder, `scales-${JSON.stringify(options).replace(/\W/g, '')}`);
     await convertCheckpoint(micro, out, { block: 32, ...options });
@@ -365,8 +365,8 @@ test('scales of blocks are float32 unless float16 is asked for, and differ by th
     return { encoding, values: at!.values!.length, scales: at!.scales!.length };
   };
   for (const weights of ['int4', 'int8'] as const) {
-    const half = await bytesOf({ weights, scales: 'float16' });
-    const wide = await bytesOf({ weights });
+    const half = await bytesOf({ weights });
+    const wide = await bytesOf({ weights, scales: 'float32' });
     expect(half.encoding).toEqual({ ...wide.encoding, scales: 'float16' });
     expect(wide.encoding).not.toHaveProperty('scales');
     expect([half.values, half.scales]).toEqual([wide.values, wide.scales / 2]);

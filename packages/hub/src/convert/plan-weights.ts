@@ -67,7 +67,7 @@ function keptEncoding(
     linear?.groupSize === blockSize && !linear.isReordered && linear.zeroPoints !== 'beyond';
   if (!linears.every(isKept) || (block !== undefined && block !== blockSize)) return undefined;
   const zeroPoints = linears.some((linear) => linear!.zeroPoints !== 'all-8');
-  const isNarrow = scales === 'float16' && linears.every((linear) => linear!.scales === 'float16');
+  const isNarrow = scales !== 'float32' && linears.every((linear) => linear!.scales === 'float16');
   return {
     ...{ kind: 'blocks', bits: 4, blockSize, zeroPoints },
     ...(isNarrow && { scales: 'float16' }),
