@@ -20,6 +20,20 @@ static inline int64_t aligned(int64_t bytes) { return ceilDivide(bytes, 64) * 64
 /** As many of 16 numbers as are left. */
 INLINE __mmask16 numbersLeft(int64_t left) { return left >= 16 ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1); }
 
+/** The sums of four vectors. */
+INLINE __m128 addEach(const __m512 vectors[4]) {
+  __m512d pairs[2];
+  UNROLLED
+  for (int each = 0; each < 2; each++) {
+    const __m512 one = vectors[2 * each], other = vectors[2 * each + 1];
+    pairs[each] = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(one, other), _mm512_unpackhi_ps(one, other)));
+  }
+  const __m512 front = _mm512_castpd_ps(_mm512_unpacklo_pd(pairs[0], pairs[1]));
+  const __m512 fours = _mm512_add_ps(front, _mm512_castpd_ps(_mm512_unpackhi_pd(pairs[0], pairs[1])));
+  const __m256 twos = _mm256_add_ps(_mm512_castps512_ps256(fours), _mm512_extractf32x8_ps(fours, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(twos), _mm256_extractf128_ps(twos, 1));
+}
+
 /** 16 × 16 numbers of 32 bits, columns to rows. */
 INLINE void transpose16(__m512i rows[16]) {
   __m512i t[16];

@@ -9,11 +9,16 @@ enum {
   /** Queries at a time, and lines of 16 numbers whose sums registers hold for few of them. */
   WALKERS = 8,
   LINES = 8,
+  /** Positions far from each other that few queries walk along together (see walk-product.c). */
+  WALKS = 4,
   /** Positions of a part: its scores fit into the cache next to the processor. */
   PART = 1024,
-  /** How far ahead of its use the cache is asked for, in bytes. */
-  AHEAD = 4096,
+  /** How far ahead of its use the cache is asked for, in numbers. */
+  AHEAD = 1024,
 };
+
+/** More queries have enough to do at one position. */
+#define WALKS_OF(count) ((count) <= 2 ? WALKS : 1)
 
 bool areFew(const Attention *attention) { return queriesOf(attention) <= FEW_QUERIES; }
 
@@ -46,31 +51,57 @@ INLINE __m512 numbersAt(const Rows *rows, int64_t place, const bool areBytes) {
 
 /** Once a line of the cache, of which 4 lines of bytes are one. */
 INLINE void askAhead(const Rows *rows, int64_t place, const int line, const bool areBytes) {
-  if (!areBytes) _mm_prefetch((const char *)(rows->numbers + place) + AHEAD, _MM_HINT_T0);
-  else if (line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place) + AHEAD, _MM_HINT_T0);
+  if (!areBytes) _mm_prefetch((const char *)(rows->numbers + place + AHEAD), _MM_HINT_T0);
+  else if (line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place + AHEAD), _MM_HINT_T0);
+}
+
+/** `lines` times 16 numbers of the key of a position, by those of a query. */
+INLINE __m512 multiplyKey(const __m512 *key, const float *query, const int lines) {
+  __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  UNROLLED
+  for (int line = 0; line < lines; line++) sums[line % 2] = _mm512_fmadd_ps(key[line], _mm512_loadu_ps(query + 16 * line), sums[line % 2]);
+  return _mm512_add_ps(sums[0], sums[1]);
+}
+
+/** Positions `apart` from each other, as many as there are walks. */
+INLINE void multiplyKeys(const Rows *keys, int64_t place, int64_t apart, int64_t headDim, const int lines, const int walks, const int count,
+                         const float *queries, float *scores, bool areFirst, const bool areBytes) {
+  __m512 sums[WALKERS][WALKS];
+  UNROLLED
+  for (int walk = 0; walk < walks; walk++) {
+    const int64_t at = place + walk * apart * headDim;
+    __m512 key[LINES];
+    UNROLLED
+    for (int line = 0; line < lines; line++) {
+      askAhead(keys, at + 16 * line, line, areBytes);
+      key[line] = numbersAt(keys, at + 16 * line, areBytes);
+    }
+    UNROLLED
+    for (int query = 0; query < count; query++) sums[query][walk] = multiplyKey(key, queries + query * headDim, lines);
+  }
+  UNROLLED
+  for (int query = 0; query < count; query++) {
+    float found[WALKS] __attribute__((aligned(16)));
+    if (walks == 1) found[0] = _mm512_reduce_add_ps(sums[query][0]);
+    else _mm_store_ps(found, addEach(sums[query]));
+    UNROLLED
+    for (int walk = 0; walk < walks; walk++) {
+      float *score = scores + query * PART + walk * apart;
+      *score = areFirst ? found[walk] : *score + found[walk];
+    }
+  }
 }
 
 /** `lines` times 16 numbers of keys, from `at` on: what they add to scores. */
 INLINE void walkKeyLines(const Rows *keys, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines, const int count,
                          const float *queries, float *scores, const bool areBytes) {
-  for (int64_t position = 0; position < positions; position++) {
-    const int64_t place = (row + position) * headDim + at;
-    __m512 key[LINES];
-    UNROLLED
-    for (int line = 0; line < lines; line++) {
-      askAhead(keys, place + 16 * line, line, areBytes);
-      key[line] = numbersAt(keys, place + 16 * line, areBytes);
-    }
-    UNROLLED
-    for (int query = 0; query < count; query++) {
-      const float *own = queries + query * headDim + at;
-      __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-      UNROLLED
-      for (int line = 0; line < lines; line++) sums[line % 2] = _mm512_fmadd_ps(key[line], _mm512_loadu_ps(own + 16 * line), sums[line % 2]);
-      const float sum = _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
-      float *score = scores + query * PART + position;
-      *score = at == 0 ? sum : *score + sum;
-    }
+  const int walks = WALKS_OF(count);
+  const int64_t apart = positions / walks;
+  for (int64_t position = 0; position < apart; position++) {
+    multiplyKeys(keys, (row + position) * headDim + at, apart, headDim, lines, walks, count, queries + at, scores + position, at == 0, areBytes);
+  }
+  for (int64_t position = apart * walks; position < positions; position++) {
+    multiplyKeys(keys, (row + position) * headDim + at, apart, headDim, lines, 1, count, queries + at, scores + position, at == 0, areBytes);
   }
 }
 
@@ -118,6 +149,20 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
   return _mm512_reduce_add_ps(sum);
 }
 
+/** `lines` times 16 numbers of the value of a position, by its weights. */
+INLINE void addValue(const Rows *values, int64_t place, const int lines, const int count, const float *weights, __m512 (*sums)[LINES],
+                     const bool areBytes) {
+  UNROLLED
+  for (int line = 0; line < lines; line++) {
+    askAhead(values, place + 16 * line, line, areBytes);
+    const __m512 numbers = numbersAt(values, place + 16 * line, areBytes);
+    UNROLLED
+    for (int query = 0; query < count; query++) {
+      sums[query][line] = _mm512_fmadd_ps(_mm512_set1_ps(weights[query * PART]), numbers, sums[query][line]);
+    }
+  }
+}
+
 /** `lines` times 16 numbers of the values, from `at` on: their sums stay in registers. */
 INLINE void walkValueLines(const Rows *values, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines,
                            const int count, const float *weights, float *out, int64_t step, const bool areBytes) {
@@ -127,17 +172,17 @@ INLINE void walkValueLines(const Rows *values, int64_t row, int64_t positions, i
     UNROLLED
     for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
   }
-  for (int64_t position = 0; position < positions; position++) {
-    const int64_t place = (row + position) * headDim + at;
+  const int walks = WALKS_OF(count);
+  const int64_t apart = positions / walks;
+  for (int64_t position = 0; position < apart; position++) {
     UNROLLED
-    for (int line = 0; line < lines; line++) {
-      askAhead(values, place + 16 * line, line, areBytes);
-      const __m512 numbers = numbersAt(values, place + 16 * line, areBytes);
-      UNROLLED
-      for (int query = 0; query < count; query++) {
-        sums[query][line] = _mm512_fmadd_ps(_mm512_set1_ps(weights[query * PART + position]), numbers, sums[query][line]);
-      }
+    for (int walk = 0; walk < walks; walk++) {
+      const int64_t place = position + walk * apart;
+      addValue(values, (row + place) * headDim + at, lines, count, weights + place, sums, areBytes);
     }
+  }
+  for (int64_t position = apart * walks; position < positions; position++) {
+    addValue(values, (row + position) * headDim + at, lines, count, weights + position, sums, areBytes);
   }
   UNROLLED
   for (int query = 0; query < count; query++) {
