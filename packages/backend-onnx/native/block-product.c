@@ -4,8 +4,8 @@
 
 #include "block-steps.h"
 
-/** Bytes of values a piece of a matrix has, at least, where few rows are multiplied. */
-enum { PIECE_BYTES = 1 << 19 };
+/** Of few rows: how much of the values is a piece, and as many pieces as keep threads busy that have less. */
+enum { PIECE_BYTES = 1 << 19, LEAST_BYTES = 1 << 17, BUSY_PIECES = 16 };
 
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
   const bool isKnown = (bits == 4 || bits == 8) && (block == 32 || block == 64 || block == 128);
@@ -85,7 +85,7 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
       int32_t sum;
       roundBlock(numbers + at, matrix->block, steps + (at - first), sizes + block, &sum);
       sums[block] = sizes[block] * (float)sum;
-      negativeSteps[block] = -sum;
+      negativeSteps[block] = (int32_t)(0u - (uint32_t)sum);
     }
     if (matrix->bits == 4) partPlaces(steps, values + first);
     else memcpy(values + first, steps, GROUP);
@@ -101,7 +101,9 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
 
 int64_t countPieces(const BlockMatrix *matrix, int64_t rows) {
   if (rows > FEW_ROWS) return ceilDivide(matrix->out, TILE_COLUMNS);
-  return ceilDivide(matrix->out * rowBytes(matrix), PIECE_BYTES);
+  const int64_t bytes = matrix->out * rowBytes(matrix);
+  const int64_t some = least(BUSY_PIECES, ceilDivide(bytes, LEAST_BYTES)), many = ceilDivide(bytes, PIECE_BYTES);
+  return many > some ? many : some;
 }
 
 void pieceColumns(const BlockMatrix *matrix, int64_t rows, int64_t piece, int64_t *from, int64_t *to) {

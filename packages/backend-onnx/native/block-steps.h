@@ -28,7 +28,7 @@ INLINE __m512 loadScales(const uint8_t *scales, int scaleBytes, int64_t left) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(numbersLeft(left), scales));
 }
 
-/** Few rows: writes columns `from` up to `to` of the product. */
+/** Writes columns `from` up to `to` of the product. */
 typedef void MultiplyColumns(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product);
-/** Of matrices of 4 and of 8 bits, in blocks of 32, 64 and 128 numbers. */
+/** For few rows, and for many, of which tiles end where a piece does. Of 4 and of 8 bits, in blocks of 32, 64 and 128 numbers. */
 extern MultiplyColumns *const walkColumns[2][3], *const tileColumns[2][3];

@@ -20,6 +20,12 @@ static inline int64_t aligned(int64_t bytes) { return ceilDivide(bytes, 64) * 64
 /** As many of 16 numbers as are left. */
 INLINE __mmask16 numbersLeft(int64_t left) { return left >= 16 ? 0xffff : left <= 0 ? 0 : (__mmask16)((1u << left) - 1); }
 
+/** The four quarters of a vector, added up. */
+INLINE __m128 addQuarters(__m512 numbers) {
+  const __m256 pairs = _mm256_add_ps(_mm512_castps512_ps256(numbers), _mm512_extractf32x8_ps(numbers, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
+}
+
 /** The sums of four vectors. */
 INLINE __m128 addEach(const __m512 vectors[4]) {
   __m512d pairs[2];
@@ -29,9 +35,13 @@ INLINE __m128 addEach(const __m512 vectors[4]) {
     pairs[each] = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(one, other), _mm512_unpackhi_ps(one, other)));
   }
   const __m512 front = _mm512_castpd_ps(_mm512_unpacklo_pd(pairs[0], pairs[1]));
-  const __m512 fours = _mm512_add_ps(front, _mm512_castpd_ps(_mm512_unpackhi_pd(pairs[0], pairs[1])));
-  const __m256 twos = _mm256_add_ps(_mm512_castps512_ps256(fours), _mm512_extractf32x8_ps(fours, 1));
-  return _mm_add_ps(_mm256_castps256_ps128(twos), _mm256_extractf128_ps(twos, 1));
+  return addQuarters(_mm512_add_ps(front, _mm512_castpd_ps(_mm512_unpackhi_pd(pairs[0], pairs[1]))));
+}
+
+/** The sum of one, in the same order. */
+INLINE float addOne(__m512 vector) {
+  const __m512 pairs = _mm512_add_ps(vector, _mm512_permute_ps(vector, _MM_SHUFFLE(1, 0, 3, 2)));
+  return _mm_cvtss_f32(addQuarters(_mm512_add_ps(pairs, _mm512_permute_ps(pairs, _MM_SHUFFLE(2, 3, 0, 1)))));
 }
 
 /** 16 × 16 numbers of 32 bits, columns to rows. */

@@ -9,16 +9,13 @@ enum {
   /** Queries at a time, and lines of 16 numbers whose sums registers hold for few of them. */
   WALKERS = 8,
   LINES = 8,
-  /** Positions far from each other that few queries walk along together (see walk-product.c). */
+  /** Places of the keys that one or two queries walk along together (see walk-product.c). */
   WALKS = 4,
   /** Positions of a part: its scores fit into the cache next to the processor. */
   PART = 1024,
   /** How far ahead of its use the cache is asked for, in numbers. */
   AHEAD = 1024,
 };
-
-/** More queries have enough to do at one position. */
-#define WALKS_OF(count) ((count) <= 2 ? WALKS : 1)
 
 bool areFew(const Attention *attention) { return queriesOf(attention) <= FEW_QUERIES; }
 
@@ -82,7 +79,7 @@ INLINE void multiplyKeys(const Rows *keys, int64_t place, int64_t apart, int64_t
   UNROLLED
   for (int query = 0; query < count; query++) {
     float found[WALKS] __attribute__((aligned(16)));
-    if (walks == 1) found[0] = _mm512_reduce_add_ps(sums[query][0]);
+    if (walks == 1) found[0] = addOne(sums[query][0]);
     else _mm_store_ps(found, addEach(sums[query]));
     UNROLLED
     for (int walk = 0; walk < walks; walk++) {
@@ -92,10 +89,10 @@ INLINE void multiplyKeys(const Rows *keys, int64_t place, int64_t apart, int64_t
   }
 }
 
-/** `lines` times 16 numbers of keys, from `at` on: what they add to scores. */
+/** `lines` times 16 numbers of keys, from `at` on: what they add to scores. More queries have enough to do at one place. */
 INLINE void walkKeyLines(const Rows *keys, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines, const int count,
                          const float *queries, float *scores, const bool areBytes) {
-  const int walks = WALKS_OF(count);
+  const int walks = count <= 2 ? WALKS : 1;
   const int64_t apart = positions / walks;
   for (int64_t position = 0; position < apart; position++) {
     multiplyKeys(keys, (row + position) * headDim + at, apart, headDim, lines, walks, count, queries + at, scores + position, at == 0, areBytes);
@@ -172,16 +169,7 @@ INLINE void walkValueLines(const Rows *values, int64_t row, int64_t positions, i
     UNROLLED
     for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
   }
-  const int walks = WALKS_OF(count);
-  const int64_t apart = positions / walks;
-  for (int64_t position = 0; position < apart; position++) {
-    UNROLLED
-    for (int walk = 0; walk < walks; walk++) {
-      const int64_t place = position + walk * apart;
-      addValue(values, (row + place) * headDim + at, lines, count, weights + place, sums, areBytes);
-    }
-  }
-  for (int64_t position = apart * walks; position < positions; position++) {
+  for (int64_t position = 0; position < positions; position++) {
     addValue(values, (row + position) * headDim + at, lines, count, weights + position, sums, areBytes);
   }
   UNROLLED

@@ -17,8 +17,8 @@ enum {
 /** The next blocks of four rows of the matrix, and of all rounded rows. */
 typedef struct {
   int64_t blocks;
-  const uint8_t *values[WALKS], *zeros[WALKS], *scales[WALKS];
-  bool hasZeros;
+  /** Zero points may be NULL. */
+  const uint8_t *values[WALKS], *scales[WALKS], *zeros[WALKS];
   int scaleBytes;
   const int8_t *numbers;
   const float *sizes, *sums;
@@ -29,7 +29,6 @@ typedef struct {
 INLINE Walk startWalk(const BlockMatrix *matrix, const RoundedRows *rounded, const int64_t columns[WALKS]) {
   Walk walk = {
       .blocks = blocksOf(matrix),
-      .hasZeros = matrix->zeros != NULL,
       .scaleBytes = matrix->scaleBytes,
       .numbers = rounded->values,
       .sizes = rounded->sizes,
@@ -41,7 +40,7 @@ INLINE Walk startWalk(const BlockMatrix *matrix, const RoundedRows *rounded, con
   for (int each = 0; each < WALKS; each++) {
     walk.values[each] = matrix->values + columns[each] * rowBytes(matrix);
     walk.scales[each] = scalesAt(matrix, columns[each], 0);
-    walk.zeros[each] = walk.hasZeros ? matrix->zeros + columns[each] * zeroBytes(matrix) : NULL;
+    walk.zeros[each] = matrix->zeros ? matrix->zeros + columns[each] * zeroBytes(matrix) : NULL;
   }
   return walk;
 }
@@ -52,7 +51,7 @@ INLINE void advance16(Walk *walk, const int bits, const int block) {
   for (int each = 0; each < WALKS; each++) {
     walk->values[each] += 2 * block * bits;
     walk->scales[each] += 16 * walk->scaleBytes;
-    if (walk->hasZeros) walk->zeros[each] += 2 * bits;
+    if (walk->zeros[each]) walk->zeros[each] += 2 * bits;
   }
   walk->numbers += 16 * block;
   walk->sizes += 16;
@@ -114,7 +113,7 @@ INLINE __m512i blocksBy(const int factor) {
 
 /** Four blocks of a column stand in the same 32 bits, of 4 bits in a half of them. */
 INLINE void sortedZeros(const Walk *walk, __m512 zeros[WALKS], const int bits) {
-  const __m512i bytes = walk->hasZeros ? zeroBytesOf(walk, bits) : _mm512_set1_epi8(bits == 4 ? 0x88 : (char)0x80);
+  const __m512i bytes = walk->zeros[0] ? zeroBytesOf(walk, bits) : _mm512_set1_epi8(bits == 4 ? 0x88 : (char)0x80);
   UNROLLED
   for (int four = 0; four < 4; four++) {
     const int at = four * 4 * bits;
@@ -213,7 +212,7 @@ INLINE void multiply16(const Walk *walk, __m512 *sums, const int bits, const int
   UNROLLED
   for (int each = 0; each < WALKS; each++) {
     _mm_prefetch((const char *)walk->scales[each] + AHEAD * 8 / (bits * block) * walk->scaleBytes, _MM_HINT_T0);
-    if (walk->hasZeros) _mm_prefetch((const char *)walk->zeros[each] + ZEROS_AHEAD, _MM_HINT_T0);
+    if (walk->zeros[each]) _mm_prefetch((const char *)walk->zeros[each] + ZEROS_AHEAD, _MM_HINT_T0);
   }
   weighBlocks(walk, worths, sums, bits, rows);
   const int64_t steps = ceilDivide(least(walk->blocks, 16), STEP_BLOCKS(bits, block));
@@ -221,14 +220,9 @@ INLINE void multiply16(const Walk *walk, __m512 *sums, const int bits, const int
 }
 
 /** A sum of each column. */
-INLINE __m128 addBlocks(__m512 sums) {
-  const __m256 pairs = _mm256_add_ps(_mm512_castps512_ps256(sums), _mm512_extractf32x8_ps(sums, 1));
-  return _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps(pairs, 1));
-}
-
-INLINE void storeSums(const BlockMatrix *matrix, const int64_t columns[WALKS], __m128 sums, float *product) {
+INLINE void storeSums(const BlockMatrix *matrix, const int64_t columns[WALKS], __m512 sums, float *product) {
   float found[WALKS] __attribute__((aligned(16)));
-  _mm_store_ps(found, sums);
+  _mm_store_ps(found, addQuarters(sums));
   UNROLLED
   for (int each = 0; each < WALKS; each++) {
     product[columns[each]] = found[each] + (matrix->bias ? matrix->bias[columns[each]] : 0);
@@ -248,7 +242,7 @@ INLINE void multiplyFour(const BlockMatrix *matrix, const RoundedRows *rounded, 
   }
   if (walk.blocks > 0) multiply16(&walk, sums, bits, block, rows);
   UNROLLED
-  for (int row = 0; row < rows; row++) storeSums(matrix, columns, addBlocks(sums[row]), product + row * matrix->out);
+  for (int row = 0; row < rows; row++) storeSums(matrix, columns, sums[row], product + row * matrix->out);
 }
 
 /** Each walk has a quarter of the columns. One that has none left goes along the last one again. */
@@ -270,6 +264,7 @@ static RoundedRows someRows(const RoundedRows *rounded, int64_t row) {
   some.values += row * rounded->groups * GROUP;
   some.sizes += row * rounded->blocks;
   some.sums += row * rounded->blocks;
+  some.negativeSteps += row * rounded->blocks;
   return some;
 }
 

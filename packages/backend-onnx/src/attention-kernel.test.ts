@@ -14,20 +14,29 @@ import { type Attention, open, read, readingError, TOLERANCE } from './test-tool
 const missing = missingKernels();
 
 describe.skipIf(missing)('attention to a past by a kernel of ours', () => {
-  test.each([16, 32, 48, 64, 96, 128, 256])('knows heads of %i numbers', async (headDim) => {
-    const of = { heads: 4, kvHeads: 2, headDim };
-    expect(operatorsOf(of)).toContain('AttendToPast');
-    await using program = await open(of);
-    for (const lengths of [
-      [1, 17, 33, 49, 2, 100],
-      [100, 5, 1],
-    ]) {
-      await expectExact(program, imaginedText(`${headDim}`, of, sum(lengths)), lengths);
-    }
-  });
+  test.each([16, 32, 48, 64, 80, 96, 128, 144, 192, 256])(
+    'knows heads of %i numbers',
+    async (headDim) => {
+      const of = { heads: 4, kvHeads: 2, headDim };
+      expect(operatorsOf(of)).toContain('AttendToPast');
+      await using program = await open(of);
+      for (const lengths of [
+        [1, 17, 33, 49, 2, 100],
+        [100, 5, 1],
+      ]) {
+        await expectExact(program, imaginedText(`${headDim}`, of, sum(lengths)), lengths);
+      }
+    },
+  );
 
-  test.each([1, 2, 3, 4])('lets %i heads of queries share one of keys', async (group) => {
-    const of = { heads: 3 * group, kvHeads: 3, headDim: 32 };
+  test.each([
+    [1, 128],
+    [1, 32],
+    [2, 32],
+    [3, 32],
+    [4, 32],
+  ])('lets %i heads of queries share one of keys, of %i numbers', async (group, headDim) => {
+    const of = { heads: 3 * group, kvHeads: 3, headDim };
     await using program = await open(of);
     const lengths = [1, 2, 5, 8, 9, 11, 16, 17, 32, 33, 49, 100];
     await expectExact(program, imaginedText('text', of, sum(lengths)), lengths);
@@ -48,6 +57,34 @@ describe.skipIf(missing)('attention to a past by a kernel of ours', () => {
       }
     }
   });
+
+  test.each([
+    [1, 128],
+    [2, 128],
+    [3, 64],
+    [2, 80],
+  ])(
+    'gives each of several tokens the very bits that it has alone: %i × %i',
+    async (group, headDim) => {
+      const of = { heads: 2 * group, kvHeads: 2, headDim };
+      await using program = await open(of);
+      const text = imaginedText('text', of, 1100);
+      using cache = program.createCache({ capacity: 1100 });
+      await read(program, cache, [{ text, to: 1100 }]);
+      for (const past of [1030, 1021, 500, 255, 193, 190, 64, 61, 1, 0]) {
+        for (const tokens of [2, 3, 4, 5, 7]) {
+          cache.truncate(past);
+          const { data: together } = await read(program, cache, [{ text, to: past + tokens }]);
+          cache.truncate(past);
+          const alone: number[] = [];
+          for (let to = past + 1; to <= past + tokens; to++) {
+            alone.push(...(await read(program, cache, [{ text, to }])).data);
+          }
+          expect(alone, `${tokens} tokens after ${past}`).toEqual([...together]);
+        }
+      }
+    },
+  );
 
   test('reads the tokens of sequences of unlike lengths at once', async () => {
     const of = { heads: 4, kvHeads: 2, headDim: 48 };

@@ -109,7 +109,7 @@ describe.skipIf(missing)('products with weights in blocks', () => {
 
     test.each([
       ['narrow', 5 * kind.blockSize, 24],
-      ['that all together are no longer next to the processor', 8192 + 17 * kind.blockSize, 11],
+      ['wide', 8192 + 17 * kind.blockSize, 11],
     ])('are for few rows those of each row by itself, to the bit: %s', async (_, width, count) => {
       const matrix = matrixOf({ width });
       await using program = await compile(matrix);
@@ -119,13 +119,21 @@ describe.skipIf(missing)('products with weights in blocks', () => {
         const alone = await multiply(program, rowOf(rows, row));
         expect(alone.data).toEqual(rowOf(together, row).data);
       }
+      for (let some = 2; some < 7; some++) {
+        const first = { ...rows, shape: [some, width], data: rows.data.slice(0, some * width) };
+        const { data } = await multiply(program, first);
+        expect(data).toEqual(together.data.subarray(0, some * matrix.out));
+      }
     });
 
-    test('of few rows that are walked along in parts are exact too', async () => {
-      const matrix = matrixOf({ width: 8192 + 17 * kind.blockSize });
-      await using program = await compile(matrix);
-      for (const rows of [1, 5, 6]) {
-        await expectExact(program, matrix, randomFloats(`${rows}`, [rows, matrix.width]));
+    test('of few rows are exact over many blocks and any rest of them, for as few columns as one', async () => {
+      for (const [at, blocks] of [1, 2, 4, 8, 9, 12, 15, 16, 31, 65].entries()) {
+        const out = [1, 2, 3, 5, 8][at % 5]!;
+        const matrix = matrixOf({ out, width: blocks * kind.blockSize, zeroPoints: at % 2 === 0 });
+        await using program = await compile(matrix);
+        for (const rows of [1, 2, 3, 4, 5, 6, 9]) {
+          await expectExact(program, matrix, randomFloats(`${rows}`, [rows, matrix.width]));
+        }
       }
     });
 
