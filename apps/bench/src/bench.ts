@@ -66,19 +66,27 @@ export function medianOf(runs: readonly number[]): number {
 /** Does some work once and says the figure: milliseconds, or a rate. */
 export type Step = () => number | Promise<number>;
 
-/** Each step in turn, again and again, so that a slow moment of the machine meets all of them. */
+/**
+ * Each step in turn, again and again, so that a slow moment of the machine meets all of them. Every round has an order
+ * of its own, so that none pays always for what the same other one leaves behind.
+ */
 export async function takeTurns<Name>(
   steps: ReadonlyMap<Name, Step>,
   { runs, warmUp }: { readonly runs: number; readonly warmUp: number },
 ): Promise<Map<Name, number[]>> {
   const figures = new Map([...steps.keys()].map((name): [Name, number[]] => [name, []]));
   for (let run = -warmUp; run < runs; run++) {
-    for (const [name, step] of steps) {
+    for (const [name, step] of shuffled([...steps])) {
       const figure = await step();
       if (run >= 0) figures.get(name)!.push(figure);
     }
   }
   return figures;
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  const keyed = items.map((item) => ({ item, key: Math.random() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
 }
 
 export async function milliseconds(task: () => unknown): Promise<number> {
