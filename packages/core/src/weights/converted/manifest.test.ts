@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { toFloat16 } from '../encodings/to-float16.ts';
 import { openCheckpoint } from '../open-checkpoint.ts';
 import { readFloat32 } from '../read-float32.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
@@ -20,30 +21,24 @@ describe('a manifest', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lingbi-manifest-'));
+    const values = {
+      dtype: 'uint8',
+      shape: [2, 2, 8],
+      bytes: () => new Uint8Array(32).fill(0x97),
+    } as const;
+    const scales = [1, 2, 3, 4];
     await writeSafetensors(join(folder, 'model.safetensors'), [
-      {
-        name: 'head',
-        dtype: 'uint8',
-        shape: [2, 2, 8],
-        bytes: () => new Uint8Array(32).fill(0x97),
-      },
+      { name: 'head', ...values },
       {
         name: 'head:scales',
-        dtype: 'float32',
-        shape: [2, 2],
-        bytes: () => new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer),
+        ...{ dtype: 'float32', shape: [2, 2] },
+        bytes: () => new Uint8Array(Float32Array.from(scales).buffer),
       },
-      {
-        name: 'tail',
-        dtype: 'uint8',
-        shape: [2, 2, 8],
-        bytes: () => new Uint8Array(32).fill(0x97),
-      },
+      { name: 'tail', ...values },
       {
         name: 'tail:scales',
-        dtype: 'float16',
-        shape: [2, 2],
-        bytes: () => new Uint8Array(Uint16Array.of(0x3c00, 0x4000, 0x4200, 0x4400).buffer),
+        ...{ dtype: 'float16', shape: [2, 2] },
+        bytes: () => new Uint8Array(toFloat16(Float32Array.from(scales)).buffer),
       },
     ]);
   });
