@@ -24,6 +24,11 @@ size_t roundedBytes(const BlockMatrix *matrix, int64_t rows) {
 RoundedRows placeRounded(const BlockMatrix *matrix, int64_t rows, void *memory) {
   RoundedRows placed = {.rows = rows, .groups = ceilDivide(matrix->in, GROUP)};
   placed.blocks = ceilDivide(blocksOf(matrix), 16) * 16;
+  const bool areFew = rows <= FEW_ROWS;
+  placed.rowNumbers = areFew ? placed.groups * GROUP : GROUP;
+  placed.groupNumbers = areFew ? GROUP : rows * GROUP;
+  placed.rowBlocks = areFew ? placed.blocks : 1;
+  placed.nextBlock = areFew ? 1 : rows;
   uint8_t *at = (uint8_t *)aligned((int64_t)memory);
   placed.values = (int8_t *)at;
   at += aligned(rows * placed.groups * GROUP);
@@ -73,28 +78,29 @@ INLINE void partPlaces(const int8_t *group, int8_t *to) {
   }
 }
 
+/** What there is for a block, by its place among those of all. */
+static void noteBlock(const RoundedRows *rounded, int64_t place, float size, int32_t sum) {
+  rounded->sizes[place] = size;
+  rounded->sums[place] = size * (float)sum;
+  rounded->negativeSteps[place] = (int32_t)(0u - (uint32_t)sum);
+}
+
 AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const RoundedRows *rounded, int64_t row) {
-  int8_t *values = rounded->values + row * rounded->groups * GROUP;
-  float *sizes = rounded->sizes + row * rounded->blocks;
-  float *sums = rounded->sums + row * rounded->blocks;
-  int32_t *negativeSteps = rounded->negativeSteps + row * rounded->blocks;
-  const int64_t blocks = blocksOf(matrix);
-  for (int64_t first = 0, block = 0; first < matrix->in; first += GROUP) {
+  const bool haveHalves = matrix->bits == 4 && rounded->rows <= FEW_ROWS;
+  int8_t *group = rounded->values + row * rounded->rowNumbers;
+  int64_t place = row * rounded->rowBlocks;
+  for (int64_t first = 0; first < matrix->in; first += GROUP, group += rounded->groupNumbers) {
     int8_t steps[GROUP] = {0};
-    for (int64_t at = first; at < least(first + GROUP, matrix->in); at += matrix->block, block++) {
+    for (int64_t at = first; at < least(first + GROUP, matrix->in); at += matrix->block, place += rounded->nextBlock) {
+      float size;
       int32_t sum;
-      roundBlock(numbers + at, matrix->block, steps + (at - first), sizes + block, &sum);
-      sums[block] = sizes[block] * (float)sum;
-      negativeSteps[block] = (int32_t)(0u - (uint32_t)sum);
+      roundBlock(numbers + at, matrix->block, steps + (at - first), &size, &sum);
+      noteBlock(rounded, place, size, sum);
     }
-    if (matrix->bits == 4) partPlaces(steps, values + first);
-    else memcpy(values + first, steps, GROUP);
+    if (haveHalves) partPlaces(steps, group);
+    else memcpy(group, steps, GROUP);
   }
-  for (int64_t block = blocks; block < rounded->blocks; block++) {
-    sizes[block] = 0;
-    sums[block] = 0;
-    negativeSteps[block] = 0;
-  }
+  for (int64_t block = blocksOf(matrix); block < rounded->blocks; block++, place += rounded->nextBlock) noteBlock(rounded, place, 0, 0);
 }
 
 /* Pieces. */
@@ -116,9 +122,8 @@ void pieceColumns(const BlockMatrix *matrix, int64_t rows, int64_t piece, int64_
 void multiplyPiece(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t piece, float *product) {
   int64_t from, to;
   pieceColumns(matrix, rounded->rows, piece, &from, &to);
-  const int size = matrix->block == 32 ? 0 : matrix->block == 64 ? 1 : 2;
-  MultiplyColumns *const(*multiply)[3] = rounded->rows > FEW_ROWS ? tileColumns : walkColumns;
-  multiply[matrix->bits == 8][size](matrix, rounded, from, to, product);
+  if (rounded->rows > FEW_ROWS) multiplyTiles(matrix, rounded, from, product);
+  else walkColumns[matrix->bits == 8][blockPlace(matrix)](matrix, rounded, from, to, product);
 }
 
 /** x · σ(x) · up. */

@@ -1,7 +1,7 @@
 /**
  * Products of rows of float32 with a matrix in blocks of 4 or 8 bits, as MatMulNBits stores it
  * (onnxruntime, docs/ContribOperators.md). The matrix is read where it stands, so a mapped file needs no
- * copy: instead the rows are brought into the order in which its bytes give up their numbers.
+ * copy: instead few rows are brought into the order in which its bytes give up their numbers.
  */
 #pragma once
 #include <stdbool.h>
@@ -31,17 +31,25 @@ typedef struct {
   int64_t rows, groups;
   /** Blocks of a row, filled up to a multiple of 16. */
   int64_t blocks;
-  /** [rows, groups, 128]: of 4 bits first the numbers at even places, then those at odd ones. */
+  /** From a row, and from a group, to the next one. Of few rows a row follows the other, of many a group does. */
+  int64_t rowNumbers, groupNumbers;
+  /** Likewise, of what there is for each block. */
+  int64_t rowBlocks, nextBlock;
+  /** Groups of 128: of few rows by 4 bits first the numbers at even places, then those at odd ones. */
   int8_t *values;
-  /** [rows, blocks]: what a step of a block is worth. */
+  /** What a step of a block is worth. */
   float *sizes;
-  /** [rows, blocks]: the sum of a block's numbers, as float32 and, with its sign turned, in steps. */
+  /** The sum of a block's numbers, as float32 and, with its sign turned, in steps. */
   float *sums;
   int32_t *negativeSteps;
 } RoundedRows;
 
 /** These products need a processor with AVX-512 (F, BW, DQ, VL) and VNNI. */
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block);
+
+/** Whether products of many rows may use AMX from now on: false where the processor or the system has none. */
+bool allowAmx(bool isWanted);
+bool hasAmx(void);
 
 /** Bytes that `rows` rows take when they are rounded. */
 size_t roundedBytes(const BlockMatrix *matrix, int64_t rows);

@@ -28,7 +28,12 @@ INLINE __m512 loadScales(const uint8_t *scales, int scaleBytes, int64_t left) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(numbersLeft(left), scales));
 }
 
-/** Writes columns `from` up to `to` of the product. */
-typedef void MultiplyColumns(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product);
-/** For few rows, and for many, of which tiles end where a piece does. Of 4 and of 8 bits, in blocks of 32, 64 and 128 numbers. */
-extern MultiplyColumns *const walkColumns[2][3], *const tileColumns[2][3];
+/** 0, 1 and 2 for blocks of 32, 64 and 128 numbers. */
+static inline int blockPlace(const BlockMatrix *matrix) { return matrix->block == 32 ? 0 : matrix->block == 64 ? 1 : 2; }
+
+/** Few rows: writes columns `from` up to `to` of the product. */
+typedef void WalkColumns(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product);
+/** Of 4 and of 8 bits, in blocks of 32, 64 and 128 numbers. */
+extern WalkColumns *const walkColumns[2][3];
+/** Many rows: writes TILE_COLUMNS columns from `column` on, or as many as there are. */
+void multiplyTiles(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, float *product);

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "block-product.h"
+
 const OrtApi *ort;
 
 /**
@@ -13,6 +15,9 @@ EXPORT bool lingbi_use(const OrtApi *api) {
   const OrtApi *none = NULL;
   return __atomic_compare_exchange_n(&ort, &none, api, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) || none == api;
 }
+
+/** Whether products may use AMX, where there is any. They give the same numbers without it. */
+EXPORT bool lingbi_allow_amx(bool isWanted) { return allowAmx(isWanted); }
 
 /** The operators one after the other, then NULL. */
 EXPORT const OrtCustomOp *lingbi_operator(int32_t place) {

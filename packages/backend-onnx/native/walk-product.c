@@ -33,8 +33,8 @@ INLINE Walk startWalk(const BlockMatrix *matrix, const RoundedRows *rounded, con
       .numbers = rounded->values,
       .sizes = rounded->sizes,
       .sums = rounded->sums,
-      .rowNumbers = rounded->groups * GROUP,
-      .rowBlocks = rounded->blocks,
+      .rowNumbers = rounded->rowNumbers,
+      .rowBlocks = rounded->rowBlocks,
   };
   UNROLLED
   for (int each = 0; each < WALKS; each++) {
@@ -261,10 +261,10 @@ INLINE void multiplyQuarters(const BlockMatrix *matrix, const RoundedRows *round
 static RoundedRows someRows(const RoundedRows *rounded, int64_t row) {
   RoundedRows some = *rounded;
   some.rows = least(rounded->rows - row, ROWS_AT_ONCE);
-  some.values += row * rounded->groups * GROUP;
-  some.sizes += row * rounded->blocks;
-  some.sums += row * rounded->blocks;
-  some.negativeSteps += row * rounded->blocks;
+  some.values += row * rounded->rowNumbers;
+  some.sizes += row * rounded->rowBlocks;
+  some.sums += row * rounded->rowBlocks;
+  some.negativeSteps += row * rounded->rowBlocks;
   return some;
 }
 
@@ -297,4 +297,4 @@ WALK(8, 32)
 WALK(8, 64)
 WALK(8, 128)
 
-MultiplyColumns *const walkColumns[2][3] = {{walk4x32, walk4x64, walk4x128}, {walk8x32, walk8x64, walk8x128}};
+WalkColumns *const walkColumns[2][3] = {{walk4x32, walk4x64, walk4x128}, {walk8x32, walk8x64, walk8x128}};

@@ -9,10 +9,11 @@ import { manifestOf, readManifest } from '../scripts/build-kernels.ts';
 import type { OnnxApi } from './api.ts';
 import { onnx } from './backend.ts';
 import { KernelsInUseError } from './errors.ts';
-import { createKernels, missingKernels } from './kernels.ts';
+import { allowAmx, createKernels, missingKernels } from './kernels.ts';
 import { loadRuntime } from './library.ts';
 import type { Attributes, ElementType } from './model-writer.ts';
 import { settle } from './options.ts';
+import { processorsOfLinux } from './processors.ts';
 import {
   type BlockMatrix,
   type BlockMatrixKind,
@@ -70,6 +71,10 @@ describe('onnx({ kernels })', () => {
 
 const missing = missingKernels();
 test.runIf(missing)('kernels of ours are untested here', ({ skip }) => skip(missing));
+
+const library = () => loadRuntime().kernels().library;
+const lackingAmx = !processorsOfLinux()?.[0]?.includes(' amx_int8');
+test.runIf(lackingAmx)('products with AMX are untested here', ({ skip }) => skip('it has no AMX'));
 
 const kinds = [4, 8].flatMap((bits) =>
   [32, 64, 128].flatMap((blockSize) => [
@@ -134,6 +139,25 @@ describe.skipIf(missing)('products with weights in blocks', () => {
         for (const rows of [1, 2, 3, 4, 5, 6, 9]) {
           await expectExact(program, matrix, randomFloats(`${rows}`, [rows, matrix.width]));
         }
+      }
+    });
+
+    test('of more rows than sums are kept for are exact too', async () => {
+      const matrix = matrixOf({ out: 33, width: 9 * kind.blockSize });
+      await using program = await compile(matrix);
+      await expectExact(program, matrix, randomFloats('many', [1057, matrix.width]));
+    });
+
+    test.skipIf(lackingAmx)('of many rows have the same bits with AMX as without it', async () => {
+      const matrix = matrixOf({ out: 70, width: 1024 + 5 * kind.blockSize });
+      await using program = await compile(matrix);
+      for (const rows of [25, 32, 33, 47, 48, 49, 64, 531]) {
+        const x = randomFloats(`${rows}`, [rows, matrix.width]);
+        const byAmx = await multiply(program, x);
+        expect(allowAmx(library(), false)).toBe(false);
+        const byVnni = await multiply(program, x);
+        expect(allowAmx(library(), true)).toBe(true);
+        expect(byAmx.data).toEqual(byVnni.data);
       }
     });
 

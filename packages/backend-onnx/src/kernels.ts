@@ -54,6 +54,7 @@ export function createKernels(api: OnnxApi): Kernels {
   const kernels = openLibrary();
   const isOurs = kernels.func('bool lingbi_use(void *api)')(api.functions) as boolean;
   if (!isOurs) throw new KernelsInUseError(api.path);
+  allowAmx(kernels, true);
   const domain = api.create('preparing kernels', 'CreateCustomOpDomain', kernelDomain);
   for (const operator of operatorsOf(kernels)) {
     api.call('preparing kernels', 'CustomOpDomain_Add', domain, operator);
@@ -62,6 +63,11 @@ export function createKernels(api: OnnxApi): Kernels {
     library: kernels,
     addTo: (options) => api.call('adding kernels', 'AddCustomOpDomain', options, domain),
   };
+}
+
+/** Whether products of many rows take tiles of AMX from now on: not where the processor has none. */
+export function allowAmx(library: LibraryHandle, isWanted: boolean): boolean {
+  return library.func('bool lingbi_allow_amx(bool is_wanted)')(isWanted) as boolean;
 }
 
 function openLibrary(): LibraryHandle {
