@@ -6,6 +6,8 @@
 
 /** Of few rows: how much of the values is a piece, and as many pieces as keep threads busy that have less. */
 enum { PIECE_BYTES = 1 << 19, LEAST_BYTES = 1 << 17, BUSY_PIECES = 16 };
+/** Of many. */
+enum { PIECE_COLUMNS = PIECE_TILES * TILE_COLUMNS };
 
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
   const bool isKnown = (bits == 4 || bits == 8) && (block == 32 || block == 64 || block == 128);
@@ -106,7 +108,7 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
 /* Pieces. */
 
 int64_t countPieces(const BlockMatrix *matrix, int64_t rows) {
-  if (rows > FEW_ROWS) return ceilDivide(matrix->out, TILE_COLUMNS);
+  if (rows > FEW_ROWS) return ceilDivide(matrix->out, PIECE_COLUMNS);
   const int64_t bytes = matrix->out * rowBytes(matrix);
   const int64_t some = least(BUSY_PIECES, ceilDivide(bytes, LEAST_BYTES)), many = ceilDivide(bytes, PIECE_BYTES);
   return many > some ? many : some;
@@ -115,14 +117,14 @@ int64_t countPieces(const BlockMatrix *matrix, int64_t rows) {
 void pieceColumns(const BlockMatrix *matrix, int64_t rows, int64_t piece, int64_t *from, int64_t *to) {
   const int64_t pieces = countPieces(matrix, rows);
   const bool areMany = rows > FEW_ROWS;
-  *from = areMany ? piece * TILE_COLUMNS : matrix->out * piece / pieces;
-  *to = areMany ? least(*from + TILE_COLUMNS, matrix->out) : matrix->out * (piece + 1) / pieces;
+  *from = areMany ? piece * PIECE_COLUMNS : matrix->out * piece / pieces;
+  *to = areMany ? least(*from + PIECE_COLUMNS, matrix->out) : matrix->out * (piece + 1) / pieces;
 }
 
 void multiplyPiece(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t piece, float *product) {
   int64_t from, to;
   pieceColumns(matrix, rounded->rows, piece, &from, &to);
-  if (rounded->rows > FEW_ROWS) multiplyTiles(matrix, rounded, from, product);
+  if (rounded->rows > FEW_ROWS) multiplyTiles(matrix, rounded, from, to, product);
   else walkColumns[matrix->bits == 8][blockPlace(matrix)](matrix, rounded, from, to, product);
 }
 

@@ -8,8 +8,9 @@ enum {
   /** Rows that are multiplied as the matrix is read, so many at a time; more are worth unpacking it for. */
   FEW_ROWS = 24,
   ROWS_AT_ONCE = 6,
-  /** Columns of the product that are unpacked together. */
+  /** Columns of the product that are unpacked together, and how often of a piece. */
   TILE_COLUMNS = 32,
+  PIECE_TILES = 2,
 };
 
 static inline int64_t blocksOf(const BlockMatrix *matrix) { return matrix->in / matrix->block; }
@@ -35,5 +36,5 @@ static inline int blockPlace(const BlockMatrix *matrix) { return matrix->block =
 typedef void WalkColumns(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product);
 /** Of 4 and of 8 bits, in blocks of 32, 64 and 128 numbers. */
 extern WalkColumns *const walkColumns[2][3];
-/** Many rows: writes TILE_COLUMNS columns from `column` on, or as many as there are. */
-void multiplyTiles(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, float *product);
+/** Many rows: writes columns `from` up to `to`, PIECE_TILES times TILE_COLUMNS at most. */
+void multiplyTiles(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product);

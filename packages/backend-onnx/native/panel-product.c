@@ -4,7 +4,7 @@
  */
 #include "panel.h"
 
-/** Rows for which a panel is unpacked; their sums take 64 KB. */
+/** Rows for which a panel is unpacked; their sums take 64 KB a tile. */
 enum { ROWS_OF_SUMS = 512 };
 
 /** 16 columns of 64 numbers, as 16 fours of each. */
@@ -112,23 +112,41 @@ AVX512 static void storeSums(const BlockMatrix *matrix, int64_t column, int64_t 
   }
 }
 
-/** Some rows, whose sums stay in the cache. */
-static void multiplySome(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, int64_t row, int64_t count, float *product) {
+/** Asks for a panel's values, so that they are there when the one before it has been multiplied. */
+static void askForPanel(const BlockMatrix *matrix, int64_t column, int64_t firstGroup) {
+  const int64_t groupBytes = GROUP * matrix->bits / 8, bytes = rowBytes(matrix), from = firstGroup * groupBytes;
+  const int64_t to = least(from + PANEL_GROUPS * groupBytes, bytes), last = least(column + TILE_COLUMNS, matrix->out);
+  for (int64_t each = column; each < last; each++) {
+    for (int64_t at = from; at < to; at += 64) _mm_prefetch((const char *)matrix->values + each * bytes + at, _MM_HINT_T1);
+  }
+}
+
+/** Some rows of a piece. Its tiles take turns at a panel, so that the rows' numbers are still near. */
+static void multiplySome(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, int64_t row, int64_t count,
+                         float *product) {
   const int size = blockPlace(matrix);
   MultiplyPanel *const multiply = (hasAmx() ? panelsByAmx : panelsByVnni)[size];
   Panel panel;
-  _Alignas(64) Sums sums[ROWS_OF_SUMS];
-  startSums(matrix, column, count, sums);
+  _Alignas(64) Sums sums[PIECE_TILES][ROWS_OF_SUMS];
+  for (int64_t tile = 0, column = from; column < to; tile++, column += TILE_COLUMNS) {
+    askForPanel(matrix, column, 0);
+    startSums(matrix, column, count, sums[tile]);
+  }
   for (panel.firstGroup = 0; panel.firstGroup < rounded->groups; panel.firstGroup += PANEL_GROUPS) {
     panel.groups = least(PANEL_GROUPS, rounded->groups - panel.firstGroup);
-    unpack[matrix->bits == 8][size](matrix, column, &panel);
-    multiply(matrix, rounded, &panel, row, count, sums);
+    for (int64_t tile = 0, column = from; column < to; tile++, column += TILE_COLUMNS) {
+      unpack[matrix->bits == 8][size](matrix, column, &panel);
+      askForPanel(matrix, column, panel.firstGroup + PANEL_GROUPS);
+      multiply(matrix, rounded, &panel, row, count, sums[tile]);
+    }
   }
-  storeSums(matrix, column, count, sums, product + row * matrix->out);
+  for (int64_t tile = 0, column = from; column < to; tile++, column += TILE_COLUMNS) {
+    storeSums(matrix, column, count, sums[tile], product + row * matrix->out);
+  }
 }
 
-void multiplyTiles(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t column, float *product) {
+void multiplyTiles(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product) {
   for (int64_t row = 0; row < rounded->rows; row += ROWS_OF_SUMS) {
-    multiplySome(matrix, rounded, column, row, least(ROWS_OF_SUMS, rounded->rows - row), product);
+    multiplySome(matrix, rounded, from, to, row, least(ROWS_OF_SUMS, rounded->rows - row), product);
   }
 }
