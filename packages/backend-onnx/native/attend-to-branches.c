@@ -16,43 +16,32 @@ enum { ATTENDED, NEW_KEYS, NEW_VALUES, OUTPUTS };
 
 static bool areRounded(const Tensor *inputs) { return inputs[KEY_SIZES].isThere; }
 
-static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
-  TRY(checkHeads(attention));
-  const int64_t features = (attention->heads + 2 * attention->kvHeads) * attention->headDim;
-  const int64_t positions = inputs[KEYS].axes[1], places = inputs[LOG_KEYS].axes[1], angles = inputs[COSINES].axes[0];
-  const int64_t sizes = areRounded(inputs) ? positions * attention->kvHeads * 4 : 0;
+static OrtStatus *checkPast(const Attention *attention, const Tensor *inputs) {
+  const bool rounded = areRounded(inputs);
+  const int64_t positions = inputs[KEYS].axes[1] * attention->kvHeads, places = inputs[LOG_KEYS].axes[1] * attention->kvHeads;
+  const int64_t sizes = rounded ? positions * 4 : 0;
   const Length lengths[] = {
-      {"sequences of tokens", inputs[ANGLES].axes[0], 1},
-      {"bytes of rows", inputs[ROWS].bytes, attention->tokens * features * 4},
-      {"bytes of keys", inputs[KEYS].bytes, positions * attention->kvHeads * attention->headDim * (areRounded(inputs) ? 1 : 4)},
+      {"sequences of tokens", attention->sequences, 1},
+      {"bytes of keys", inputs[KEYS].bytes, positions * attention->headDim * (rounded ? 1 : 4)},
       {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
       {"bytes of worths of keys", inputs[KEY_SIZES].bytes, sizes},
       {"bytes of worths of values", inputs[VALUE_SIZES].bytes, sizes},
-      {"bytes of a log's keys", inputs[LOG_KEYS].bytes, places * attention->kvHeads * attention->headDim * 4},
+      {"bytes of a log's keys", inputs[LOG_KEYS].bytes, places * attention->headDim * 4},
       {"bytes of a log's values", inputs[LOG_VALUES].bytes, inputs[LOG_KEYS].bytes},
-      {"bytes of a mask", inputs[MASK].bytes, attention->tokens * (positions + places + attention->tokens) * 4},
-      {"bytes of cosines", inputs[COSINES].bytes, angles * attention->headDim / 2 * 4},
-      {"bytes of sines", inputs[SINES].bytes, inputs[COSINES].bytes},
+      {"bytes of a mask", inputs[MASK].bytes, attention->tokens * attention->maskWidth * 4},
   };
-  TRY(checkLengths(lengths, sizeof lengths / sizeof *lengths));
-  return checkAngles(attention, angles);
+  return checkLengths(lengths, sizeof lengths / sizeof *lengths);
 }
 
 static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
-  if (inputs[KEYS].rank != 3) return refuse("axes of keys", (int64_t)inputs[KEYS].rank, 3);
-  if (inputs[LOG_KEYS].rank != 3) return refuse("axes of a log's keys", (int64_t)inputs[LOG_KEYS].rank, 3);
-  if (inputs[ANGLES].rank != 2) return refuse("axes of angles", (int64_t)inputs[ANGLES].rank, 2);
-  attention->sequences = 1;
-  attention->tokens = inputs[ANGLES].axes[1];
+  TRY(checkAxes("axes of keys", &inputs[KEYS], 3));
+  TRY(checkAxes("axes of a log's keys", &inputs[LOG_KEYS], 3));
   attention->kvHeads = inputs[KEYS].axes[0];
   attention->headDim = inputs[KEYS].axes[2];
-  attention->rows = inputs[ROWS].data;
+  TRY(readRows(&inputs[ROWS], &inputs[COSINES], &inputs[SINES], &inputs[ANGLES], attention));
   attention->mask = inputs[MASK].data;
   attention->maskWidth = inputs[KEYS].axes[1] + inputs[LOG_KEYS].axes[1] + attention->tokens;
-  attention->cosines = inputs[COSINES].data;
-  attention->sines = inputs[SINES].data;
-  attention->angles = inputs[ANGLES].data;
-  return check(attention, inputs);
+  return checkPast(attention, inputs);
 }
 
 static OrtStatus *createOutputs(OrtKernelContext *context, Attention *attention) {

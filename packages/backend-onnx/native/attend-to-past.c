@@ -9,46 +9,19 @@
 enum { ROWS, KEYS, VALUES, LAST_POSITIONS, COSINES, SINES, ANGLES, INPUTS };
 enum { ATTENDED, NEW_KEYS, NEW_VALUES, OUTPUTS };
 
-static OrtStatus *checkPlaces(const Attention *attention) {
-  for (int64_t sequence = 0; sequence < attention->sequences; sequence++) {
-    const int64_t last = attention->lastPositions[sequence];
-    if (last + 1 < attention->tokens || last >= attention->newApart) return refuseLast(attention->tokens, last, attention->newApart);
-  }
-  return NULL;
-}
-
-static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
-  TRY(checkHeads(attention));
-  const int64_t features = (attention->heads + 2 * attention->kvHeads) * attention->headDim;
-  const int64_t rows = attention->sequences * attention->tokens, angles = inputs[COSINES].axes[0];
-  const Length lengths[] = {
-      {"bytes of rows", inputs[ROWS].bytes, rows * features * 4},
-      {"sequences of keys", inputs[KEYS].axes[0], attention->sequences},
-      {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
-      {"last positions", inputs[LAST_POSITIONS].bytes / 4, attention->sequences},
-      {"bytes of cosines", inputs[COSINES].bytes, angles * attention->headDim / 2 * 4},
-      {"bytes of sines", inputs[SINES].bytes, inputs[COSINES].bytes},
-  };
-  TRY(checkLengths(lengths, sizeof lengths / sizeof *lengths));
-  TRY(checkAngles(attention, angles));
-  return checkPlaces(attention);
-}
-
-static OrtStatus *readInputs(Tensor *inputs, Attention *attention) {
-  if (inputs[KEYS].rank != 4) return refuse("axes of keys", (int64_t)inputs[KEYS].rank, 4);
-  if (inputs[ANGLES].rank != 2) return refuse("axes of angles", (int64_t)inputs[ANGLES].rank, 2);
-  attention->sequences = inputs[ANGLES].axes[0];
-  attention->tokens = inputs[ANGLES].axes[1];
+static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
+  TRY(checkAxes("axes of keys", &inputs[KEYS], 4));
   attention->kvHeads = inputs[KEYS].axes[1];
   attention->newApart = inputs[KEYS].axes[2];
   attention->areBehind = true;
   attention->headDim = inputs[KEYS].axes[3];
-  attention->rows = inputs[ROWS].data;
-  attention->lastPositions = inputs[LAST_POSITIONS].data;
-  attention->cosines = inputs[COSINES].data;
-  attention->sines = inputs[SINES].data;
-  attention->angles = inputs[ANGLES].data;
-  return check(attention, inputs);
+  TRY(readRows(&inputs[ROWS], &inputs[COSINES], &inputs[SINES], &inputs[ANGLES], attention));
+  const Length lengths[] = {
+      {"sequences of keys", inputs[KEYS].axes[0], attention->sequences},
+      {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
+  };
+  TRY(checkLengths(lengths, sizeof lengths / sizeof *lengths));
+  return readLastPositions(&inputs[LAST_POSITIONS], inputs[KEYS].axes[2], attention);
 }
 
 /** The present is the past with more in it. */

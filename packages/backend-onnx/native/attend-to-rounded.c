@@ -10,45 +10,22 @@
 enum { ROWS, KEYS, VALUES, KEY_SIZES, VALUE_SIZES, LAST_POSITION, COSINES, SINES, ANGLES, INPUTS };
 enum { ATTENDED, NEW_KEYS, NEW_VALUES, NEW_KEY_SIZES, NEW_VALUE_SIZES, OUTPUTS };
 
-static OrtStatus *checkLast(const Attention *attention, int64_t capacity) {
-  const int64_t last = attention->lastPositions[0];
-  if (last + 1 >= attention->tokens && last < capacity) return NULL;
-  return refuseLast(attention->tokens, last, capacity);
-}
-
-static OrtStatus *check(const Attention *attention, const Tensor *inputs) {
-  TRY(checkHeads(attention));
-  const int64_t features = (attention->heads + 2 * attention->kvHeads) * attention->headDim;
-  const int64_t capacity = inputs[KEYS].axes[1], angles = inputs[COSINES].axes[0];
+static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
+  TRY(checkAxes("axes of keys", &inputs[KEYS], 3));
+  TRY(checkAxes("axes of worths", &inputs[KEY_SIZES], 3));
+  attention->kvHeads = inputs[KEYS].axes[0];
+  attention->headDim = inputs[KEYS].axes[2];
+  TRY(readRows(&inputs[ROWS], &inputs[COSINES], &inputs[SINES], &inputs[ANGLES], attention));
+  attention->newApart = attention->tokens;
+  const int64_t capacity = inputs[KEYS].axes[1];
   const Length lengths[] = {
-      {"sequences of tokens", inputs[ANGLES].axes[0], 1},
-      {"bytes of rows", inputs[ROWS].bytes, attention->tokens * features * 4},
+      {"sequences of tokens", attention->sequences, 1},
       {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
       {"bytes of worths of keys", inputs[KEY_SIZES].bytes, capacity * attention->kvHeads * 4},
       {"bytes of worths of values", inputs[VALUE_SIZES].bytes, inputs[KEY_SIZES].bytes},
-      {"last positions", inputs[LAST_POSITION].bytes / 4, 1},
-      {"bytes of cosines", inputs[COSINES].bytes, angles * attention->headDim / 2 * 4},
-      {"bytes of sines", inputs[SINES].bytes, inputs[COSINES].bytes},
   };
   TRY(checkLengths(lengths, sizeof lengths / sizeof *lengths));
-  TRY(checkAngles(attention, angles));
-  return checkLast(attention, capacity);
-}
-
-static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
-  if (inputs[KEYS].rank != 3) return refuse("axes of keys", (int64_t)inputs[KEYS].rank, 3);
-  if (inputs[KEY_SIZES].rank != 3) return refuse("axes of worths", (int64_t)inputs[KEY_SIZES].rank, 3);
-  if (inputs[ANGLES].rank != 2) return refuse("axes of angles", (int64_t)inputs[ANGLES].rank, 2);
-  attention->sequences = 1;
-  attention->tokens = attention->newApart = inputs[ANGLES].axes[1];
-  attention->kvHeads = inputs[KEYS].axes[0];
-  attention->headDim = inputs[KEYS].axes[2];
-  attention->rows = inputs[ROWS].data;
-  attention->lastPositions = inputs[LAST_POSITION].data;
-  attention->cosines = inputs[COSINES].data;
-  attention->sines = inputs[SINES].data;
-  attention->angles = inputs[ANGLES].data;
-  return check(attention, inputs);
+  return readLastPositions(&inputs[LAST_POSITION], capacity, attention);
 }
 
 static OrtStatus *createOutputs(OrtKernelContext *context, const Tensor *inputs, Attention *attention) {

@@ -32,7 +32,11 @@ OrtStatus *checkLengths(const Length *lengths, size_t count) {
   return NULL;
 }
 
-OrtStatus *checkHeads(const Attention *attention) {
+OrtStatus *checkAxes(const char *what, const Tensor *tensor, size_t axes) {
+  return tensor->rank == axes ? NULL : refuse(what, (int64_t)tensor->rank, (int64_t)axes);
+}
+
+static OrtStatus *checkHeads(const Attention *attention) {
   if (canAttend(attention)) return NULL;
   char said[160];
   snprintf(said, sizeof said, "%lld heads of %lld numbers, which share %lld heads of keys, are none it knows", (long long)attention->heads,
@@ -40,7 +44,8 @@ OrtStatus *checkHeads(const Attention *attention) {
   return fail(ORT_INVALID_ARGUMENT, said);
 }
 
-OrtStatus *checkAngles(const Attention *attention, int64_t angles) {
+/** Each token has to have one of the rows of cosines and sines. */
+static OrtStatus *checkAngles(const Attention *attention, int64_t angles) {
   for (int64_t row = 0; row < attention->sequences * attention->tokens; row++) {
     const int64_t angle = attention->angles[row];
     if (angle >= 0 && angle < angles) continue;
@@ -51,11 +56,45 @@ OrtStatus *checkAngles(const Attention *attention, int64_t angles) {
   return NULL;
 }
 
-OrtStatus *refuseLast(int64_t tokens, int64_t last, int64_t capacity) {
+static OrtStatus *checkRows(const Attention *attention, const Tensor *rows, const Tensor *cosines, const Tensor *sines) {
+  TRY(checkHeads(attention));
+  const int64_t features = (attention->heads + 2 * attention->kvHeads) * attention->headDim, angles = cosines->axes[0];
+  const Length lengths[] = {
+      {"bytes of rows", rows->bytes, attention->sequences * attention->tokens * features * 4},
+      {"bytes of cosines", cosines->bytes, angles * attention->headDim / 2 * 4},
+      {"bytes of sines", sines->bytes, cosines->bytes},
+  };
+  TRY(checkLengths(lengths, sizeof lengths / sizeof *lengths));
+  return checkAngles(attention, angles);
+}
+
+OrtStatus *readRows(const Tensor *rows, const Tensor *cosines, const Tensor *sines, const Tensor *angles, Attention *attention) {
+  TRY(checkAxes("axes of angles", angles, 2));
+  attention->sequences = angles->axes[0];
+  attention->tokens = angles->axes[1];
+  attention->rows = rows->data;
+  attention->cosines = cosines->data;
+  attention->sines = sines->data;
+  attention->angles = angles->data;
+  return checkRows(attention, rows, cosines, sines);
+}
+
+static OrtStatus *refuseLast(int64_t tokens, int64_t last, int64_t capacity) {
   char said[160];
   snprintf(said, sizeof said, "%lld tokens cannot end at position %lld of a cache for %lld", (long long)tokens, (long long)last,
            (long long)capacity);
   return fail(ORT_INVALID_ARGUMENT, said);
+}
+
+OrtStatus *readLastPositions(const Tensor *lastPositions, int64_t capacity, Attention *attention) {
+  const Length length = {"last positions", lastPositions->bytes / 4, attention->sequences};
+  TRY(checkLengths(&length, 1));
+  attention->lastPositions = lastPositions->data;
+  for (int64_t sequence = 0; sequence < attention->sequences; sequence++) {
+    const int64_t last = attention->lastPositions[sequence];
+    if (last + 1 < attention->tokens || last >= capacity) return refuseLast(attention->tokens, last, capacity);
+  }
+  return NULL;
 }
 
 Rows roundedKeys(const Tensor *steps, const Tensor *sizes) {

@@ -19,11 +19,12 @@ typedef struct {
 } Length;
 
 OrtStatus *checkLengths(const Length *lengths, size_t count);
-OrtStatus *checkHeads(const Attention *attention);
-/** Each token has to have a row of the `angles` rows of cosines and sines. */
-OrtStatus *checkAngles(const Attention *attention, int64_t angles);
+OrtStatus *checkAxes(const char *what, const Tensor *tensor, size_t axes);
 
-OrtStatus *refuseLast(int64_t tokens, int64_t last, int64_t capacity);
+/** New rows, as many as `angles` has, and what turns them. What heads of keys there are has to be known before. */
+OrtStatus *readRows(const Tensor *rows, const Tensor *cosines, const Tensor *sines, const Tensor *angles, Attention *attention);
+/** Where each sequence's new rows end, which has to be within a cache for `capacity` positions. */
+OrtStatus *readLastPositions(const Tensor *lastPositions, int64_t capacity, Attention *attention);
 
 /** The byte that stands for 0 in keys; values have a sign. */
 enum { KEY_ZERO = 128 };

@@ -25,9 +25,31 @@ static inline int64_t seenBy(const Attention *attention, int64_t sequence, int64
   return attention->lastPositions[sequence] + 1 - (attention->tokens - 1 - token);
 }
 
-/** And of one stretch. */
-static inline int64_t seenOf(const Attention *attention, const Stretch *stretch, int64_t sequence, int64_t token) {
-  return least(stretch->positions, seenBy(attention, sequence, token) - stretch->first);
+/** Some positions that a head of keys has in a stretch. */
+typedef struct {
+  const Stretch *stretch;
+  int64_t sequence, kvHead;
+  /** The first of them, and the one behind the last. */
+  int64_t from, to;
+} Span;
+
+static inline int64_t positionsOf(const Span *span) { return span->to - span->from; }
+
+/** The place of its head among those of all sequences. */
+static inline int64_t headOf(const Attention *attention, const Span *span) {
+  return span->sequence * attention->kvHeads + span->kvHead;
+}
+/** Its first row of keys and of values. */
+static inline int64_t rowOf(const Attention *attention, const Span *span) {
+  return headOf(attention, span) * span->stretch->apart + span->from;
+}
+/** Queries of its head from `first` on. */
+static inline const float *queriesAt(const Attention *attention, const Span *span, int64_t first) {
+  return attention->queries + (headOf(attention, span) * queriesOf(attention) + first) * attention->headDim;
+}
+/** How many positions of its stretch a token sees. */
+static inline int64_t seenOf(const Attention *attention, const Span *span, int64_t token) {
+  return least(span->stretch->positions, seenBy(attention, span->sequence, token) - span->stretch->first);
 }
 
 /** Where new rows of a sequence begin in the last stretch. */
@@ -38,15 +60,15 @@ static inline int64_t firstNew(const Attention *attention, int64_t sequence) {
 /** Writes the new key and value of a token, turned, and rounded where that is wanted. */
 void placeHead(const Attention *attention, int64_t sequence, int64_t head, int64_t token);
 
-/** Scores of `count` positions of a stretch from `from` on: those that a token does not see become -infinity. */
-INLINE void hide(const Attention *attention, const Stretch *stretch, int64_t sequence, int64_t token, int64_t from, int64_t count,
-                 float *scores) {
+/** Scores of its positions: those that a token does not see become -infinity. */
+INLINE void hide(const Attention *attention, const Span *span, int64_t token, float *scores) {
+  const int64_t count = positionsOf(span);
   if (!attention->mask) {
-    const int64_t seen = seenOf(attention, stretch, sequence, token) - from;
+    const int64_t seen = seenOf(attention, span, token) - span->from;
     for (int64_t at = count; at > seen && at > 0; at--) scores[at - 1] = -INFINITY;
     return;
   }
-  const float *mask = attention->mask + token * attention->maskWidth + stretch->first + from;
+  const float *mask = attention->mask + token * attention->maskWidth + span->stretch->first + span->from;
   for (int64_t at = 0; at < count; at += 16) {
     const __m512 some = _mm512_maskz_loadu_ps(numbersLeft(count - at), mask + at);
     const __mmask16 hidden = _mm512_cmp_ps_mask(some, _mm512_setzero_ps(), _CMP_LT_OQ);

@@ -114,10 +114,10 @@ INLINE void weighRow(Tile *tile, int64_t query, int64_t positions, const int64_t
   for (int64_t at = 0; at < headDim; at += 16) _mm512_storeu_ps(mixed + at, _mm512_mul_ps(_mm512_loadu_ps(mixed + at), _mm512_set1_ps(shrink)));
 }
 
-/** `count` queries and some positions of one head of keys. */
+/** `count` queries of a head of keys, from `first` on, and some of its positions. */
 typedef struct {
-  const Stretch *stretch;
-  int64_t sequence, kvHead, first, count, from, positions;
+  int64_t first, count;
+  Span span;
 } Place;
 
 /** Scores of all queries, AT_ONCE of them together. */
@@ -131,37 +131,36 @@ INLINE void scoreAll(const float *queries, Tile *tile, const Place *place, const
 
 /** Adds to each query's sums the values of some positions. */
 INLINE void mixAll(const float *values, Tile *tile, const Place *place, const int64_t headDim) {
+  const int64_t positions = positionsOf(&place->span);
   int64_t query = 0;
-  if (!areFinite(values, place->positions * headDim)) {
+  if (!areFinite(values, positions * headDim)) {
     for (; query < place->count; query++) {
-      addSeen(values, place->positions, headDim, tile->scores + query * TILE_POSITIONS, tile->mixed + query * headDim);
+      addSeen(values, positions, headDim, tile->scores + query * TILE_POSITIONS, tile->mixed + query * headDim);
     }
   }
   for (; query + AT_ONCE <= place->count; query += AT_ONCE) {
-    mixTile(tile->scores + query * TILE_POSITIONS, values, place->positions, headDim, tile->mixed + query * headDim, AT_ONCE);
+    mixTile(tile->scores + query * TILE_POSITIONS, values, positions, headDim, tile->mixed + query * headDim, AT_ONCE);
   }
   for (; query < place->count; query++) {
-    mixTile(tile->scores + query * TILE_POSITIONS, values, place->positions, headDim, tile->mixed + query * headDim, 1);
+    mixTile(tile->scores + query * TILE_POSITIONS, values, positions, headDim, tile->mixed + query * headDim, 1);
   }
 }
 
 INLINE void attendPositions(const Attention *attention, const float *queries, const Place *place, Tile *tile, const int64_t headDim) {
-  const Stretch *stretch = place->stretch;
-  const int64_t head = place->sequence * attention->kvHeads + place->kvHead;
-  const int64_t row = head * stretch->apart + place->from;
-  turnKeys(numbersOf(&stretch->keys, row, place->positions, headDim, tile->room), place->positions, headDim, tile->turned);
+  const Span *span = &place->span;
+  const int64_t row = rowOf(attention, span), positions = positionsOf(span);
+  turnKeys(numbersOf(&span->stretch->keys, row, positions, headDim, tile->room), positions, headDim, tile->turned);
   scoreAll(queries, tile, place, headDim);
   for (int64_t query = 0; query < place->count; query++) {
-    const int64_t token = (place->first + query) / groupOf(attention);
-    hide(attention, stretch, place->sequence, token, place->from, place->positions, tile->scores + query * TILE_POSITIONS);
-    weighRow(tile, query, place->positions, headDim);
+    hide(attention, span, (place->first + query) / groupOf(attention), tile->scores + query * TILE_POSITIONS);
+    weighRow(tile, query, positions, headDim);
   }
-  mixAll(numbersOf(&stretch->values, row, place->positions, headDim, tile->room), tile, place, headDim);
+  mixAll(numbersOf(&span->stretch->values, row, positions, headDim, tile->room), tile, place, headDim);
 }
 
 INLINE void attendTile(const Attention *attention, Place place, Tile *tile, const int64_t headDim) {
-  const int64_t head = place.sequence * attention->kvHeads + place.kvHead;
-  const float *queries = attention->queries + (head * queriesOf(attention) + place.first) * headDim;
+  Span *span = &place.span;
+  const float *queries = queriesAt(attention, span, place.first);
   const int64_t lastToken = (place.first + place.count - 1) / groupOf(attention);
   for (int64_t query = 0; query < place.count; query++) {
     tile->largest[query] = -FLT_MAX;
@@ -169,15 +168,15 @@ INLINE void attendTile(const Attention *attention, Place place, Tile *tile, cons
   }
   memset(tile->mixed, 0, place.count * headDim * 4);
   for (int each = 0; each < attention->countStretches; each++) {
-    place.stretch = attention->stretches + each;
-    const int64_t end = seenOf(attention, place.stretch, place.sequence, lastToken);
-    for (place.from = 0; place.from < end; place.from += TILE_POSITIONS) {
-      place.positions = least(TILE_POSITIONS, end - place.from);
+    span->stretch = attention->stretches + each;
+    const int64_t end = seenOf(attention, span, lastToken);
+    for (span->from = 0; span->from < end; span->from += TILE_POSITIONS) {
+      span->to = least(span->from + TILE_POSITIONS, end);
       attendPositions(attention, queries, &place, tile, headDim);
     }
   }
   for (int64_t query = 0; query < place.count; query++) {
-    float *to = attendedAt(attention, place.sequence, place.kvHead, place.first + query);
+    float *to = attendedAt(attention, span->sequence, span->kvHead, place.first + query);
     const __m512 share = _mm512_set1_ps(1 / tile->sum[query]);
     for (int64_t at = 0; at < headDim; at += 16) {
       _mm512_storeu_ps(to + at, _mm512_mul_ps(share, _mm512_loadu_ps(tile->mixed + query * headDim + at)));
@@ -194,7 +193,7 @@ int64_t countTiles(const Attention *attention) {
 AVX512 void tilePiece(const Attention *attention, int64_t piece) {
   Tile tile;
   const int64_t heads = attention->sequences * attention->kvHeads, head = piece % heads;
-  Place place = {.sequence = head / attention->kvHeads, .kvHead = head % attention->kvHeads};
+  Place place = {.span = {.sequence = head / attention->kvHeads, .kvHead = head % attention->kvHeads}};
   // The longest first: the last pieces are then short ones.
   place.first = (tilesOfHead(attention) - 1 - piece / heads) * TILE_QUERIES;
   place.count = least(TILE_QUERIES, queriesOf(attention) - place.first);

@@ -52,7 +52,16 @@ INLINE void askAhead(const Rows *rows, int64_t place, const int line, const bool
   else if (line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place + AHEAD), _MM_HINT_T0);
 }
 
-/** `lines` times 16 numbers of the key of a position, by those of a query. */
+/** `lines` times 16 numbers of the key of a position. */
+INLINE void loadKey(const Rows *keys, int64_t place, __m512 *key, const int lines, const bool areBytes) {
+  UNROLLED
+  for (int line = 0; line < lines; line++) {
+    askAhead(keys, place + 16 * line, line, areBytes);
+    key[line] = numbersAt(keys, place + 16 * line, areBytes);
+  }
+}
+
+/** By those of a query. */
 INLINE __m512 multiplyKey(const __m512 *key, const float *query, const int lines) {
   __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
   UNROLLED
@@ -60,45 +69,60 @@ INLINE __m512 multiplyKey(const __m512 *key, const float *query, const int lines
   return _mm512_add_ps(sums[0], sums[1]);
 }
 
-/** Positions `apart` from each other, as many as there are walks. */
-INLINE void multiplyKeys(const Rows *keys, int64_t place, int64_t apart, int64_t headDim, const int lines, const int walks, const int count,
-                         const float *queries, float *scores, bool areFirst, const bool areBytes) {
-  __m512 sums[WALKERS][WALKS];
-  UNROLLED
-  for (int walk = 0; walk < walks; walk++) {
-    const int64_t at = place + walk * apart * headDim;
-    __m512 key[LINES];
-    UNROLLED
-    for (int line = 0; line < lines; line++) {
-      askAhead(keys, at + 16 * line, line, areBytes);
-      key[line] = numbersAt(keys, at + 16 * line, areBytes);
-    }
-    UNROLLED
-    for (int query = 0; query < count; query++) sums[query][walk] = multiplyKey(key, queries + query * headDim, lines);
-  }
+/** Some queries of a head of keys, the rows that they walk along, and what they find there. */
+typedef struct {
+  const Rows *keys, *values;
+  /** The first of these rows, and how many. */
+  int64_t row, positions;
+  /** [queries, headDim]. */
+  const float *queries;
+  /** [queries, PART]: scores, then weights. */
+  float *scores;
+  /** [queries, headDim + 16], so many numbers apart. */
+  float *out;
+  int64_t step;
+} Walk;
+
+/** Positions between two walks. */
+INLINE int64_t apartOf(const Walk *walk, const int walks) { return walk->positions / walks; }
+
+/** What numbers from `at` on add to the scores of a position of each walk. */
+INLINE void addScores(const Walk *walk, int64_t position, int64_t at, const __m512 (*sums)[WALKS], const int walks, const int count) {
   UNROLLED
   for (int query = 0; query < count; query++) {
     float found[WALKS] __attribute__((aligned(16)));
     if (walks == 1) found[0] = addOne(sums[query][0]);
     else _mm_store_ps(found, addEach(sums[query]));
     UNROLLED
-    for (int walk = 0; walk < walks; walk++) {
-      float *score = scores + query * PART + walk * apart;
-      *score = areFirst ? found[walk] : *score + found[walk];
+    for (int each = 0; each < walks; each++) {
+      float *score = walk->scores + query * PART + position + each * apartOf(walk, walks);
+      *score = at == 0 ? found[each] : *score + found[each];
     }
   }
 }
 
-/** `lines` times 16 numbers of keys, from `at` on: what they add to scores. More queries have enough to do at one place. */
-INLINE void walkKeyLines(const Rows *keys, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines, const int count,
-                         const float *queries, float *scores, const bool areBytes) {
-  const int walks = count <= 2 ? WALKS : 1;
-  const int64_t apart = positions / walks;
-  for (int64_t position = 0; position < apart; position++) {
-    multiplyKeys(keys, (row + position) * headDim + at, apart, headDim, lines, walks, count, queries + at, scores + position, at == 0, areBytes);
+/** `lines` times 16 numbers of keys, from `at` on, at a position of each walk. */
+INLINE void multiplyKeys(const Walk *walk, int64_t position, int64_t at, const int64_t headDim, const int lines, const int walks,
+                         const int count, const bool areBytes) {
+  __m512 sums[WALKERS][WALKS];
+  UNROLLED
+  for (int each = 0; each < walks; each++) {
+    const int64_t row = walk->row + position + each * apartOf(walk, walks);
+    __m512 key[LINES];
+    loadKey(walk->keys, row * headDim + at, key, lines, areBytes);
+    UNROLLED
+    for (int query = 0; query < count; query++) sums[query][each] = multiplyKey(key, walk->queries + query * headDim + at, lines);
   }
-  for (int64_t position = apart * walks; position < positions; position++) {
-    multiplyKeys(keys, (row + position) * headDim + at, apart, headDim, lines, 1, count, queries + at, scores + position, at == 0, areBytes);
+  addScores(walk, position, at, sums, walks, count);
+}
+
+/** And at all of them. More queries have enough to do at one place. */
+INLINE void walkKeyLines(const Walk *walk, int64_t at, const int64_t headDim, const int lines, const int count, const bool areBytes) {
+  const int walks = count <= 2 ? WALKS : 1;
+  const int64_t apart = apartOf(walk, walks);
+  for (int64_t position = 0; position < apart; position++) multiplyKeys(walk, position, at, headDim, lines, walks, count, areBytes);
+  for (int64_t position = apart * walks; position < walk->positions; position++) {
+    multiplyKeys(walk, position, at, headDim, lines, 1, count, areBytes);
   }
 }
 
@@ -106,12 +130,13 @@ INLINE void walkKeyLines(const Rows *keys, int64_t row, int64_t positions, int64
  * Rows of whole numbers give scores, and take weights, that lack what their steps are worth. What weighs 0 stays 0:
  * a row that nobody sees may be worth no number.
  */
-INLINE void multiplyBySizes(const Rows *rows, int64_t row, int64_t positions, const int count, float *scores, const bool areWeights) {
-  for (int64_t at = 0; at < positions; at += 16) {
-    const __mmask16 some = numbersLeft(positions - at);
-    const __m512 sizes = _mm512_maskz_loadu_ps(some, rows->sizes + row + at);
+INLINE void multiplyBySizes(const Walk *walk, const int count, const bool areWeights) {
+  const Rows *rows = areWeights ? walk->values : walk->keys;
+  for (int64_t at = 0; at < walk->positions; at += 16) {
+    const __mmask16 some = numbersLeft(walk->positions - at);
+    const __m512 sizes = _mm512_maskz_loadu_ps(some, rows->sizes + walk->row + at);
     for (int query = 0; query < count; query++) {
-      float *own = scores + query * PART + at;
+      float *own = walk->scores + query * PART + at;
       const __m512 numbers = _mm512_maskz_loadu_ps(some, own);
       const __mmask16 meant = areWeights ? _mm512_cmp_ps_mask(numbers, _mm512_setzero_ps(), _CMP_NEQ_UQ) : some;
       _mm512_mask_storeu_ps(own, meant, _mm512_mul_ps(numbers, sizes));
@@ -119,13 +144,12 @@ INLINE void multiplyBySizes(const Rows *rows, int64_t row, int64_t positions, co
   }
 }
 
-INLINE void walkKeys(const Rows *keys, int64_t row, int64_t positions, const int64_t headDim, const int count, const float *queries,
-                     float *scores, const bool areBytes) {
+INLINE void walkKeys(const Walk *walk, const int64_t headDim, const int count, const bool areBytes) {
   int64_t at = 0;
-  for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(keys, row, positions, headDim, at, LINES, count, queries, scores, areBytes);
-  for (; at + 64 <= headDim; at += 64) walkKeyLines(keys, row, positions, headDim, at, 4, count, queries, scores, areBytes);
-  for (; at < headDim; at += 16) walkKeyLines(keys, row, positions, headDim, at, 1, count, queries, scores, areBytes);
-  if (areBytes) multiplyBySizes(keys, row, positions, count, scores, false);
+  for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(walk, at, headDim, LINES, count, areBytes);
+  for (; at + 64 <= headDim; at += 64) walkKeyLines(walk, at, headDim, 4, count, areBytes);
+  for (; at < headDim; at += 16) walkKeyLines(walk, at, headDim, 1, count, areBytes);
+  if (areBytes) multiplyBySizes(walk, count, false);
 }
 
 /** Scores become weights. Returns their sum. */
@@ -147,7 +171,7 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
 }
 
 /** `lines` times 16 numbers of the value of a position, by its weights. */
-INLINE void addValue(const Rows *values, int64_t place, const int lines, const int count, const float *weights, __m512 (*sums)[LINES],
+INLINE void addValue(const Rows *values, int64_t place, const float *weights, __m512 (*sums)[LINES], const int lines, const int count,
                      const bool areBytes) {
   UNROLLED
   for (int line = 0; line < lines; line++) {
@@ -161,67 +185,71 @@ INLINE void addValue(const Rows *values, int64_t place, const int lines, const i
 }
 
 /** `lines` times 16 numbers of the values, from `at` on: their sums stay in registers. */
-INLINE void walkValueLines(const Rows *values, int64_t row, int64_t positions, int64_t headDim, int64_t at, const int lines,
-                           const int count, const float *weights, float *out, int64_t step, const bool areBytes) {
+INLINE void walkValueLines(const Walk *walk, int64_t at, const int64_t headDim, const int lines, const int count, const bool areBytes) {
   __m512 sums[WALKERS][LINES];
   UNROLLED
   for (int query = 0; query < count; query++) {
     UNROLLED
     for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
   }
-  for (int64_t position = 0; position < positions; position++) {
-    addValue(values, (row + position) * headDim + at, lines, count, weights + position, sums, areBytes);
+  for (int64_t position = 0; position < walk->positions; position++) {
+    addValue(walk->values, (walk->row + position) * headDim + at, walk->scores + position, sums, lines, count, areBytes);
   }
   UNROLLED
   for (int query = 0; query < count; query++) {
     UNROLLED
-    for (int line = 0; line < lines; line++) _mm512_storeu_ps(out + query * step + at + 16 * line, sums[query][line]);
+    for (int line = 0; line < lines; line++) _mm512_storeu_ps(walk->out + query * walk->step + at + 16 * line, sums[query][line]);
   }
 }
 
-INLINE void walkValues(const Rows *values, int64_t row, int64_t positions, const int64_t headDim, const int count, float *weights,
-                       float *out, int64_t step, const bool areBytes) {
-  if (areBytes) multiplyBySizes(values, row, positions, count, weights, true);
+INLINE void walkValues(const Walk *walk, const int64_t headDim, const int count, const bool areBytes) {
+  if (areBytes) multiplyBySizes(walk, count, true);
   int64_t at = 0;
   // Registers hold the sums of as many lines of few queries that values are read in one go.
   if (count <= 3) {
-    for (; at + 16 * LINES <= headDim; at += 16 * LINES) {
-      walkValueLines(values, row, positions, headDim, at, LINES, count, weights, out, step, areBytes);
-    }
+    for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkValueLines(walk, at, headDim, LINES, count, areBytes);
   }
-  for (; at + 64 <= headDim; at += 64) walkValueLines(values, row, positions, headDim, at, 4, count, weights, out, step, areBytes);
-  for (; at < headDim; at += 16) walkValueLines(values, row, positions, headDim, at, 1, count, weights, out, step, areBytes);
+  for (; at + 64 <= headDim; at += 64) walkValueLines(walk, at, headDim, 4, count, areBytes);
+  for (; at < headDim; at += 16) walkValueLines(walk, at, headDim, 1, count, areBytes);
 }
 
-/** A part of the positions that a head of keys has in a stretch. */
+/** A part of the positions that a head of keys has in a stretch, and what its queries find there, as in `Walk`. */
 typedef struct {
-  const Stretch *stretch;
-  int64_t sequence, kvHead, from, to;
-  /** [queries, headDim + 16], so many numbers apart. */
+  Span span;
   float *out;
   int64_t step;
 } Part;
 
+INLINE Walk startWalk(const Attention *attention, const Part *part, int64_t first, float *scores) {
+  const Span *span = &part->span;
+  return (Walk){
+      .keys = &span->stretch->keys,
+      .values = &span->stretch->values,
+      .row = rowOf(attention, span),
+      .positions = positionsOf(span),
+      .queries = queriesAt(attention, span, first),
+      .scores = scores,
+      .out = part->out + first * part->step,
+      .step = part->step,
+  };
+}
+
 /** `count` queries from `first` on. */
 INLINE void walkPart(const Attention *attention, const Part *part, int64_t first, const int64_t headDim, const int count, const bool areBytes) {
   float scores[WALKERS * PART];
-  const Stretch *stretch = part->stretch;
-  const int64_t head = part->sequence * attention->kvHeads + part->kvHead;
-  const int64_t row = head * stretch->apart + part->from, positions = part->to - part->from;
-  const float *queries = attention->queries + (head * queriesOf(attention) + first) * headDim;
-  float *out = part->out + first * part->step;
-  walkKeys(&stretch->keys, row, positions, headDim, count, queries, scores, areBytes);
+  const Walk walk = startWalk(attention, part, first, scores);
+  walkKeys(&walk, headDim, count, areBytes);
   for (int query = 0; query < count; query++) {
-    hide(attention, stretch, part->sequence, (first + query) / groupOf(attention), part->from, positions, scores + query * PART);
-    float *own = out + query * part->step + headDim;
-    own[1] = weigh(scores + query * PART, positions, own);
+    hide(attention, &part->span, (first + query) / groupOf(attention), scores + query * PART);
+    float *own = walk.out + query * walk.step + headDim;
+    own[1] = weigh(scores + query * PART, walk.positions, own);
   }
-  walkValues(&stretch->values, row, positions, headDim, count, scores, out, part->step, areBytes);
+  walkValues(&walk, headDim, count, areBytes);
   for (int query = 0; query < count && !areBytes; query++) {
-    float *own = out + query * part->step;
+    float *own = walk.out + query * walk.step;
     if (areFinite(own, headDim)) continue;
     memset(own, 0, headDim * 4);
-    addSeen(stretch->values.numbers + row * headDim, positions, headDim, scores + query * PART, own);
+    addSeen(walk.values->numbers + walk.row * headDim, walk.positions, headDim, scores + query * PART, own);
   }
 }
 
@@ -238,7 +266,7 @@ INLINE void walkParts(const Attention *attention, const Part *part, const int64_
 
 /** For heads of another width than most models have, with fewer functions. */
 AVX512 static void walkAnyParts(const Attention *attention, const Part *part) {
-  const bool areBytes = !part->stretch->keys.numbers;
+  const bool areBytes = !part->span.stretch->keys.numbers;
   const int64_t queries = queriesOf(attention);
   int64_t first = 0;
   for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, attention->headDim, 4, areBytes);
@@ -250,35 +278,35 @@ static float *partAt(const Attention *attention, int64_t head, int64_t place) {
   return attention->parts + (head * queriesOf(attention) * partsOf(attention) + place) * partWidth(attention);
 }
 
-/** The part at a place; false when its sequence does not reach it. */
-static bool findPart(const Attention *attention, int64_t place, Part *part) {
+/** The positions of the part at a place; false when its sequence does not reach it. */
+static bool findPart(const Attention *attention, int64_t place, Span *span) {
   const Stretch *stretch = attention->stretches;
   for (; place >= partsOfStretch(stretch); stretch++) place -= partsOfStretch(stretch);
-  part->stretch = stretch;
-  part->from = place * PART;
-  part->to = least(part->from + PART, seenOf(attention, stretch, part->sequence, attention->tokens - 1));
-  return part->from < part->to;
+  span->stretch = stretch;
+  span->from = place * PART;
+  span->to = least(span->from + PART, seenOf(attention, span, attention->tokens - 1));
+  return span->from < span->to;
 }
 
 /** New rows that stand in a part: whoever walks along it writes them, for their pages may be new as well. */
-static void placeNewRows(const Attention *attention, const Part *part) {
-  if (part->stretch != attention->stretches + attention->countStretches - 1) return;
-  const int64_t first = firstNew(attention, part->sequence);
+static void placeNewRows(const Attention *attention, const Span *span) {
+  if (span->stretch != attention->stretches + attention->countStretches - 1) return;
+  const int64_t first = firstNew(attention, span->sequence);
   for (int64_t token = 0; token < attention->tokens; token++) {
     const int64_t position = first + token;
-    if (position >= part->from && position < part->to) placeHead(attention, part->sequence, part->kvHead, token);
+    if (position >= span->from && position < span->to) placeHead(attention, span->sequence, span->kvHead, token);
   }
 }
 
 AVX512 void walkPiece(const Attention *attention, int64_t piece) {
   const int64_t parts = partsOf(attention), head = piece / parts, place = piece % parts;
-  Part part = {.kvHead = head % attention->kvHeads, .sequence = head / attention->kvHeads};
-  if (!findPart(attention, place, &part)) return;
+  Part part = {.span = {.sequence = head / attention->kvHeads, .kvHead = head % attention->kvHeads}};
+  if (!findPart(attention, place, &part.span)) return;
   part.out = partAt(attention, head, place);
   part.step = parts * partWidth(attention);
-  placeNewRows(attention, &part);
+  placeNewRows(attention, &part.span);
   if (attention->headDim != 128) walkAnyParts(attention, &part);
-  else if (!part.stretch->keys.numbers) walkParts(attention, &part, 128, true);
+  else if (!part.span.stretch->keys.numbers) walkParts(attention, &part, 128, true);
   else walkParts(attention, &part, 128, false);
 }
 
@@ -303,9 +331,9 @@ INLINE void joinQuery(const Attention *attention, const float *parts, int64_t co
 
 /** What a sequence does not reach are the last parts. */
 static int64_t partsReached(const Attention *attention, int64_t sequence) {
-  Part part = {.sequence = sequence};
+  Span span = {.sequence = sequence};
   int64_t parts = partsOf(attention);
-  while (parts > 0 && !findPart(attention, parts - 1, &part)) parts--;
+  while (parts > 0 && !findPart(attention, parts - 1, &span)) parts--;
   return parts;
 }
 

@@ -24,10 +24,14 @@ export interface Operator {
 /** In the operator's order; undefined where one is left out. */
 export type OperatorInputs = Readonly<Record<string, OperatorInput | undefined>>;
 
-/** Runs an operator by itself. Returns the shapes of what comes out. */
+/**
+ * Runs an operator by itself. Returns the shapes of what comes out. `place` says where the numbers of inputs
+ * stand meanwhile.
+ */
 export async function runOperator(
   operator: Operator,
   inputs: OperatorInputs,
+  place: (numbers: ElementArray) => ElementArray = (numbers) => numbers,
 ): Promise<readonly (readonly number[])[]> {
   const runtime = loadRuntime();
   const prepackedWeights = runtime.api.create('testing', 'CreatePrepackedWeightsContainer');
@@ -38,7 +42,8 @@ export async function runOperator(
     const lowered = modelOf(operator, inputs);
     using session = await OnnxSession.open(runtime, operator.name, lowered, outputs, settings);
     for (const [name, { type = 'float32', shape, data }] of given(inputs)) {
-      session.bindInput(name, valueOver(runtime, type, shape, data ?? zeros(type, shape)));
+      const numbers = place(data ?? zeros(type, shape));
+      session.bindInput(name, valueOver(runtime, type, shape, numbers));
     }
     return (await session.run()).map((value) => {
       using held = value;
