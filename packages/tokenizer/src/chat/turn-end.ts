@@ -57,11 +57,9 @@ function turnEndAt(text: string, { turnEndSpellings }: ChatFamily): number | und
 
 /** How many units at the end of a text may be the beginning of a mark. */
 function begunMark(text: string, { turnEndSpellings }: ChatFamily): number {
-  let longest = 0;
-  for (const mark of turnEndSpellings) {
-    for (let length = longest + 1; length < mark.length; length++) {
-      if (text.endsWith(mark.slice(0, length))) longest = length;
-    }
+  for (let from = 0; from < text.length; from++) {
+    const rest = text.slice(from);
+    if (turnEndSpellings.some((mark) => mark.startsWith(rest))) return rest.length;
   }
-  return longest;
+  return 0;
 }
