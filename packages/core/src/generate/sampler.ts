@@ -7,7 +7,6 @@ import {
   penaltySteps,
   type SamplingOptions,
 } from './logits/steps-of.ts';
-import { greatest } from './logits/threshold.ts';
 import { createRandom, freshSeed, type RandomStream } from './random.ts';
 
 /** Picks the next token from the logits; `history` holds what was generated so far. */
@@ -64,20 +63,31 @@ export function likeliest(logits: Float32Array): number {
 
 /** A token by its probability under the softmax of the scores. Takes one number of the stream. */
 function draw(scores: Float32Array, random: RandomStream): number {
-  const peak = greatest(scores);
+  const tokens = possibleTokens(scores);
+  let peak = -Infinity;
+  for (const token of tokens) peak = Math.max(peak, scores[token]!);
+  const weights = new Float64Array(tokens.length);
   let total = 0;
-  for (let i = 0; i < scores.length; i++) {
-    if (scores[i]! > -Infinity) total += Math.exp(scores[i]! - peak);
+  for (let i = 0; i < tokens.length; i++) {
+    weights[i] = Math.exp(scores[tokens[i]!]! - peak);
+    total += weights[i]!;
   }
   let left = random.uniform() * total;
-  let token = 0;
-  for (let i = 0; i < scores.length; i++) {
-    if (!(scores[i]! > -Infinity)) continue;
-    token = i;
-    left -= Math.exp(scores[i]! - peak);
-    if (left < 0) break;
+  for (let i = 0; i < tokens.length; i++) {
+    left -= weights[i]!;
+    if (left < 0) return tokens[i]!;
   }
-  return token;
+  return tokens.at(-1) ?? 0;
+}
+
+/** Filters leave few of them, which are then gone through instead of the whole vocabulary. */
+function possibleTokens(scores: Float32Array): Uint32Array {
+  const tokens = new Uint32Array(scores.length);
+  let count = 0;
+  for (let token = 0; token < scores.length; token++) {
+    if (scores[token]! > -Infinity) tokens[count++] = token;
+  }
+  return tokens.subarray(0, count);
 }
 
 /** Gives a changed copy, in the same memory each time; the logits themselves when nothing changes them. */

@@ -1,12 +1,18 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { KvCache } from '../backend/backend.ts';
 import { rotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
 import { type GenerationEvent, generate } from './generate.ts';
 import { emptyPast } from './past.ts';
-import type { PromptChunk } from './prompt.ts';
-import { finishPrefill, openSequence, openSequenceIn, PREFILL_CHUNK } from './sequence.ts';
+import type { Prompt, PromptChunk } from './prompt.ts';
+import {
+  continueCache,
+  finishPrefill,
+  openSequence,
+  openSequenceIn,
+  PREFILL_CHUNK,
+} from './sequence.ts';
 
 const text = (...ids: number[]): PromptChunk => ({ type: 'text', ids: Int32Array.from(ids) });
 const picture = (key: string, tokens: number): PromptChunk => ({
@@ -228,6 +234,33 @@ describe('prefill()', () => {
     expect(log).toEqual(['text 256']);
     await finishPrefill(sequence.prefill([text(...ids)]));
     expect(log).toEqual(['text 256', 'text 256', 'text 256', 'text 256', 'text 176']);
+  });
+});
+
+describe('feed()', () => {
+  test('copies nothing of the prompt, however long that is', async () => {
+    using sequence = openSequence(recordingRuntime().runtime, 2000);
+    await finishPrefill(sequence.prefill([text(...new Array<number>(1000).fill(3))]));
+    const copied = vi.spyOn(Int32Array.prototype, 'set');
+    for (const token of [4, 5, 6]) await sequence.feed(token);
+    expect(copied).not.toHaveBeenCalled();
+    copied.mockRestore();
+  });
+
+  test('that fails leaves its tokens out of what is held', async () => {
+    const { runtime } = recordingRuntime();
+    const embed: DecoderRuntime['embed'] = (ids) =>
+      ids.includes(8) ? Promise.reject(new Error('out of order')) : runtime.embed(ids);
+    const cache = runtime.createCache({ capacity: 100 });
+    const held: Prompt[] = [];
+    const idle = { cache, past: emptyPast };
+    const sequence = continueCache({ ...runtime, embed }, idle, ({ prompt }) => held.push(prompt));
+    await finishPrefill(sequence.prefill([text(1, 2)]));
+    await expect(sequence.feed(8)).rejects.toThrow('out of order');
+    await sequence.feed(3);
+    await expect(sequence.feedAll([7, 8])).rejects.toThrow('out of order');
+    sequence[Symbol.dispose]();
+    expect(held).toEqual([[text(1, 2, 3)]]);
   });
 });
 

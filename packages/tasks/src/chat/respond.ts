@@ -8,7 +8,9 @@ import {
   type Sequence,
 } from '@lingbi/core';
 import type { Tokenizer } from '@lingbi/tokenizer';
-import { type AnswerWriter, answerText, createAnswerWriter } from './answer-writer.ts';
+import { createDraftReader } from '../text/draft-reader.ts';
+import { type TextWriter, writeAll } from '../text/text-writer.ts';
+import { createAnswerWriter } from './answer-writer.ts';
 import type { AnswerToken, ChatEvent, FinishReason, RankedAnswer } from './events.ts';
 import type { PreparedPrompt } from './prepare-prompt.ts';
 import { endsWithStopString } from './stop-strings.ts';
@@ -26,36 +28,43 @@ export async function* respond(
   { stop = [], ...options }: RespondOptions,
 ): AsyncGenerator<ChatEvent> {
   const stopWhen = stop.length > 0 && { stopWhen: endsWithStopString(tokenizer, stop) };
-  const writer = createAnswerWriter(tokenizer, stop);
-  const textOf = (tokens: readonly number[]) => answerText(tokenizer, tokens, stop);
+  const open = () => createAnswerWriter(tokenizer, stop);
+  const texts = { open, writer: open(), readDraft: createDraftReader(open) };
   const tokens: AnswerToken[] = [];
   for await (const event of generate(sequence, prompt.chunks, { ...options, ...stopWhen })) {
     if (event.type === 'token' && event.logprobs) {
       tokens.push({ token: event.token, logprobs: event.logprobs });
     }
-    for (const told of chatEvents(event, writer, textOf, prompt)) {
+    for (const told of chatEvents(event, texts, prompt)) {
       yield told.type === 'end' && options.topLogprobs !== undefined ? { ...told, tokens } : told;
     }
   }
 }
 
+/** Turns the tokens of one answer into text. */
+interface AnswerTexts {
+  readonly open: () => TextWriter;
+  /** Gets the tokens of the answer as they come. */
+  readonly writer: TextWriter;
+  readonly readDraft: (tokens: readonly number[]) => string;
+}
+
 function* chatEvents(
   event: GenerationEvent,
-  writer: AnswerWriter,
-  textOf: (tokens: readonly number[]) => string,
+  texts: AnswerTexts,
   prompt: PreparedPrompt,
 ): Generator<ChatEvent> {
   switch (event.type) {
     case 'prompt-progress':
       return yield event;
     case 'beam-progress':
-      return yield { type: 'draft', text: textOf(event.tokens), score: event.score };
+      return yield { type: 'draft', text: texts.readDraft(event.tokens), score: event.score };
     case 'token':
       yield event;
-      return yield* textEvent(writer.push(event.token));
+      return yield* textEvent(texts.writer.push(event.token));
     case 'generation-end':
-      yield* textEvent(writer.end());
-      return yield endEvent(event, writer.text, textOf, prompt);
+      yield* textEvent(texts.writer.end());
+      return yield endEvent(event, texts, prompt);
     default:
       throw event satisfies never;
   }
@@ -67,15 +76,14 @@ function* textEvent(text: string): Generator<ChatEvent> {
 
 function endEvent(
   { reason, promptTokens, cachedTokens, pictures, newTokens, answers, seed, lookup }: GenerationEnd,
-  text: string,
-  textOf: (tokens: readonly number[]) => string,
+  { open, writer }: AnswerTexts,
   { written, warnings }: PreparedPrompt,
 ): ChatEvent {
   const imageTokens = written.imageSpans.reduce((sum, [, length]) => sum + length, 0);
-  const ranked = answers?.map((answer) => rankedAnswer(answer, textOf));
+  const ranked = answers?.map((answer) => rankedAnswer(answer, open()));
   return {
     type: 'end',
-    text,
+    text: writer.text,
     reason: finishReasons[reason],
     usage: {
       ...{ promptTokens, cachedTokens, pictures, imageTokens, newTokens },
@@ -87,11 +95,8 @@ function endEvent(
   };
 }
 
-function rankedAnswer(
-  { tokens, score, reason }: Hypothesis,
-  textOf: (tokens: readonly number[]) => string,
-): RankedAnswer {
-  return { text: textOf(tokens), score, reason: finishReasons[reason] };
+function rankedAnswer({ tokens, score, reason }: Hypothesis, writer: TextWriter): RankedAnswer {
+  return { text: writeAll(writer, tokens), score, reason: finishReasons[reason] };
 }
 
 const finishReasons: Readonly<Record<EndReason, FinishReason>> = {

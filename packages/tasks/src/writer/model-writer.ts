@@ -7,6 +7,8 @@ import {
 import type { ReadOptions } from '@lingbi/vision';
 import { requireKnownOptions } from '../known-options.ts';
 import type { Model } from '../model/open-model.ts';
+import { createDraftReader } from '../text/draft-reader.ts';
+import { createTextWriter, uncut } from '../text/text-writer.ts';
 import { claimAnswer } from './claim-memory.ts';
 import { UnsupportedSettingError } from './errors.ts';
 import { generateOptions } from './generate-options.ts';
@@ -84,14 +86,17 @@ async function* writerEvents(
   prompt: WrittenPrompt,
   cut: boolean,
 ): AsyncGenerator<WriterEvent> {
-  const writer = createTextWriter(tokenizer, cut);
+  const open = () =>
+    createTextWriter(tokenizer.createTextStream(), cut ? createTurnEndCutter() : uncut);
+  const writer = open();
+  const readDraft = createDraftReader(open);
   for await (const event of events) {
     switch (event.type) {
       case 'prompt-progress':
         yield event;
         break;
       case 'beam-progress':
-        yield { type: 'draft', text: textOf(tokenizer, event.tokens, cut) };
+        yield { type: 'draft', text: readDraft(event.tokens) };
         break;
       case 'token':
         yield* textEvent(writer.push(event.token));
@@ -116,29 +121,4 @@ async function* writerEvents(
 
 function* textEvent(text: string): Generator<WriterEvent> {
   if (text !== '') yield { type: 'text', text };
-}
-
-function textOf(tokenizer: Tokenizer, tokens: readonly number[], cut: boolean): string {
-  const writer = createTextWriter(tokenizer, cut);
-  for (const token of tokens) writer.push(token);
-  writer.end();
-  return writer.text;
-}
-
-/** Tokens to text whole to the character, up to the mark that closes the turn when `cut` says so. */
-function createTextWriter(tokenizer: Tokenizer, cut: boolean) {
-  const characters = tokenizer.createTextStream();
-  const turn = cut ? createTurnEndCutter() : { push: (text: string) => text, end: () => '' };
-  let text = '';
-  const write = (part: string) => {
-    text += part;
-    return part;
-  };
-  return {
-    get text() {
-      return text;
-    },
-    push: (token: number) => write(turn.push(characters.push(token))),
-    end: () => write(turn.push(characters.end()) + turn.end()),
-  };
 }

@@ -43,3 +43,13 @@ test('only what may begin the mark is held back', () => {
   expect(cutter.push('a [UNUSED')).toBe('a ');
   expect(cutter.push('_B')).toBe('[UNUSED_B');
 });
+
+test('a copy of a cutter goes on alone, in the middle of a mark and after it', () => {
+  const cutter = createTurnEndCutter();
+  cutter.push('a <|im_');
+  const copy = cutter.copy();
+  expect(cutter.push('end|>')).toBe('');
+  expect([cutter.ended, copy.ended]).toEqual([true, false]);
+  expect(copy.push('b')).toBe('<|im_b');
+  expect(cutter.copy().push('c')).toBe('');
+});

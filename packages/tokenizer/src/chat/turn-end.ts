@@ -25,11 +25,19 @@ export interface TurnEndCutter {
   push(text: string): string;
   /** What was held back; call once, after the last part. */
   end(): string;
+  /** Another cutter that goes on from here; neither knows of the other. */
+  copy(): TurnEndCutter;
 }
 
 export function createTurnEndCutter(family: ChatFamily = xcomposer2d5): TurnEndCutter {
-  let held = '';
-  let ended = false;
+  return cutterFrom({ held: '', ended: false }, family);
+}
+
+function cutterFrom(
+  start: { readonly held: string; readonly ended: boolean },
+  family: ChatFamily,
+): TurnEndCutter {
+  let { held, ended } = start;
   const giveOut = (end: number): string => {
     const text = held.slice(0, end);
     held = ended ? '' : held.slice(end);
@@ -47,6 +55,7 @@ export function createTurnEndCutter(family: ChatFamily = xcomposer2d5): TurnEndC
       return giveOut(mark ?? held.length - begunMark(held, family));
     },
     end: () => giveOut(held.length),
+    copy: () => cutterFrom({ held, ended }, family),
   };
 }
 
@@ -57,11 +66,9 @@ function turnEndAt(text: string, { turnEndSpellings }: ChatFamily): number | und
 
 /** How many units at the end of a text may be the beginning of a mark. */
 function begunMark(text: string, { turnEndSpellings }: ChatFamily): number {
-  let longest = 0;
-  for (const mark of turnEndSpellings) {
-    for (let length = longest + 1; length < mark.length; length++) {
-      if (text.endsWith(mark.slice(0, length))) longest = length;
-    }
+  for (let from = 0; from < text.length; from++) {
+    const rest = text.slice(from);
+    if (turnEndSpellings.some((mark) => mark.startsWith(rest))) return rest.length;
   }
-  return longest;
+  return 0;
 }

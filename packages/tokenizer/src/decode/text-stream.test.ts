@@ -45,3 +45,26 @@ test('a skipped control piece does not break a character, a kept one does', () =
   expect(tokenizer.decode(ids)).toBe('é');
   expect(tokenizer.decode(ids, { controls: 'keep' })).toBe('\ufffd</s>\ufffd');
 });
+
+test('a copy of a stream goes on alone, in the middle of a character', () => {
+  const stream = tokenizer.createTextStream();
+  stream.push(bytes(0xc3)[0]!);
+  const copy = stream.copy();
+  expect(stream.push(bytes(0xa9)[0]!)).toBe('é');
+  expect(copy.push(bytes(0xa8)[0]!)).toBe('è');
+  expect([stream.end(), copy.end()]).toEqual(['', '']);
+});
+
+test('a copy knows whether the text has begun', () => {
+  const normalizer = {
+    ...{ addDummyPrefix: true, removeExtraWhitespaces: false },
+    escapeWhitespaces: true,
+  };
+  const words = createTokenizer(tinyModel(['▁a'], { normalizer }));
+  const stream = words.createTextStream();
+  const early = stream.copy();
+  const [a] = words.encode('a');
+  expect(stream.push(a!)).toBe('a');
+  expect(stream.copy().push(a!)).toBe(' a');
+  expect(early.push(a!)).toBe('a');
+});

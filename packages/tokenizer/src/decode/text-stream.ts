@@ -1,5 +1,5 @@
 import { byteOfPiece, SPACE_SYMBOL, type TokenizerModel } from '../model/model.ts';
-import { createUtf8Buffer } from './utf8-buffer.ts';
+import { createUtf8Buffer, type Utf8Buffer } from './utf8-buffer.ts';
 
 /** Whether `<s>`, `</s>` and `<unk>` appear in decoded text. */
 export interface TextStreamOptions {
@@ -17,14 +17,24 @@ export interface TextStream {
   push(id: number): string;
   /** What was held back; call once, after the last id. */
   end(): string;
+  /** Another stream that goes on from here; neither knows of the other. */
+  copy(): TextStream;
 }
 
 export function createModelTextStream(
   model: TokenizerModel,
-  { controls = 'skip' }: TextStreamOptions = {},
+  options: TextStreamOptions = {},
 ): TextStream {
-  const bytes = createUtf8Buffer();
-  const stripLeading = createLeadingSpaceRule(model);
+  return streamFrom(createUtf8Buffer(), createLeadingSpaceRule(model), model, options);
+}
+
+function streamFrom(
+  bytes: Utf8Buffer,
+  leading: LeadingSpaceRule,
+  model: TokenizerModel,
+  options: TextStreamOptions,
+): TextStream {
+  const { controls = 'skip' } = options;
   const push = (id: number): string => {
     const { text, type } = pieceOf(model, id);
     if (type === 'byte') return bytes.push(byteOfPiece(text)!);
@@ -33,7 +43,11 @@ export function createModelTextStream(
     }
     return controls === 'skip' ? '' : bytes.flush() + text;
   };
-  return { push: (id) => stripLeading(push(id)), end: () => bytes.flush() };
+  return {
+    push: (id) => leading.strip(push(id)),
+    end: () => bytes.flush(),
+    copy: () => streamFrom(bytes.copy(), leading.copy(), model, options),
+  };
 }
 
 function pieceOf({ pieces }: TokenizerModel, id: number): TokenizerModel['pieces'][number] {
@@ -46,13 +60,25 @@ function pieceOf({ pieces }: TokenizerModel, id: number): TokenizerModel['pieces
 }
 
 /** Takes back the spaces that normalization put or allowed at the start of a text. */
-function createLeadingSpaceRule({ normalizer }: TokenizerModel): (text: string) => string {
+interface LeadingSpaceRule {
+  strip(text: string): string;
+  copy(): LeadingSpaceRule;
+}
+
+function createLeadingSpaceRule({ normalizer }: TokenizerModel): LeadingSpaceRule {
   const { addDummyPrefix, removeExtraWhitespaces } = normalizer;
-  let atStart = addDummyPrefix || removeExtraWhitespaces;
-  return (text) => {
-    if (!atStart || text === '') return text;
-    const stripped = removeExtraWhitespaces ? text.replace(/^ +/, '') : text.replace(/^ /, '');
-    atStart = removeExtraWhitespaces && stripped === '';
-    return stripped;
+  const leading = removeExtraWhitespaces ? /^ +/ : /^ /;
+  const ruleFrom = (start: boolean): LeadingSpaceRule => {
+    let atStart = start;
+    return {
+      strip(text) {
+        if (!atStart || text === '') return text;
+        const stripped = text.replace(leading, '');
+        atStart = removeExtraWhitespaces && stripped === '';
+        return stripped;
+      },
+      copy: () => ruleFrom(atStart),
+    };
   };
+  return ruleFrom(addDummyPrefix || removeExtraWhitespaces);
 }

@@ -6,14 +6,16 @@ export interface Utf8Buffer {
   push(byte: number): string;
   /** Returns what is left, each byte of an unfinished character as U+FFFD. */
   flush(): string;
+  /** Another one that goes on from here. */
+  copy(): Utf8Buffer;
 }
 
 /**
  * A UTF-8 decoder that follows SentencePiece: every byte that is not part of a valid character
  * becomes a U+FFFD of its own (the platform's TextDecoder makes one of several).
  */
-export function createUtf8Buffer(): Utf8Buffer {
-  let bytes: number[] = [];
+export function createUtf8Buffer(held: readonly number[] = []): Utf8Buffer {
+  let bytes = [...held];
   const takeCertain = (): string => {
     let text = '';
     while (bytes.length > 0) {
@@ -39,6 +41,7 @@ export function createUtf8Buffer(): Utf8Buffer {
       }
       return text;
     },
+    copy: () => createUtf8Buffer(bytes),
   };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { minP, temperature, topK, topP } from './filters.ts';
 import { logSoftmax, logSumExp } from './log-softmax.ts';
 import type { LogitsStep } from './logits-step.ts';
+import { filterSteps } from './steps-of.ts';
 import { topScores } from './top-scores.ts';
 
 /** Few different numbers, so that many are equal. */
@@ -77,6 +78,10 @@ test('temperature divides', () => {
   const scores = Float32Array.of(1, -2, -Infinity);
   temperature(0.5)(scores, { generated: [], prompt: [] });
   expect([...scores]).toEqual([2, -4, -Infinity]);
+});
+
+test('options that change nothing cost no step', () => {
+  expect(filterSteps({ temperature: 1, topP: 1 })).toEqual([]);
 });
 
 describe('logSoftmax()', () => {

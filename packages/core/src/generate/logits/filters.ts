@@ -3,7 +3,14 @@
  * that a beam search never runs out of ways to go on.
  */
 import type { LogitsStep } from './logits-step.ts';
-import { countThreshold, greatest, keepAbove, type Threshold, thresholdOf } from './threshold.ts';
+import {
+  countThreshold,
+  greatest,
+  keepAbove,
+  possible,
+  type Threshold,
+  thresholdOf,
+} from './threshold.ts';
 
 /** Below 1 likely tokens become likelier, above 1 all become more alike. */
 export function temperature(value: number): LogitsStep {
@@ -23,9 +30,10 @@ export function topK(count: number, minKept = 1): LogitsStep {
 /** Keeps the fewest best tokens whose probabilities reach `mass` together (Holtzman et al. 2020). */
 export function topP(mass: number, minKept = 1): LogitsStep {
   return (scores) => {
-    const peak = greatest(scores);
+    const open = possible(scores);
+    const peak = greatest(open);
     const weight = (score: number) => Math.exp(score - peak);
-    const nucleus = thresholdOf(scores, weight, mass * sumOf(scores, weight));
+    const nucleus = thresholdOf(open, weight, mass * sumOf(open, weight));
     keepAbove(scores, atLeast(minKept, scores, nucleus));
   };
 }
@@ -48,6 +56,6 @@ function atLeast(count: number, scores: Float32Array, threshold: Threshold): Thr
 
 function sumOf(scores: Float32Array, weight: (score: number) => number): number {
   let sum = 0;
-  for (let i = 0; i < scores.length; i++) if (scores[i]! > -Infinity) sum += weight(scores[i]!);
+  for (let i = 0; i < scores.length; i++) sum += weight(scores[i]!);
   return sum;
 }

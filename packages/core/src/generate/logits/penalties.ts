@@ -1,4 +1,5 @@
 /** Steps that make tokens more or less likely, whether the next one is drawn or not (spec CHAT §6.1). */
+import { distinctVisitor } from './distinct-visitor.ts';
 import type { LogitsStep, StepContext } from './logits-step.ts';
 
 /** Adds a number to the score of single ids; −Infinity bans one. */
@@ -10,19 +11,22 @@ export function logitBias(bias: ReadonlyMap<number, number>): LogitsStep {
 
 /** Divides positive scores of known ids by `penalty` and multiplies negative ones (Keskar et al. 2019). */
 export function repetitionPenalty(penalty: number): LogitsStep {
-  return (scores, context) => {
-    for (const id of new Set(seen(context))) {
-      if (id >= scores.length) continue;
+  const visitDistinct = distinctVisitor();
+  return (scores, { prompt, generated }) => {
+    visitDistinct([prompt, generated], scores.length, (id) => {
       const score = scores[id]!;
       scores[id] = score < 0 ? score * penalty : score / penalty;
-    }
+    });
   };
 }
 
 /** Takes a fixed amount off each id of this answer, however often it came. */
 export function presencePenalty(penalty: number): LogitsStep {
+  const visitDistinct = distinctVisitor();
   return (scores, { generated }) => {
-    for (const id of new Set(generated)) scores[id]! -= penalty;
+    visitDistinct([generated], scores.length, (id) => {
+      scores[id]! -= penalty;
+    });
   };
 }
 
@@ -55,7 +59,7 @@ export function minNewTokens(count: number, stopTokens: ReadonlySet<number>): Lo
 }
 
 function seen({ prompt, generated }: StepContext): readonly number[] {
-  return prompt.length === 0 ? generated : [...prompt, ...generated];
+  return prompt.length === 0 ? generated : prompt.concat(generated);
 }
 
 function startsAlike(ids: readonly number[], a: number, b: number, length: number): boolean {

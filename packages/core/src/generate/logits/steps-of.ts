@@ -68,7 +68,7 @@ export function penaltySteps(
 export function filterSteps(options: SamplingOptions = {}): readonly LogitsStep[] {
   const { minTokensToKeep } = options;
   return [
-    options.temperature && temperature(options.temperature),
+    options.temperature && options.temperature !== 1 && temperature(options.temperature),
     options.topK && topK(options.topK, minTokensToKeep),
     options.topP && options.topP < 1 && topP(options.topP, minTokensToKeep),
     options.minP && minP(options.minP, minTokensToKeep),

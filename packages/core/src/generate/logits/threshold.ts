@@ -64,7 +64,7 @@ export function greatest(scores: Float32Array): number {
 }
 
 /** A copy of the scores above −Infinity. Filters often follow each other, and then few are left. */
-function possible(scores: Float32Array): Float32Array {
+export function possible(scores: Float32Array): Float32Array {
   const copy = new Float32Array(scores.length);
   let length = 0;
   for (let i = 0; i < scores.length; i++) if (scores[i]! > -Infinity) copy[length++] = scores[i]!;

@@ -171,9 +171,18 @@ async function joinRows(
 
 function joinAngles(jobs: readonly Job[]): DecodeStep['angles'] {
   if (jobs.length === 1) return jobs[0]!.step.angles;
-  const join = (part: 'cos' | 'sin') =>
-    Float32Array.from(jobs.flatMap(({ step }) => [...step.angles[part]]));
+  const join = (part: 'cos' | 'sin') => joinNumbers(jobs.map(({ step }) => step.angles[part]));
   return { cos: join('cos'), sin: join('sin') };
+}
+
+function joinNumbers(parts: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }
 
 /** The logits of each job: a row for each of its segments. */
