@@ -11,8 +11,8 @@ const libraries: Partial<Record<NodeJS.Platform, string>> = {
 const BYTES = 2 ** 28;
 
 /**
- * How fast all cores together read memory, in GB/s: what the C library's memcmp or memchr reaches, whichever
- * is faster here. The one reads along two equal arrays, the other one searches them for what is not there.
+ * How fast all cores together, four at most, read memory, in GB/s: what the C library's memcmp or memchr
+ * reaches, whichever is faster here. The one reads along two equal arrays, the other one searches them for what is not there.
  * Undefined where that library has another name.
  */
 export function bandwidthMeter(
@@ -28,21 +28,26 @@ export function bandwidthMeter(
   const pairs = Array.from({ length: threads }, () =>
     [0, 1].map(() => new Uint8Array(BYTES).fill(7)),
   );
-  const comparing = () =>
-    rateOf(pairs, ([one, other], done) => compare.async(one, other, BYTES, done));
-  const searching = () =>
-    rateOf(pairs, ([one, other], done) =>
-      find.async(one, 0, BYTES, () => find.async(other, 0, BYTES, done)),
+  const compareBoth: Reading = ([one, other], done) => compare.async(one, other, BYTES, done);
+  const searchBoth: Reading = ([one, other], done) =>
+    find.async(one, 0, BYTES, (error: unknown) =>
+      error ? done(error) : find.async(other, 0, BYTES, done),
     );
-  return async () => Math.max(await comparing(), await searching());
+  return async () => Math.max(await rateOf(pairs, compareBoth), await rateOf(pairs, searchBoth));
 }
 
-/** While each thread reads a pair of arrays. */
-async function rateOf(
-  pairs: readonly (readonly Uint8Array[])[],
-  read: (pair: readonly Uint8Array[], done: () => void) => void,
-): Promise<number> {
+/** Reads a pair of arrays on another thread. */
+type Reading = (pair: readonly Uint8Array[], done: (error: unknown) => void) => void;
+
+async function rateOf(pairs: readonly (readonly Uint8Array[])[], read: Reading): Promise<number> {
   const started = performance.now();
-  await Promise.all(pairs.map((pair) => new Promise<void>((resolve) => read(pair, resolve))));
+  await Promise.all(
+    pairs.map(
+      (pair) =>
+        new Promise<void>((resolve, reject) =>
+          read(pair, (error) => (error ? reject(error) : resolve())),
+        ),
+    ),
+  );
   return (2 * pairs.length * BYTES) / (performance.now() - started) / 1e6;
 }

@@ -1,6 +1,6 @@
 /**
  * Tiles of a product in registers of AMX (Intel's Xeon since Sapphire Rapids): one instruction multiplies 16 rows by 16
- * columns of 64 numbers (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18).
+ * columns of 64 numbers (Intel 64 and IA-32 Architectures Software Developer's Manual, "Programming with Intel AMX").
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -17,12 +17,13 @@ enum {
   TILE_ROWS = 32,
   /** Numbers that a register holds of a row. */
   REGISTER_NUMBERS = 64,
-  /** From a four of a panel to the next one, in bytes. */
+  /** From a four of a panel to the next one, and from a row of what was found, in bytes. */
   FOUR_BYTES = TILE_COLUMNS * 4,
+  FOUND_BYTES = TILE_COLUMNS * 4,
 };
 
 /** Registers: sums of upper and lower rows by left and right columns, then those rows and columns. */
-enum { UPPER_LEFT, UPPER_RIGHT, LOWER_LEFT, LOWER_RIGHT, UPPER, LOWER, LEFT, RIGHT, REGISTERS };
+enum { UPPER_LEFT, UPPER_RIGHT, LOWER_LEFT, LOWER_RIGHT, UPPER, LOWER, LEFT, RIGHT };
 
 /* Whether there is AMX. */
 
@@ -36,7 +37,7 @@ static bool askForAmx(void) {
   return hasTiles && hasInt8 && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
-static bool isAllowed;
+static _Atomic bool isAllowed;
 
 bool allowAmx(bool isWanted) { return isAllowed = isWanted && askForAmx(); }
 bool hasAmx(void) { return isAllowed; }
@@ -93,10 +94,10 @@ AMX_INLINE void findBlock(const int8_t *rows, const uint8_t *columns, Found foun
     _tile_dpbsud(LOWER_LEFT, LOWER, LEFT);
     _tile_dpbsud(LOWER_RIGHT, LOWER, RIGHT);
   }
-  _tile_stored(UPPER_LEFT, found[0], FOUR_BYTES);
-  _tile_stored(UPPER_RIGHT, found[0] + 16, FOUR_BYTES);
-  if (hasLower) _tile_stored(LOWER_LEFT, found[REGISTER_ROWS], FOUR_BYTES);
-  if (hasLower) _tile_stored(LOWER_RIGHT, found[REGISTER_ROWS] + 16, FOUR_BYTES);
+  _tile_stored(UPPER_LEFT, found[0], FOUND_BYTES);
+  _tile_stored(UPPER_RIGHT, found[0] + 16, FOUND_BYTES);
+  if (hasLower) _tile_stored(LOWER_LEFT, found[REGISTER_ROWS], FOUND_BYTES);
+  if (hasLower) _tile_stored(LOWER_RIGHT, found[REGISTER_ROWS] + 16, FOUND_BYTES);
 }
 
 /** Adds what some blocks are worth to the sums, from the `at`-th of the panel on. Meanwhile the next group of the rows is asked for. */
@@ -153,7 +154,7 @@ AMX_INLINE void multiplyPanel(const BlockMatrix *matrix, const RoundedRows *roun
                               Sums *sums, const int size) {
   const int numbers = size < REGISTER_NUMBERS ? size : REGISTER_NUMBERS;
   int64_t at = 0;
-  useShapes(REGISTER_ROWS, REGISTER_ROWS, numbers);
+  if (count >= TILE_ROWS) useShapes(REGISTER_ROWS, REGISTER_ROWS, numbers);
   for (; at + TILE_ROWS <= count; at += TILE_ROWS) multiplyTile(matrix, rounded, panel, row + at, sums + at, size, TILE_ROWS, true);
   const int left = (int)(count - at);
   if (left > REGISTER_ROWS) {
@@ -163,7 +164,9 @@ AMX_INLINE void multiplyPanel(const BlockMatrix *matrix, const RoundedRows *roun
     useShapes(left, 0, numbers);
     multiplyTile(matrix, rounded, panel, row + at, sums + at, size, left, false);
   }
-  _tile_release(); // Whoever is scheduled next need not have them saved.
+  // ONNX Runtime's own kernels look whether their shapes are still there, and take half of them for all.
+  // What was released they load again, and whoever is scheduled next need not have it saved.
+  _tile_release();
 }
 
 /** One function for each size of blocks, whose loops know it. */

@@ -5,9 +5,12 @@
 #include "block-steps.h"
 
 /** Of few rows: how much of the values is a piece, and as many pieces as keep threads busy that have less. */
-enum { PIECE_BYTES = 1 << 19, LEAST_BYTES = 1 << 17, BUSY_PIECES = 16 };
-/** Of many. */
-enum { PIECE_COLUMNS = PIECE_TILES * TILE_COLUMNS };
+enum { PIECE_BYTES = 1 << 19, LEAST_BYTES = 1 << 17, BUSY_PIECES = 16, LONG_ROW = 4096 };
+/**
+ * Tiles of a piece, of many rows. Where rows are long, hundreds of them are more than a processor's own cache holds: then they
+ * come by for two tiles at a time. Otherwise more threads have something to do.
+ */
+static int64_t pieceTiles(const BlockMatrix *matrix) { return matrix->in > LONG_ROW ? PIECE_TILES : 1; }
 
 bool isBlockMatrix(int64_t in, int64_t out, int64_t bits, int64_t block) {
   const bool isKnown = (bits == 4 || bits == 8) && (block == 32 || block == 64 || block == 128);
@@ -108,7 +111,7 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
 /* Pieces. */
 
 int64_t countPieces(const BlockMatrix *matrix, int64_t rows) {
-  if (rows > FEW_ROWS) return ceilDivide(matrix->out, PIECE_COLUMNS);
+  if (rows > FEW_ROWS) return ceilDivide(matrix->out, pieceTiles(matrix) * TILE_COLUMNS);
   const int64_t bytes = matrix->out * rowBytes(matrix);
   const int64_t some = least(BUSY_PIECES, ceilDivide(bytes, LEAST_BYTES)), many = ceilDivide(bytes, PIECE_BYTES);
   return many > some ? many : some;
@@ -117,8 +120,9 @@ int64_t countPieces(const BlockMatrix *matrix, int64_t rows) {
 void pieceColumns(const BlockMatrix *matrix, int64_t rows, int64_t piece, int64_t *from, int64_t *to) {
   const int64_t pieces = countPieces(matrix, rows);
   const bool areMany = rows > FEW_ROWS;
-  *from = areMany ? piece * PIECE_COLUMNS : matrix->out * piece / pieces;
-  *to = areMany ? least(*from + PIECE_COLUMNS, matrix->out) : matrix->out * (piece + 1) / pieces;
+  const int64_t columns = pieceTiles(matrix) * TILE_COLUMNS;
+  *from = areMany ? piece * columns : matrix->out * piece / pieces;
+  *to = areMany ? least(*from + columns, matrix->out) : matrix->out * (piece + 1) / pieces;
 }
 
 void multiplyPiece(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t piece, float *product) {

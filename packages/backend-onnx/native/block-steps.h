@@ -8,7 +8,7 @@ enum {
   /** Rows that are multiplied as the matrix is read, so many at a time; more are worth unpacking it for. */
   FEW_ROWS = 24,
   ROWS_AT_ONCE = 6,
-  /** Columns of the product that are unpacked together, and how often of a piece. */
+  /** Columns of the product that are unpacked together, and how often of a piece at most. */
   TILE_COLUMNS = 32,
   PIECE_TILES = 2,
 };

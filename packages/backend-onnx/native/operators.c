@@ -18,6 +18,7 @@ EXPORT bool lingbi_use(const OrtApi *api) {
 
 /** Whether products may use AMX, where there is any. They give the same numbers without it. */
 EXPORT bool lingbi_allow_amx(bool isWanted) { return allowAmx(isWanted); }
+EXPORT bool lingbi_has_amx(void) { return hasAmx(); }
 
 /** The operators one after the other, then NULL. */
 EXPORT const OrtCustomOp *lingbi_operator(int32_t place) {

@@ -1,11 +1,11 @@
 /**
- * Many rows: 32 columns of the matrix are unpacked panel by panel, and each panel is multiplied by all rows, with
- * the widest instructions that there are.
+ * Many rows: 32 columns of the matrix are unpacked panel by panel, and each panel is multiplied by hundreds of rows,
+ * with the widest instructions that there are.
  */
 #include "panel.h"
 
 /** Rows for which a panel is unpacked; their sums take 64 KB a tile. */
-enum { ROWS_OF_SUMS = 512 };
+enum { ROWS_OF_SUMS = 512, REGISTER_ROWS = 16 };
 
 /** 16 columns of 64 numbers, as 16 fours of each. */
 INLINE void storeFours(__m512i columns[16], uint8_t *to) {
@@ -121,7 +121,7 @@ static void askForPanel(const BlockMatrix *matrix, int64_t column, int64_t first
   }
 }
 
-/** Some rows of a piece. Its tiles take turns at a panel, so that the rows' numbers are still near. */
+/** Some rows of a piece. Its tiles take turns at the same groups, so that the rows' numbers are still near. */
 static void multiplySome(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, int64_t row, int64_t count,
                          float *product) {
   const int size = blockPlace(matrix);
@@ -145,8 +145,11 @@ static void multiplySome(const BlockMatrix *matrix, const RoundedRows *rounded, 
   }
 }
 
+/** As few times some rows as there can be, and about as many each time: unpacking costs the same for one row. */
 void multiplyTiles(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product) {
-  for (int64_t row = 0; row < rounded->rows; row += ROWS_OF_SUMS) {
-    multiplySome(matrix, rounded, from, to, row, least(ROWS_OF_SUMS, rounded->rows - row), product);
+  const int64_t rows = rounded->rows, times = ceilDivide(rows, ROWS_OF_SUMS);
+  const int64_t some = ceilDivide(ceilDivide(rows, times), REGISTER_ROWS) * REGISTER_ROWS;
+  for (int64_t row = 0; row < rows; row += some) {
+    multiplySome(matrix, rounded, from, to, row, least(some, rows - row), product);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Some groups of 32 columns of the matrix, unpacked into the order in which tiles of a product read them: few
- * enough that they stay in the cache next to the processor while all rows go by.
+ * enough that they stay in the cache next to the processor while rows go by.
  */
 #pragma once
 #include "block-steps.h"

@@ -4,26 +4,24 @@ import path from 'node:path';
 import type { HostTensor, Program } from '@lingbi/core';
 import { expectClose, randomFloats } from '@lingbi/core/testing';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { manifestOf, readManifest } from '../scripts/build-kernels.ts';
 import type { OnnxApi } from './api.ts';
 import { onnx } from './backend.ts';
 import { KernelsInUseError } from './errors.ts';
-import { allowAmx, createKernels, missingKernels } from './kernels.ts';
+import { allowAmx, createKernels, missingKernels, usesAmx } from './kernels.ts';
 import { loadRuntime } from './library.ts';
 import type { Attributes, ElementType } from './model-writer.ts';
 import { settle } from './options.ts';
-import { processorsOfLinux } from './processors.ts';
 import {
   type BlockMatrix,
   type BlockMatrixKind,
-  exactProduct,
   productGraph,
   randomBlocks,
   sourceOf,
 } from './test-tools/block-product.ts';
 import { type OperatorInput, runOperator } from './test-tools/run-operator.ts';
-import { compile, multiply } from './test-tools/run-product.ts';
+import { compareExactly, compile, multiply } from './test-tools/run-product.ts';
 import { inFile } from './test-tools/weights-in-file.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'lingbi-kernels-'));
@@ -73,8 +71,16 @@ const missing = missingKernels();
 test.runIf(missing)('kernels of ours are untested here', ({ skip }) => skip(missing));
 
 const library = () => loadRuntime().kernels().library;
-const lackingAmx = !processorsOfLinux()?.[0]?.includes(' amx_int8');
-test.runIf(lackingAmx)('products with AMX are untested here', ({ skip }) => skip('it has no AMX'));
+const usedFromTheFirst = !missing && usesAmx(library());
+const hasAmx = !missing && allowAmx(library(), true);
+test.runIf(!hasAmx)('products with AMX are untested here', ({ skip }) => skip('there is none'));
+afterEach(() => void (hasAmx && allowAmx(library(), true)));
+
+test.runIf(!missing)('AMX is used where processor and system have it', () => {
+  expect(usedFromTheFirst).toBe(hasAmx);
+  if (hasAmx) allowAmx(library(), false);
+  expect(usesAmx(library())).toBe(false);
+});
 
 const kinds = [4, 8].flatMap((bits) =>
   [32, 64, 128].flatMap((blockSize) => [
@@ -148,15 +154,24 @@ describe.skipIf(missing)('products with weights in blocks', () => {
       await expectExact(program, matrix, randomFloats('many', [1057, matrix.width]));
     });
 
-    test.skipIf(lackingAmx)('of many rows have the same bits with AMX as without it', async () => {
-      const matrix = matrixOf({ out: 70, width: 1024 + 5 * kind.blockSize });
+    test('of many long rows are exact too, which come by for two tiles at a time', async () => {
+      const matrix = matrixOf({ out: 107, width: 4096 + 3 * kind.blockSize });
+      await using program = await compile(matrix);
+      for (const isAmx of hasAmx ? [true, false] : [false]) {
+        allowAmx(library(), isAmx);
+        await expectExact(program, matrix, randomFloats('long', [33, matrix.width]));
+      }
+    });
+
+    test.skipIf(!hasAmx)('of many rows have the same bits with AMX as without it', async () => {
+      const matrix = matrixOf({ out: 70, width: 4096 + 5 * kind.blockSize });
       await using program = await compile(matrix);
       for (const rows of [25, 32, 33, 47, 48, 49, 64, 531]) {
         const x = randomFloats(`${rows}`, [rows, matrix.width]);
         const byAmx = await multiply(program, x);
-        expect(allowAmx(library(), false)).toBe(false);
+        allowAmx(library(), false);
         const byVnni = await multiply(program, x);
-        expect(allowAmx(library(), true)).toBe(true);
+        allowAmx(library(), true);
         expect(byAmx.data).toEqual(byVnni.data);
       }
     });
@@ -363,13 +378,8 @@ test.skipIf(missing)('kernels that one ONNX Runtime uses are not for another one
 });
 
 async function expectExact(program: Program<'multiply'>, matrix: BlockMatrix, x: HostTensor) {
-  const found = await multiply(program, x);
-  const { numbers, errors } = exactProduct(matrix, x);
-  expect(found.shape).toEqual([...x.shape.slice(0, -1), matrix.out]);
-  const shares = Array.from(found.data, (each, i) => {
-    return each === numbers[i] ? 0 : Math.abs(each - numbers[i]!) / errors[i]!;
-  });
-  expect(shares.filter((share) => !(share <= 1))).toEqual([]);
+  const shape = [...x.shape.slice(0, -1), matrix.out];
+  expect(await compareExactly(program, matrix, x)).toEqual({ shape, tooFar: [] });
 }
 
 function rowOf({ data, shape: [rows = 1, width = 1] }: HostTensor, row: number): HostTensor {

@@ -65,9 +65,14 @@ export function createKernels(api: OnnxApi): Kernels {
   };
 }
 
-/** Whether products of many rows take tiles of AMX from now on: not where the processor has none. */
+/** Whether products of many rows take tiles of AMX from now on: not where the processor or the system has none. */
 export function allowAmx(library: LibraryHandle, isWanted: boolean): boolean {
   return library.func('bool lingbi_allow_amx(bool is_wanted)')(isWanted) as boolean;
+}
+
+/** Whether they do. */
+export function usesAmx(library: LibraryHandle): boolean {
+  return library.func('bool lingbi_has_amx()')() as boolean;
 }
 
 function openLibrary(): LibraryHandle {
