@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { HostTensor, Program } from '@lingbi/core';
+import type { HostTensor, Program, WeightPart } from '@lingbi/core';
 import { expectClose, randomFloats } from '@lingbi/core/testing';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -286,6 +286,18 @@ describe.skipIf(missing)('weights of a file', () => {
     );
     await using fromMemory = await compile(matrix);
     expect((await multiply(fromFile, rows)).data).toEqual((await multiply(fromMemory, rows)).data);
+  });
+
+  test('are not looked at again where they are read, to the same bits', async () => {
+    const { out, width, encoding, parts, bias } = randomBlocks('w', { ...square, bits: 4 });
+    const zeros = inFile(path.join(folder, 'zeros'), out, width, encoding);
+    const source = { ...zeros, read: async (_: string, part?: WeightPart) => parts[part!] };
+    const rows = randomFloats('x', [7, width]);
+    const matrix = { out, width, encoding, parts, bias };
+    const backend = onnx({ threads: 1, mapWeights: false });
+    await using read = await backend.compile({ multiply: productGraph(matrix) }, source);
+    await using plain = await compile(matrix);
+    expect((await multiply(read, rows)).data).toEqual((await multiply(plain, rows)).data);
   });
 });
 

@@ -58,9 +58,14 @@ function weightMemory(use: WeightUse, kept: Kept): WeightMemory {
   return multiplier ? packedMemory(use, kept) : denseMemory(use, kept);
 }
 
-function standingMemory({ weight, description }: WeightUse, { canMap }: Kept): WeightMemory {
+function standingMemory(
+  { weight, description }: WeightUse,
+  { canMap, settings }: Kept,
+): WeightMemory {
   const stored = sumOf([...partsOf(weight.shape, description.encoding).values()]);
-  return canMap && description.at ? { ...nothing, mapped: stored } : { ...nothing, kept: stored };
+  return canMap && settings.mapWeights && description.at
+    ? { ...nothing, mapped: stored }
+    : { ...nothing, kept: stored };
 }
 
 function packedMemory(

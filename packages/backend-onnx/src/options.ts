@@ -24,6 +24,12 @@ export interface OnnxOptions {
    * accuracyLevel is 4 and there are such (Linux on x64 with AVX-512 VNNI).
    */
   readonly kernels?: Multiplier;
+  /**
+   * Whether weights that kernels of ours multiply by stay in their file, which is mapped: a model opens at once, and
+   * processes share the file's pages. If not they are read into memory of this process, in pages of 2 MB where
+   * Linux has them: opening takes as long as fresh memory does, and each token may read them faster. Default: true.
+   */
+  readonly mapWeights?: boolean;
   /** The native library to load. Default: the one onnxruntime-node carries. */
   readonly library?: string;
 }
@@ -42,6 +48,8 @@ export interface Settings {
   readonly library: string | undefined;
   /** Whether kernels of ours multiply by blocks, where these stand, and attend to caches. */
   readonly ownKernels: boolean;
+  /** Whether what those multiply by stays in its file. */
+  readonly mapWeights: boolean;
 }
 
 /** Whether kernels of encoded weights may round activations to int8. */
@@ -59,6 +67,7 @@ export function settle(
     threads = physicalCores(),
     accuracyLevel = 4,
     prepack = false,
+    mapWeights = true,
   } = options;
   if (!providerNames.includes(provider)) {
     throw new RangeError(
@@ -71,7 +80,8 @@ export function settle(
   if (![0, 1, 2, 3, 4].includes(accuracyLevel)) {
     throw new RangeError(`onnx: accuracyLevel must be 0 to 4, but it is ${accuracyLevel}`);
   }
-  const settings = { provider, threads, accuracyLevel, prepack, library: options.library };
+  const { library } = options;
+  const settings = { provider, threads, accuracyLevel, prepack, mapWeights, library };
   return { ...settings, ownKernels: choosesKernels(options.kernels, settings, missing) };
 }
 

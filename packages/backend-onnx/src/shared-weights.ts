@@ -11,6 +11,7 @@ import {
   type WeightSource,
 } from '@lingbi/core';
 import { WeightBytesError } from './errors.ts';
+import { LargePages } from './large-pages.ts';
 import type { Runtime } from './library.ts';
 import { createFileMapper, type MappedFile } from './mapped-file.ts';
 import type { ElementType } from './model-writer.ts';
@@ -57,6 +58,7 @@ export class SharedWeights implements Disposable {
   readonly #loaded = new Map<string, LoadedWeight>();
   readonly #files = new Map<string, MappedFile>();
   readonly #mapper = createFileMapper();
+  readonly #pages = new LargePages();
   /** Where weights stand in mapped files of which kernels pack a copy. */
   readonly #packedRanges: FileRange[] = [];
 
@@ -110,6 +112,7 @@ export class SharedWeights implements Disposable {
       for (const { value } of parametersOf(weight)) value[Symbol.dispose]();
     }
     this.#loaded.clear();
+    this.#pages[Symbol.dispose]();
     for (const file of this.#files.values()) file[Symbol.dispose]();
     this.#files.clear();
   }
@@ -185,23 +188,23 @@ export class SharedWeights implements Disposable {
     const type = dtype as ElementType;
     const what = part === 'values' ? name : `${name} (${part})`;
     const range = at?.[part];
-    const mapped = range && this.#map(what, type, shape, range);
     const multiplier = multiplierOf(whole, encoding, this.usage.settings);
+    const isRead = multiplier === 'lingbi' && !this.usage.settings.mapWeights;
+    const mapped = range && !isRead && this.#map(what, type, shape, range);
     if (mapped && multiplier === 'onnxruntime') this.#packedRanges.push(range);
-    const value = mapped ?? (await this.#readPart(name, part, what, type, shape, signal));
+    const value =
+      mapped || (await this.#readPart({ name, part, what, type, shape, isRead }, signal));
     return { name: nameOf(name, part), type, shape, value };
   }
 
   async #readPart(
-    name: string,
-    part: WeightPart,
-    what: string,
-    type: ElementType,
-    shape: readonly number[],
+    { name, part, what, type, shape, isRead }: PartToRead,
     signal: AbortSignal | undefined,
   ): Promise<NativeValue> {
     const bytes = await this.source.read(name, part, signal);
     requireLength(what, bytes.byteLength, shape, BYTES_PER_NUMBER[type]);
+    const placed = isRead && this.#pages.put(bytes);
+    if (placed) return valueAt(this.runtime, type, shape, placed, bytes.byteLength);
     const isAligned = bytes.byteOffset % BYTES_PER_NUMBER[type] === 0;
     return valueOver(this.runtime, type, shape, isAligned ? bytes : bytes.slice());
   }
@@ -222,6 +225,17 @@ export class SharedWeights implements Disposable {
     requireInside(name, file, offset + length, mapped.length);
     return valueAt(this.runtime, type, shape, mapped.address + BigInt(offset), length);
   }
+}
+
+interface PartToRead {
+  readonly name: string;
+  readonly part: WeightPart;
+  /** For messages. */
+  readonly what: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  /** Whether every run reads all of it. */
+  readonly isRead: boolean;
 }
 
 export function parametersOf(weight: LoadedWeight): readonly Parameter[] {

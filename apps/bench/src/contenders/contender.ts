@@ -16,6 +16,8 @@ export interface Opening {
   readonly capacity: number;
   /** How keys and values are kept, where a runtime leaves that open. Default: as it likes. */
   readonly kv?: 'int8';
+  /** Whether weights stay in their file. Default: as a runtime likes. */
+  readonly mapWeights?: boolean;
   /** Where the runtime itself is installed, if it is no part of this repository. */
   readonly packages?: string;
 }

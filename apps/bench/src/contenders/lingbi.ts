@@ -7,8 +7,15 @@ import { promptIds, type Server, serve, timeOf } from './serve.ts';
 
 await serve(open);
 
-async function open({ model: folder, threads, capacity, kv }: Opening): Promise<Server> {
-  const model = await openModel(folder, { backend: onnx({ threads }), ...(kv && { kv }) });
+async function open({
+  model: folder,
+  threads,
+  capacity,
+  kv,
+  mapWeights,
+}: Opening): Promise<Server> {
+  const backend = onnx({ threads, ...(mapWeights !== undefined && { mapWeights }) });
+  const model = await openModel(folder, { backend, ...(kv && { kv }) });
   const sequence = model.xcomposer.openSequence({ capacity });
   let logits: Float32Array = new Float32Array();
   const read = async (tokens: number) => {

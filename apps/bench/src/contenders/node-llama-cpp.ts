@@ -14,12 +14,14 @@ interface LlamaSequence {
 
 await serve(open);
 
-async function open({ model: file, threads, capacity, packages }: Opening): Promise<Server> {
+async function open(opening: Opening): Promise<Server> {
+  const { model: file, threads, capacity, packages, mapWeights } = opening;
   const entry = createRequire(join(packages!, 'index.js')).resolve('node-llama-cpp');
   const { getLlama, LlamaLogLevel } = await import(pathToFileURL(entry).href);
   const logLevel = LlamaLogLevel.error;
   const llama = await getLlama({ gpu: false, build: 'never', maxThreads: threads, logLevel });
-  const model = await llama.loadModel({ modelPath: file, gpuLayers: 0 });
+  const mapping = mapWeights === undefined ? {} : { useMmap: mapWeights };
+  const model = await llama.loadModel({ modelPath: file, gpuLayers: 0, ...mapping });
   // The prompt's last token is given to `evaluate`, hence one more.
   const contextSize = capacity + 1;
   const context = await model.createContext({ contextSize, batchSize: 512, threads });

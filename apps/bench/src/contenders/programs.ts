@@ -47,10 +47,14 @@ export function withInt8Cache({ name, opening, ...rest }: ContenderProgram): Con
   return { ...rest, name: `${name} with int8 cache`, opening: { ...opening, kv: 'int8' } };
 }
 
-/** glibc asks for pages of 2 MiB, where the system gives them on request (a setting of Linux). */
-export function withHugePages(program: ContenderProgram): ContenderProgram {
+/**
+ * glibc asks for pages of 2 MiB, where the system gives them on request (a setting of Linux), and weights are read
+ * into memory of the process instead of being mapped.
+ */
+export function withHugePages({ name, opening, ...rest }: ContenderProgram): ContenderProgram {
   const environment = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
-  return { ...program, name: `${program.name} in huge pages`, environment };
+  const own = { ...opening, mapWeights: false };
+  return { ...rest, name: `${name} in huge pages`, opening: own, environment };
 }
 
 /** @throws RangeError when no shape has this name. */

@@ -1,0 +1,78 @@
+import koffi from 'koffi';
+import type { Handle } from './api.ts';
+
+/** Bytes that are asked of the system together, and those of a large page. */
+const BLOCK = 2 ** 28;
+const PAGE = 2 ** 21;
+/** Where numbers of any width begin. */
+const ALIGNMENT = 64;
+
+/** PROT_READ and PROT_WRITE, MAP_PRIVATE and MAP_ANONYMOUS, MADV_HUGEPAGE on Linux (sys/mman.h). */
+const READ_AND_WRITE = 3;
+const OWN = 0x22;
+const HUGE_PAGES = 14;
+
+interface Block {
+  /** Where the mapping begins, and the next bytes go. */
+  readonly start: Handle;
+  readonly length: number;
+  next: Handle;
+}
+
+/** Memory in pages of 2 MB, where Linux has them. It is given back as a whole. */
+export class LargePages implements Disposable {
+  readonly #system = process.platform === 'linux' ? openSystem() : undefined;
+  readonly #blocks: Block[] = [];
+
+  constructor(readonly blockBytes: number = BLOCK) {}
+
+  /** Copies bytes there. Undefined where there is no such memory: another system, or no room. */
+  put(bytes: Uint8Array): Handle | undefined {
+    if (!this.#system || bytes.length === 0) return undefined;
+    const block = this.#roomFor(bytes.length);
+    if (!block) return undefined;
+    const address = block.next;
+    new Uint8Array(koffi.view(address, bytes.length)).set(bytes);
+    block.next += BigInt(Math.ceil(bytes.length / ALIGNMENT) * ALIGNMENT);
+    return address;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { start, length } of this.#blocks.splice(0)) this.#system!.munmap(start, length);
+  }
+
+  #roomFor(bytes: number): Block | undefined {
+    const last = this.#blocks.at(-1);
+    if (last && last.next + BigInt(bytes) <= last.start + BigInt(last.length)) return last;
+    const length = Math.max(this.blockBytes, Math.ceil(bytes / PAGE) * PAGE) + PAGE;
+    const start = this.#system!.map(length);
+    if (start === undefined) return undefined;
+    const page = BigInt(PAGE);
+    const block = { start, length, next: ((start + page - 1n) / page) * page };
+    this.#blocks.push(block);
+    return block;
+  }
+}
+
+interface System {
+  /** Undefined when there is no room. Nothing is taken before it is touched. */
+  map(length: number): Handle | undefined;
+  munmap(start: Handle, length: number): void;
+}
+
+function openSystem(): System {
+  const library = koffi.load('libc.so.6');
+  const mmap = library.func('void *mmap(void *, size_t, int, int, int, int64_t)');
+  const munmap = library.func('int munmap(void *, size_t)');
+  const madvise = library.func('int madvise(void *, size_t, int)');
+  const failed = 0xffff_ffff_ffff_ffffn;
+  return {
+    map(length) {
+      const start = mmap(null, length, READ_AND_WRITE, OWN, -1, 0) as Handle | null;
+      if (!start || start === failed) return undefined;
+      madvise(start, length, HUGE_PAGES); // Where it is refused, pages are as large as ever.
+      return start;
+    },
+    munmap: (start, length) => void munmap(start, length),
+  };
+}
