@@ -6,6 +6,7 @@ import { describeCheckpoint } from '@lingbi/tasks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planResult } from './plan/plan-result.ts';
 import { printPlan } from './plan/print-plan.ts';
+import { hasFfmpeg } from './test-support/has-ffmpeg.ts';
 import { eventsOf, fixture, lingbi, microModel } from './test-support/run-lingbi.ts';
 
 const plan = ['plan', ...microModel];
@@ -21,7 +22,8 @@ describe('lingbi plan', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  test('counts as many tokens of a picture and a video as a chat with them takes', async () => {
+  test('counts as many tokens of a picture and a video as a chat with them takes', async (context) => {
+    context.skip(!(await hasFfmpeg()), 'there is no ffmpeg');
     const media = ['--image', square, '--video', clip];
     const planned = await lingbi([...plan, ...media, '--json']);
     const words = ['chat', ...microModel, ...media, '--max-new-tokens', '1', '--json', 'Hello'];

@@ -2,8 +2,8 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findFfmpeg } from '@lingbi/video';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasFfmpeg } from './test-support/has-ffmpeg.ts';
 import { eventsOf, fixture, lingbi, microModel } from './test-support/run-lingbi.ts';
 
 const short = [...microModel, '--seed', '7', '--max-new-tokens', '6'];
@@ -114,11 +114,7 @@ describe('captions', () => {
   test('of a video need ffmpeg', async (context) => {
     const words = ['caption', ...short, '--greedy', '--every', '8', '--sliding', '--json'];
     const video = ['--video', fixture('video/numbered.mp4')];
-    const hasFfmpeg = await findFfmpeg().then(
-      () => true,
-      () => false,
-    );
-    context.skip(!hasFfmpeg, 'there is no ffmpeg');
+    context.skip(!(await hasFfmpeg()), 'there is no ffmpeg');
     const unseeded = [...words, ...video].filter((word) => word !== '--seed' && word !== '7');
     const events = eventsOf(await lingbi(unseeded, { cwd }));
     const captions = events.filter(({ type }) => type === 'frame-caption');

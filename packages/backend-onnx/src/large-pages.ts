@@ -21,14 +21,14 @@ interface Block {
 
 /** Memory in pages of 2 MB, where Linux has them. It is given back as a whole. */
 export class LargePages implements Disposable {
-  readonly #system = process.platform === 'linux' ? openSystem() : undefined;
+  #system: System | undefined;
   readonly #blocks: Block[] = [];
 
   constructor(readonly blockBytes: number = BLOCK) {}
 
   /** Copies bytes there. Undefined where there is no such memory: another system, or no room. */
   put(bytes: Uint8Array): Handle | undefined {
-    if (!this.#system || bytes.length === 0) return undefined;
+    if (process.platform !== 'linux' || bytes.length === 0) return undefined;
     const block = this.#roomFor(bytes.length);
     if (!block) return undefined;
     const address = block.next;
@@ -45,7 +45,8 @@ export class LargePages implements Disposable {
     const last = this.#blocks.at(-1);
     if (last && last.next + BigInt(bytes) <= last.start + BigInt(last.length)) return last;
     const length = Math.max(this.blockBytes, Math.ceil(bytes / PAGE) * PAGE) + PAGE;
-    const start = this.#system!.map(length);
+    this.#system ??= openSystem();
+    const start = this.#system.map(length);
     if (start === undefined) return undefined;
     const page = BigInt(PAGE);
     const block = { start, length, next: ((start + page - 1n) / page) * page };

@@ -50,9 +50,9 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
   test.skipIf(missingKernels())(
     'in blocks that ours multiply stays in its file, unless it is read',
     () => {
-      const all = { kept: 0, mapped: values + scales + zeros, compiling: 0 };
+      const all = { kept: 0, mapped: values + scales + zeros, compiling: 0, passing: 0 };
       expect(memoryOf(blocks, [blocks])).toMatchObject(all);
-      const read = { kept: all.mapped, mapped: 0, compiling: 0 };
+      const read = { kept: all.mapped, mapped: 0, compiling: 0, passing: values };
       expect(memoryOf(blocks, [blocks], { mapWeights: false })).toMatchObject(read);
     },
   );

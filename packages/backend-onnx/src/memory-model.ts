@@ -62,10 +62,12 @@ function standingMemory(
   { weight, description }: WeightUse,
   { canMap, settings }: Kept,
 ): WeightMemory {
-  const stored = sumOf([...partsOf(weight.shape, description.encoding).values()]);
-  return canMap && settings.mapWeights && description.at
-    ? { ...nothing, mapped: stored }
-    : { ...nothing, kept: stored };
+  const parts = [...partsOf(weight.shape, description.encoding).values()];
+  const stored = sumOf(parts);
+  if (canMap && settings.mapWeights && description.at) return { ...nothing, mapped: stored };
+  // What is read into large pages is there twice while it is copied, one part at a time.
+  const passing = settings.mapWeights ? 0 : Math.max(...parts.map(({ length }) => length));
+  return { ...nothing, kept: stored, passing };
 }
 
 function packedMemory(

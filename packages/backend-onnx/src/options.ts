@@ -25,9 +25,10 @@ export interface OnnxOptions {
    */
   readonly kernels?: Multiplier;
   /**
-   * Whether weights that kernels of ours multiply by stay in their file, which is mapped: a model opens at once, and
-   * processes share the file's pages. If not they are read into memory of this process, in pages of 2 MB where
-   * Linux has them: opening takes as long as fresh memory does, and each token may read them faster. Default: true.
+   * Whether weights in blocks that kernels of ours multiply by stay in their file, which is mapped: a model opens at
+   * once, and processes share the file's pages. If not they are read into memory of this process, in pages of 2 MB
+   * where Linux has them: opening takes as long as fresh memory does, and each token may read them faster. Other
+   * weights and other kernels know no difference. Default: true.
    */
   readonly mapWeights?: boolean;
   /** The native library to load. Default: the one onnxruntime-node carries. */

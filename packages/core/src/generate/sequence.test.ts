@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { KvCache } from '../backend/backend.ts';
 import { rotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
@@ -242,9 +242,9 @@ describe('feed()', () => {
     using sequence = openSequence(recordingRuntime().runtime, 2000);
     await finishPrefill(sequence.prefill([text(...new Array<number>(1000).fill(3))]));
     const copied = vi.spyOn(Int32Array.prototype, 'set');
+    onTestFinished(() => copied.mockRestore());
     for (const token of [4, 5, 6]) await sequence.feed(token);
     expect(copied).not.toHaveBeenCalled();
-    copied.mockRestore();
   });
 
   test('that fails leaves its tokens out of what is held', async () => {
