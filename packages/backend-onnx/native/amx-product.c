@@ -12,9 +12,8 @@
 #define AMX __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,amx-tile,amx-int8")))
 
 enum {
-  /** Rows of a register, and of a tile of the product, which takes two by two of them. */
-  REGISTER_ROWS = 16,
-  TILE_ROWS = 32,
+  /** A tile of the product takes two by two registers. */
+  TILE_ROWS = 2 * REGISTER_ROWS,
   /** Numbers that a register holds of a row. */
   REGISTER_NUMBERS = 64,
   /** From a four of a panel to the next one, and from a row of what was found, in bytes. */

@@ -5,7 +5,7 @@
 #include "panel.h"
 
 /** Rows for which a panel is unpacked; their sums take 64 KB a tile. */
-enum { ROWS_OF_SUMS = 512, REGISTER_ROWS = 16 };
+enum { ROWS_OF_SUMS = 512 };
 
 /** 16 columns of 64 numbers, as 16 fours of each. */
 INLINE void storeFours(__m512i columns[16], uint8_t *to) {

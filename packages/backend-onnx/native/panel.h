@@ -9,6 +9,8 @@ enum {
   /** Groups of a panel, and blocks of a group at most. */
   PANEL_GROUPS = 8,
   MOST_BLOCKS = 4,
+  /** Rows that AMX multiplies at once. */
+  REGISTER_ROWS = 16,
 };
 
 typedef struct {

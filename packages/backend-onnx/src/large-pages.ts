@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import type { Handle } from './api.ts';
+import { openSystemMemory, type SystemMemory } from './system-memory.ts';
 
 /** Bytes that are asked of the system together, and those of a large page. */
 const BLOCK = 2 ** 28;
@@ -8,8 +9,7 @@ const PAGE = 2 ** 21;
 const ALIGNMENT = 64;
 
 /** PROT_READ and PROT_WRITE, MAP_PRIVATE and MAP_ANONYMOUS, MADV_HUGEPAGE on Linux (sys/mman.h). */
-const READ_AND_WRITE = 3;
-const OWN = 0x22;
+const OWN = { protection: 3, flags: 0x22 };
 const HUGE_PAGES = 14;
 
 interface Block {
@@ -21,7 +21,7 @@ interface Block {
 
 /** Memory in pages of 2 MB, where Linux has them. It is given back as a whole. */
 export class LargePages implements Disposable {
-  #system: System | undefined;
+  #memory: SystemMemory | undefined;
   readonly #blocks: Block[] = [];
 
   constructor(readonly blockBytes: number = BLOCK) {}
@@ -38,42 +38,20 @@ export class LargePages implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { start, length } of this.#blocks.splice(0)) this.#system!.munmap(start, length);
+    for (const { start, length } of this.#blocks.splice(0)) this.#memory!.unmap(start, length);
   }
 
   #roomFor(bytes: number): Block | undefined {
     const last = this.#blocks.at(-1);
     if (last && last.next + BigInt(bytes) <= last.start + BigInt(last.length)) return last;
     const length = Math.max(this.blockBytes, Math.ceil(bytes / PAGE) * PAGE) + PAGE;
-    this.#system ??= openSystem();
-    const start = this.#system.map(length);
+    this.#memory ??= openSystemMemory()!;
+    const start = this.#memory.map(length, OWN, -1);
     if (start === undefined) return undefined;
+    this.#memory.advise(start, length, HUGE_PAGES); // Where it is refused, pages are as large as ever.
     const page = BigInt(PAGE);
     const block = { start, length, next: ((start + page - 1n) / page) * page };
     this.#blocks.push(block);
     return block;
   }
-}
-
-interface System {
-  /** Undefined when there is no room. Nothing is taken before it is touched. */
-  map(length: number): Handle | undefined;
-  munmap(start: Handle, length: number): void;
-}
-
-function openSystem(): System {
-  const library = koffi.load('libc.so.6');
-  const mmap = library.func('void *mmap(void *, size_t, int, int, int, int64_t)');
-  const munmap = library.func('int munmap(void *, size_t)');
-  const madvise = library.func('int madvise(void *, size_t, int)');
-  const failed = 0xffff_ffff_ffff_ffffn;
-  return {
-    map(length) {
-      const start = mmap(null, length, READ_AND_WRITE, OWN, -1, 0) as Handle | null;
-      if (!start || start === failed) return undefined;
-      madvise(start, length, HUGE_PAGES); // Where it is refused, pages are as large as ever.
-      return start;
-    },
-    munmap: (start, length) => void munmap(start, length),
-  };
 }

@@ -1,0 +1,43 @@
+import koffi from 'koffi';
+import type { Handle } from './api.ts';
+
+/** Calls of the system's C library that take memory, give it back and say what it is for (sys/mman.h). */
+export interface SystemMemory {
+  /** Pages of a file, or of none where that is −1. Undefined when there is no room. */
+  map(length: number, use: MappingUse, descriptor: number): Handle | undefined;
+  unmap(address: Handle, length: number): void;
+  /** Whether the system takes the advice. */
+  advise(address: Handle, length: number, advice: number): boolean;
+}
+
+export interface MappingUse {
+  /** PROT_READ is 1, PROT_WRITE 2. */
+  readonly protection: number;
+  /** MAP_PRIVATE is 2. */
+  readonly flags: number;
+}
+
+const FAILED = 0xffff_ffff_ffff_ffffn;
+
+const libraries: Partial<Record<NodeJS.Platform, string>> = {
+  linux: 'libc.so.6',
+  darwin: '/usr/lib/libSystem.B.dylib',
+};
+
+/** Undefined where there is nothing of the kind that we know (Windows). */
+export function openSystemMemory(): SystemMemory | undefined {
+  const name = libraries[process.platform];
+  if (name === undefined) return undefined;
+  const library = koffi.load(name);
+  const mmap = library.func('void *mmap(void *, size_t, int, int, int, int64_t)');
+  const munmap = library.func('int munmap(void *, size_t)');
+  const madvise = library.func('int madvise(void *, size_t, int)');
+  return {
+    map(length, { protection, flags }, descriptor) {
+      const address = mmap(null, length, protection, flags, descriptor, 0) as Handle | null;
+      return !address || address === FAILED ? undefined : address;
+    },
+    unmap: (address, length) => void munmap(address, length),
+    advise: (address, length, advice) => madvise(address, length, advice) === 0,
+  };
+}
