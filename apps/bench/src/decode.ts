@@ -15,6 +15,7 @@ import {
   transformersProgram,
   withHugePages,
   withInt8Cache,
+  withMappedWeights,
 } from './contenders/programs.ts';
 import {
   besides,
@@ -52,7 +53,7 @@ export const decodeBench: Bench = {
 
 interface DecodeOptions {
   readonly runs: number;
-  /** What takes part beside the plain contenders: ours with another cache, ours and its peer in other memory. */
+  /** What takes part beside the plain contenders: ours with another cache, ours in its file and its peer in own memory. */
   readonly variants: readonly ('int8 cache' | 'huge pages')[];
 }
 
@@ -71,7 +72,7 @@ export async function decodeAt(
     peer,
     ...(variants.includes('int8 cache') ? [async () => withInt8Cache(await ours())] : []),
     ...(variants.includes('huge pages')
-      ? [ours, peer].map((each) => async () => withHugePages(await each()))
+      ? [async () => withMappedWeights(await ours()), async () => withHugePages(await peer())]
       : []),
     ...(transformers ? [() => transformersProgram(shape, own, capacity)] : []),
   ]);
@@ -92,7 +93,7 @@ export async function decodeAt(
     const plain = noted(rows, `lingbi ${own}`, (row) => share(row) || undefined);
     return pairsOf(`lingbi ${own}`, `llama.cpp ${llama}`).reduce<readonly (Row | Absence)[]>(
       (all, [name, rival]) => besides(all, name, rival),
-      noted(plain, `lingbi ${own} in huge pages`, (row) => share(row) || undefined),
+      noted(plain, `lingbi ${own} mapped`, (row) => share(row) || undefined),
     );
   } finally {
     await endAll(contenders);
@@ -104,6 +105,6 @@ function pairsOf(own: string, peer: string): readonly (readonly [own: string, pe
   return [
     [own, peer],
     [`${own} with int8 cache`, peer],
-    [`${own} in huge pages`, `${peer} in huge pages`],
+    [`${own} mapped`, peer],
   ];
 }

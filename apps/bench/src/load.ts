@@ -7,7 +7,13 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Absence, type Bench, type Row, rowOf } from './bench.ts';
 import { type ContenderProgram, isAbsent, startContender } from './contenders/contender.ts';
-import { lingbiProgram, llamaProgram, shapeNamed, withHugePages } from './contenders/programs.ts';
+import {
+  lingbiProgram,
+  llamaProgram,
+  shapeNamed,
+  withHugePages,
+  withoutWaiting,
+} from './contenders/programs.ts';
 
 const RUNS = 5;
 const CAPACITY = 512;
@@ -19,7 +25,7 @@ export const loadBench: Bench = {
     const name = shapeNamed(shape);
     const own = await lingbiProgram(name, 'int4-128', CAPACITY);
     const peer = await llamaProgram(name, 'Q4_0', CAPACITY);
-    const programs = [own, peer, withHugePages(own), withHugePages(peer)];
+    const programs = [withoutWaiting(own), peer, own, withHugePages(peer)];
     const starts = new Map(programs.map((program) => [program, [] as Start[]]));
     const touches: number[] = [];
     for (let run = -1; run < runs; run++) {

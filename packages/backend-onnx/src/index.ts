@@ -8,5 +8,5 @@ export {
   WeightBytesError,
 } from './errors.ts';
 export { missingKernels } from './kernels.ts';
-export type { AccuracyLevel, Multiplier, OnnxOptions } from './options.ts';
+export type { AccuracyLevel, LargePagesOption, Multiplier, OnnxOptions } from './options.ts';
 export type { ProviderName } from './providers.ts';

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { HostTensor, Program, WeightPart } from '@lingbi/core';
+import type { HostTensor, Program } from '@lingbi/core';
 import { expectClose, randomFloats } from '@lingbi/core/testing';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { KernelsInUseError } from './errors.ts';
 import { allowAmx, createKernels, missingKernels, usesAmx } from './kernels.ts';
 import { loadRuntime } from './library.ts';
 import type { Attributes, ElementType } from './model-writer.ts';
-import { settle } from './options.ts';
+import { type LargePagesOption, settle } from './options.ts';
 import {
   type BlockMatrix,
   type BlockMatrixKind,
@@ -287,17 +287,47 @@ describe.skipIf(missing)('weights of a file', () => {
     await using fromMemory = await compile(matrix);
     expect((await multiply(fromFile, rows)).data).toEqual((await multiply(fromMemory, rows)).data);
   });
+});
 
-  test('are not looked at again where they are read, to the same bits', async () => {
-    const { out, width, encoding, parts, bias } = randomBlocks('w', { ...square, bits: 4 });
-    const zeros = inFile(path.join(folder, 'zeros'), out, width, encoding);
-    const source = { ...zeros, read: async (_: string, part?: WeightPart) => parts[part!] };
-    const rows = randomFloats('x', [7, width]);
-    const matrix = { out, width, encoding, parts, bias };
-    const backend = onnx({ threads: 1, mapWeights: false });
-    await using read = await backend.compile({ multiply: productGraph(matrix) }, source);
-    await using plain = await compile(matrix);
-    expect((await multiply(read, rows)).data).toEqual((await multiply(plain, rows)).data);
+describe.skipIf(missing)('weights of a file that is overwritten', () => {
+  const large = { out: 4096, width: 2048, bits: 4, blockSize: 128, zeroPoints: true } as const;
+  const rows = randomFloats('x', [1, large.width]);
+
+  async function open(name: string, largePages: LargePagesOption) {
+    const { out, width, encoding, parts, bias } = randomBlocks('w', { ...large, hasBias: false });
+    const file = path.join(folder, name);
+    const source = inFile(file, out, width, encoding, parts);
+    const graph = productGraph({ out, width, encoding, parts, bias });
+    const program = await onnx({ threads: 1, largePages }).compile({ multiply: graph }, source);
+    const overwrite = () => writeFileSync(file, Buffer.alloc(large.out * 900), { flag: 'r+' });
+    return { program, overwrite };
+  }
+
+  test('count no more where they moved first', async () => {
+    const { program, overwrite } = await open('first', 'first');
+    await using _ = program;
+    const { data } = await multiply(program, rows);
+    overwrite();
+    expect((await multiply(program, rows)).data).toEqual(data);
+  });
+
+  test('count no more after they have moved meanwhile, and products are the same all the time', async () => {
+    const { program, overwrite } = await open('meanwhile', 'meanwhile');
+    await using _ = program;
+    const { data } = await multiply(program, rows);
+    for (const end = performance.now() + 1500; performance.now() < end; ) {
+      expect((await multiply(program, rows)).data).toEqual(data);
+    }
+    overwrite();
+    expect((await multiply(program, rows)).data).toEqual(data);
+  });
+
+  test('count where they never move', async () => {
+    const { program, overwrite } = await open('never', 'never');
+    await using _ = program;
+    const { data } = await multiply(program, rows);
+    overwrite();
+    expect((await multiply(program, rows)).data).not.toEqual(data);
   });
 });
 

@@ -47,15 +47,10 @@ describe.skipIf(process.platform === 'win32')('a weight of ONNX Runtime', () => 
     expect(memory.compiling).toBe(values + scales + zeros);
   });
 
-  test.skipIf(missingKernels())(
-    'in blocks that ours multiply stays in its file, unless it is read',
-    () => {
-      const all = { kept: 0, mapped: values + scales + zeros, compiling: 0, passing: 0 };
-      expect(memoryOf(blocks, [blocks])).toMatchObject(all);
-      const read = { kept: all.mapped, mapped: 0, compiling: 0, passing: values };
-      expect(memoryOf(blocks, [blocks], { mapWeights: false })).toMatchObject(read);
-    },
-  );
+  test.skipIf(missingKernels())('in blocks that ours multiply is used where it stands', () => {
+    const all = { kept: 0, mapped: values + scales + zeros, compiling: 0, passing: 0 };
+    expect(memoryOf(blocks, [blocks])).toMatchObject(all);
+  });
 
   test('in blocks that are multiplied in float32 is packed without its scales', () => {
     const memory = memoryOf(blocks, [blocks], { accuracyLevel: 1 });

@@ -58,16 +58,10 @@ function weightMemory(use: WeightUse, kept: Kept): WeightMemory {
   return multiplier ? packedMemory(use, kept) : denseMemory(use, kept);
 }
 
-function standingMemory(
-  { weight, description }: WeightUse,
-  { canMap, settings }: Kept,
-): WeightMemory {
-  const parts = [...partsOf(weight.shape, description.encoding).values()];
-  const stored = sumOf(parts);
-  if (canMap && settings.mapWeights && description.at) return { ...nothing, mapped: stored };
-  // What is read into large pages is there twice while it is copied, one part at a time.
-  const passing = settings.mapWeights ? 0 : Math.max(...parts.map(({ length }) => length));
-  return { ...nothing, kept: stored, passing };
+/** Moving it into large pages takes the file's pages away as it takes others. */
+function standingMemory({ weight, description }: WeightUse, { canMap }: Kept): WeightMemory {
+  const stored = sumOf([...partsOf(weight.shape, description.encoding).values()]);
+  return canMap && description.at ? { ...nothing, mapped: stored } : { ...nothing, kept: stored };
 }
 
 function packedMemory(

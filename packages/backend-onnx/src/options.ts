@@ -25,15 +25,21 @@ export interface OnnxOptions {
    */
   readonly kernels?: Multiplier;
   /**
-   * Whether weights in blocks that kernels of ours multiply by stay in their file, which is mapped: a model opens at
-   * once, and processes share the file's pages. If not they are read into memory of this process, in pages of 2 MB
-   * where Linux has them: opening takes as long as fresh memory does, and each token may read them faster. Other
-   * weights and other kernels know no difference. Default: true.
+   * Weights in blocks that kernels of ours multiply by stand in their file, which is mapped: a model opens at once.
+   * Linux reads them faster where they stand in memory of this process, in pages of 2 MB, and they are moved there
+   * while the model already answers, `'first'` before it opens, or `'never'`: then they stay the file's pages, which
+   * processes share and the system takes back when it needs memory. Without room for twice as much nothing moves.
+   * Default: `'meanwhile'`.
    */
-  readonly mapWeights?: boolean;
+  readonly largePages?: LargePagesOption;
   /** The native library to load. Default: the one onnxruntime-node carries. */
   readonly library?: string;
 }
+
+const largePagesOptions = ['meanwhile', 'first', 'never'] as const;
+/** When weights move into large pages. */
+export type LargePagesOption = (typeof largePagesOptions)[number];
+
 /** MatMulNBits' accuracy_level: unset, float32, float16, bfloat16, int8. */
 export type AccuracyLevel = 0 | 1 | 2 | 3 | 4;
 
@@ -49,8 +55,8 @@ export interface Settings {
   readonly library: string | undefined;
   /** Whether kernels of ours multiply by blocks, where these stand, and attend to caches. */
   readonly ownKernels: boolean;
-  /** Whether what those multiply by stays in its file. */
-  readonly mapWeights: boolean;
+  /** When what those multiply by moves out of its file. */
+  readonly largePages: LargePagesOption;
 }
 
 /** Whether kernels of encoded weights may round activations to int8. */
@@ -68,7 +74,7 @@ export function settle(
     threads = physicalCores(),
     accuracyLevel = 4,
     prepack = false,
-    mapWeights = true,
+    largePages = 'meanwhile',
   } = options;
   if (!providerNames.includes(provider)) {
     throw new RangeError(
@@ -81,8 +87,13 @@ export function settle(
   if (![0, 1, 2, 3, 4].includes(accuracyLevel)) {
     throw new RangeError(`onnx: accuracyLevel must be 0 to 4, but it is ${accuracyLevel}`);
   }
+  if (!largePagesOptions.includes(largePages)) {
+    throw new RangeError(
+      `onnx: largePages must be ${largePagesOptions.join(', ')}, but it is "${largePages}"`,
+    );
+  }
   const { library } = options;
-  const settings = { provider, threads, accuracyLevel, prepack, mapWeights, library };
+  const settings = { provider, threads, accuracyLevel, prepack, largePages, library };
   return { ...settings, ownKernels: choosesKernels(options.kernels, settings, missing) };
 }
 

@@ -183,7 +183,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     await this.#inTurn(() => this.#disposeSessions());
     for (const tensor of [...this.#tensors]) tensor[Symbol.dispose]();
     this.#deviceMemory?.[Symbol.dispose]();
-    this.#weights[Symbol.dispose]();
+    await this.#weights[Symbol.asyncDispose]();
     this.runtime.api.release('ReleasePrepackedWeightsContainer', this.#settings.prepackedWeights);
   }
 
@@ -275,6 +275,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const settings = this.#settings;
     try {
       const session = await OnnxSession.open(runtime, name, lowered, outputs, settings, signal);
+      await this.#weights.settle((step) => this.#inTurn(step), signal);
       return { session, lowered };
     } finally {
       this.#weights.forgetPacked();

@@ -10,13 +10,15 @@ import {
   type WeightPart,
   type WeightSource,
 } from '@lingbi/core';
+import type { Handle } from './api.ts';
 import { WeightBytesError } from './errors.ts';
-import { LargePages } from './large-pages.ts';
+import { LargePages, type MoveOptions } from './large-pages.ts';
 import type { Runtime } from './library.ts';
 import { createFileMapper, type MappedFile } from './mapped-file.ts';
 import type { ElementType } from './model-writer.ts';
 import type { Multiplier, Settings } from './options.ts';
 import { multiplierOf } from './packing.ts';
+import { openSystemMemory } from './system-memory.ts';
 import { type NativeValue, valueAt, valueOver } from './values.ts';
 
 /** One array that a model names: a whole dense weight, or a part of a block-encoded one. */
@@ -54,11 +56,11 @@ export interface WeightUsage {
 }
 
 /** The one copy of the parameters that all graphs of a program share. Loads each at most once. */
-export class SharedWeights implements Disposable {
+export class SharedWeights implements AsyncDisposable {
   readonly #loaded = new Map<string, LoadedWeight>();
   readonly #files = new Map<string, MappedFile>();
   readonly #mapper = createFileMapper();
-  readonly #pages = new LargePages();
+  readonly #pages = new LargePages(openSystemMemory());
   /** Where weights stand in mapped files of which kernels pack a copy. */
   readonly #packedRanges: FileRange[] = [];
 
@@ -107,12 +109,19 @@ export class SharedWeights implements Disposable {
     }
   }
 
-  [Symbol.dispose](): void {
+  /** Moves what every run reads into large pages, where it can be: at once, or step by step between runs. */
+  async settle(inTurn: NonNullable<MoveOptions['inTurn']>, signal?: AbortSignal): Promise<void> {
+    const { largePages } = this.usage.settings;
+    if (largePages === 'first') await this.#pages.move({ ...(signal && { signal }) });
+    if (largePages === 'meanwhile') void this.#pages.move({ inTurn });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pages.stop();
     for (const weight of this.#loaded.values()) {
       for (const { value } of parametersOf(weight)) value[Symbol.dispose]();
     }
     this.#loaded.clear();
-    this.#pages[Symbol.dispose]();
     for (const file of this.#files.values()) file[Symbol.dispose]();
     this.#files.clear();
   }
@@ -189,22 +198,19 @@ export class SharedWeights implements Disposable {
     const what = part === 'values' ? name : `${name} (${part})`;
     const range = at?.[part];
     const multiplier = multiplierOf(whole, encoding, this.usage.settings);
-    const isRead = multiplier === 'lingbi' && !this.usage.settings.mapWeights;
-    const mapped = range && !isRead && this.#map(what, type, shape, range);
+    const mapped = range && this.#map(what, type, shape, range);
     if (mapped && multiplier === 'onnxruntime') this.#packedRanges.push(range);
-    const value =
-      mapped || (await this.#readPart({ name, part, what, type, shape, isRead }, signal));
+    if (mapped && multiplier === 'lingbi') this.#pages.add(this.#addressOf(range), range.length);
+    const value = mapped ?? (await this.#readPart({ name, part, what, type, shape }, signal));
     return { name: nameOf(name, part), type, shape, value };
   }
 
   async #readPart(
-    { name, part, what, type, shape, isRead }: PartToRead,
+    { name, part, what, type, shape }: PartToRead,
     signal: AbortSignal | undefined,
   ): Promise<NativeValue> {
     const bytes = await this.source.read(name, part, signal);
     requireLength(what, bytes.byteLength, shape, BYTES_PER_NUMBER[type]);
-    const placed = isRead && this.#pages.put(bytes);
-    if (placed) return valueAt(this.runtime, type, shape, placed, bytes.byteLength);
     const isAligned = bytes.byteOffset % BYTES_PER_NUMBER[type] === 0;
     return valueOver(this.runtime, type, shape, isAligned ? bytes : bytes.slice());
   }
@@ -214,8 +220,9 @@ export class SharedWeights implements Disposable {
     name: string,
     type: ElementType,
     shape: readonly number[],
-    { file, offset, length }: FileRange,
+    range: FileRange,
   ): NativeValue | undefined {
+    const { file, offset, length } = range;
     const bytes = BYTES_PER_NUMBER[type];
     if (!this.#mapper || offset % bytes !== 0) return undefined;
     requireLength(name, length, shape, bytes);
@@ -223,7 +230,11 @@ export class SharedWeights implements Disposable {
     this.#files.set(file, mapped);
     // Touching a page beyond the end of a mapped file ends the process.
     requireInside(name, file, offset + length, mapped.length);
-    return valueAt(this.runtime, type, shape, mapped.address + BigInt(offset), length);
+    return valueAt(this.runtime, type, shape, this.#addressOf(range), length);
+  }
+
+  #addressOf({ file, offset }: FileRange): Handle {
+    return this.#files.get(file)!.address + BigInt(offset);
   }
 }
 
@@ -234,8 +245,6 @@ interface PartToRead {
   readonly what: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
-  /** Whether every run reads all of it. */
-  readonly isRead: boolean;
 }
 
 export function parametersOf(weight: LoadedWeight): readonly Parameter[] {

@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import type { Handle } from './api.ts';
 
 /** Calls of the system's C library that take memory, give it back and say what it is for (sys/mman.h). */
@@ -8,6 +8,13 @@ export interface SystemMemory {
   unmap(address: Handle, length: number): void;
   /** Whether the system takes the advice. */
   advise(address: Handle, length: number, advice: number): boolean;
+  /** On another thread. */
+  copy(to: Handle, from: Handle, length: number): Promise<void>;
+  /**
+   * Puts pages in the place of others, whole ones, so that nobody who reads there finds none. Whether it was
+   * done; where the system cannot there is no such call (others than Linux).
+   */
+  readonly replace?: (address: Handle, by: Handle, length: number) => boolean;
 }
 
 export interface MappingUse {
@@ -18,6 +25,8 @@ export interface MappingUse {
 }
 
 const FAILED = 0xffff_ffff_ffff_ffffn;
+/** MREMAP_MAYMOVE and MREMAP_FIXED of Linux. */
+const TO_ADDRESS = 3;
 
 const libraries: Partial<Record<NodeJS.Platform, string>> = {
   linux: 'libc.so.6',
@@ -32,6 +41,7 @@ export function openSystemMemory(): SystemMemory | undefined {
   const mmap = library.func('void *mmap(void *, size_t, int, int, int, int64_t)');
   const munmap = library.func('int munmap(void *, size_t)');
   const madvise = library.func('int madvise(void *, size_t, int)');
+  const memcpy = library.func('void *memcpy(void *, void *, size_t)');
   return {
     map(length, { protection, flags }, descriptor) {
       const address = mmap(null, length, protection, flags, descriptor, 0) as Handle | null;
@@ -39,5 +49,15 @@ export function openSystemMemory(): SystemMemory | undefined {
     },
     unmap: (address, length) => void munmap(address, length),
     advise: (address, length, advice) => madvise(address, length, advice) === 0,
+    copy: (to, from, length) =>
+      new Promise((resolve, reject) => {
+        memcpy.async(to, from, length, (error: unknown) => (error ? reject(error) : resolve()));
+      }),
+    ...(process.platform === 'linux' && { replace: replaceOf(library) }),
   };
+}
+
+function replaceOf(library: LibraryHandle): NonNullable<SystemMemory['replace']> {
+  const mremap = library.func('void *mremap(void *, size_t, size_t, int, void *)');
+  return (address, by, length) => mremap(by, length, length, TO_ADDRESS, address) === address;
 }

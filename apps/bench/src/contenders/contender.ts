@@ -16,8 +16,10 @@ export interface Opening {
   readonly capacity: number;
   /** How keys and values are kept, where a runtime leaves that open. Default: as it likes. */
   readonly kv?: 'int8';
-  /** Whether weights stay in their file. Default: as a runtime likes. */
-  readonly mapWeights?: boolean;
+  /** When weights of ours leave their file for large pages. Default: as it likes, beside whatever else runs. */
+  readonly largePages?: 'first' | 'never';
+  /** Whether weights of a peer stay in their file. Default: as it likes. */
+  readonly useMmap?: boolean;
   /** Where the runtime itself is installed, if it is no part of this repository. */
   readonly packages?: string;
 }

@@ -12,9 +12,9 @@ async function open({
   threads,
   capacity,
   kv,
-  mapWeights,
+  largePages,
 }: Opening): Promise<Server> {
-  const backend = onnx({ threads, ...(mapWeights !== undefined && { mapWeights }) });
+  const backend = onnx({ threads, ...(largePages && { largePages }) });
   const model = await openModel(folder, { backend, ...(kv && { kv }) });
   const sequence = model.xcomposer.openSequence({ capacity });
   let logits: Float32Array = new Float32Array();

@@ -15,12 +15,12 @@ interface LlamaSequence {
 await serve(open);
 
 async function open(opening: Opening): Promise<Server> {
-  const { model: file, threads, capacity, packages, mapWeights } = opening;
+  const { model: file, threads, capacity, packages, useMmap } = opening;
   const entry = createRequire(join(packages!, 'index.js')).resolve('node-llama-cpp');
   const { getLlama, LlamaLogLevel } = await import(pathToFileURL(entry).href);
   const logLevel = LlamaLogLevel.error;
   const llama = await getLlama({ gpu: false, build: 'never', maxThreads: threads, logLevel });
-  const mapping = mapWeights === undefined ? {} : { useMmap: mapWeights };
+  const mapping = useMmap === undefined ? {} : { useMmap };
   const model = await llama.loadModel({ modelPath: file, gpuLayers: 0, ...mapping });
   // The prompt's last token is given to `evaluate`, hence one more.
   const contextSize = capacity + 1;

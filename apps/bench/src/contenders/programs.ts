@@ -10,6 +10,7 @@ import { type Encoding, ggufFile, synthFolder } from './weights.ts';
 /** As many as the goals of decode are set for, and as the machines of the tables have. */
 export const THREADS = 2;
 
+/** Its weights have moved into large pages before it is ready: later that would disturb those whose turn it is then. */
 export async function lingbiProgram(
   shape: SynthShape,
   encoding: Encoding,
@@ -18,7 +19,8 @@ export async function lingbiProgram(
 ): Promise<ContenderProgram> {
   const model = await synthFolder(shape, encoding, vision);
   const name = `lingbi ${vision ? `vision ${vision}` : encoding}`;
-  return { name, program: './lingbi.ts', opening: { model, threads: THREADS, capacity } };
+  const opening = { model, threads: THREADS, capacity, largePages: 'first' } as const;
+  return { name, program: './lingbi.ts', opening };
 }
 
 export async function llamaProgram(
@@ -47,13 +49,24 @@ export function withInt8Cache({ name, opening, ...rest }: ContenderProgram): Con
   return { ...rest, name: `${name} with int8 cache`, opening: { ...opening, kv: 'int8' } };
 }
 
+/** As anybody opens a model: weights move into large pages while it answers. Not for contenders that take turns. */
+export function withoutWaiting({ name, opening, ...rest }: ContenderProgram): ContenderProgram {
+  const { largePages: _, ...usual } = opening;
+  return { ...rest, name: `${name} at once`, opening: usual };
+}
+
+/** Weights stay in their file, in the pages of the system's cache. */
+export function withMappedWeights({ name, opening, ...rest }: ContenderProgram): ContenderProgram {
+  return { ...rest, name: `${name} mapped`, opening: { ...opening, largePages: 'never' } };
+}
+
 /**
- * glibc asks for pages of 2 MiB, where the system gives them on request (a setting of Linux), and weights are read
- * into memory of the process instead of being mapped.
+ * Whatever it is: glibc asks for pages of 2 MiB, where the system gives them on request (a setting of Linux), and
+ * a peer reads its weights into memory of the process instead of mapping them.
  */
 export function withHugePages({ name, opening, ...rest }: ContenderProgram): ContenderProgram {
   const environment = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
-  const own = { ...opening, mapWeights: false };
+  const own = { ...opening, useMmap: false };
   return { ...rest, name: `${name} in huge pages`, opening: own, environment };
 }
 
