@@ -12,7 +12,7 @@ const CONTEXTS = ['512', '4096', '16384', '32768'];
 const RUNS = 8;
 
 export const contextBench: Bench = {
-  describe: `Decode after ${CONTEXTS.join(', ')} tokens, int4-128 with both caches beside llama.cpp Q4_0; takes long`,
+  describe: `Decode after ${CONTEXTS.join(', ')} tokens, int4-128 with caches of each kind beside llama.cpp Q4_0; takes long`,
   plot: { x: 'tokens before', y: 'ms a token' },
   takes: ['shape', 'only', 'runs'],
   choices: CONTEXTS,
@@ -23,7 +23,7 @@ export const contextBench: Bench = {
         context,
         shapeNamed(shape),
         { ...rivals[0]!, transformers: false },
-        { runs, variants: ['int8 cache'] },
+        { runs, variants: ['caches'] },
       );
       rows.push(...found.map((row) => withPoint(row, context)));
     }

@@ -13,8 +13,8 @@ import {
   rivals,
   shapeNamed,
   transformersProgram,
+  withCache,
   withHugePages,
-  withInt8Cache,
   withMappedWeights,
 } from './contenders/programs.ts';
 import {
@@ -40,7 +40,7 @@ export const decodeBench: Bench = {
   run: async ({ shape, only, runs = RUNS }) => {
     // More of the larger shape drive each other's mapped weights out of 24 GB.
     const isLarge = shape === '7b';
-    const variants = isLarge ? (['huge pages'] as const) : (['int8 cache', 'huge pages'] as const);
+    const variants = isLarge ? (['pages'] as const) : (['caches', 'pages'] as const);
     const chosen = rivals
       .filter(({ own }) => !only || only.includes(own))
       .map((each) => (isLarge ? { ...each, transformers: false } : each));
@@ -53,8 +53,8 @@ export const decodeBench: Bench = {
 
 interface DecodeOptions {
   readonly runs: number;
-  /** What takes part beside the plain contenders: ours with another cache, ours in its file and its peer in own memory. */
-  readonly variants: readonly ('int8 cache' | 'huge pages')[];
+  /** What takes part beside the plain contenders: ours with other caches; ours in its file, and its peer in own memory. */
+  readonly variants: readonly ('caches' | 'pages')[];
 }
 
 /** All contenders after the same prompt. */
@@ -70,8 +70,10 @@ export async function decodeAt(
   const contenders = await startAll([
     ours,
     peer,
-    ...(variants.includes('int8 cache') ? [async () => withInt8Cache(await ours())] : []),
-    ...(variants.includes('huge pages')
+    ...(variants.includes('caches')
+      ? (['int8', 'float32'] as const).map((kv) => async () => withCache(kv, await ours()))
+      : []),
+    ...(variants.includes('pages')
       ? [async () => withMappedWeights(await ours()), async () => withHugePages(await peer())]
       : []),
     ...(transformers ? [() => transformersProgram(shape, own, capacity)] : []),
@@ -105,6 +107,7 @@ function pairsOf(own: string, peer: string): readonly (readonly [own: string, pe
   return [
     [own, peer],
     [`${own} with int8 cache`, peer],
+    [`${own} with float32 cache`, peer],
     [`${own} mapped`, peer],
   ];
 }

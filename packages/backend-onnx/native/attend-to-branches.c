@@ -7,7 +7,9 @@
  * → attended [tokens, heads · headDim], new keys and values [kvHeads, tokens, headDim].
  *
  * AttendToRoundedBranches: the same, but keys are uint8 around 128 and values int8, and instead of the inputs of no
- * use come the worths of their steps [kvHeads, positions, 1]. See attention.h.
+ * use come the worths of their steps [kvHeads, positions, 1].
+ *
+ * AttendToHalfBranches: keys and values are float16, those of the log and new ones float32. See attention.h.
  */
 #include "attend.h"
 
@@ -16,13 +18,17 @@ enum { ATTENDED, NEW_KEYS, NEW_VALUES, OUTPUTS };
 
 static bool areRounded(const Tensor *inputs) { return inputs[KEY_SIZES].isThere; }
 
+static int64_t bytesOfNumber(const Tensor *inputs) {
+  return areRounded(inputs) ? 1 : inputs[KEYS].type == ORT_FLOAT16 ? 2 : 4;
+}
+
 static OrtStatus *checkPast(const Attention *attention, const Tensor *inputs) {
   const bool rounded = areRounded(inputs);
   const int64_t positions = inputs[KEYS].axes[1] * attention->kvHeads, places = inputs[LOG_KEYS].axes[1] * attention->kvHeads;
   const int64_t sizes = rounded ? positions * 4 : 0;
   const Length lengths[] = {
       {"sequences of tokens", attention->sequences, 1},
-      {"bytes of keys", inputs[KEYS].bytes, positions * attention->headDim * (rounded ? 1 : 4)},
+      {"bytes of keys", inputs[KEYS].bytes, positions * attention->headDim * bytesOfNumber(inputs)},
       {"bytes of values", inputs[VALUES].bytes, inputs[KEYS].bytes},
       {"bytes of worths of keys", inputs[KEY_SIZES].bytes, sizes},
       {"bytes of worths of values", inputs[VALUE_SIZES].bytes, sizes},
@@ -77,10 +83,10 @@ static Rows numbers(const float *data) { return (Rows){.numbers = data}; }
 
 static void addStretches(const Tensor *inputs, Attention *attention) {
   const bool rounded = areRounded(inputs);
-  const Rows keys = rounded ? roundedKeys(&inputs[KEYS], &inputs[KEY_SIZES]) : numbers(inputs[KEYS].data);
-  const Rows values = rounded ? roundedValues(&inputs[VALUES], &inputs[VALUE_SIZES]) : numbers(inputs[VALUES].data);
+  const Rows keys = rounded ? roundedKeys(&inputs[KEYS], &inputs[KEY_SIZES]) : rowsOfNumbers(&inputs[KEYS]);
+  const Rows values = rounded ? roundedValues(&inputs[VALUES], &inputs[VALUE_SIZES]) : rowsOfNumbers(&inputs[VALUES]);
   addStretch(attention, keys, values, inputs[KEYS].axes[1]);
-  addStretch(attention, numbers(inputs[LOG_KEYS].data), numbers(inputs[LOG_VALUES].data), inputs[LOG_KEYS].axes[1]);
+  addStretch(attention, rowsOfNumbers(&inputs[LOG_KEYS]), rowsOfNumbers(&inputs[LOG_VALUES]), inputs[LOG_KEYS].axes[1]);
   addStretch(attention, numbers(attention->newKeys), numbers(attention->newValues), attention->tokens);
   attention->stretches[2].positions = attention->tokens; // whoever walks along them writes them
 }
@@ -98,12 +104,16 @@ static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
 }
 
 static const char *branchesName(const OrtCustomOp *operator) { return (void)operator, "AttendToBranches"; }
+static const char *halfName(const OrtCustomOp *operator) { return (void)operator, "AttendToHalfBranches"; }
 static const char *roundedName(const OrtCustomOp *operator) { return (void)operator, "AttendToRoundedBranches"; }
 static size_t inputs(const OrtCustomOp *operator) { return (void)operator, INPUTS; }
 static size_t outputs(const OrtCustomOp *operator) { return (void)operator, OUTPUTS; }
 static int branchesType(const OrtCustomOp *operator, size_t input) {
   (void)operator;
   return input == ANGLES ? ORT_INT64 : ORT_FLOAT;
+}
+static int halfType(const OrtCustomOp *operator, size_t input) {
+  return input == KEYS || input == VALUES ? ORT_FLOAT16 : branchesType(operator, input);
 }
 static int roundedType(const OrtCustomOp *operator, size_t input) {
   return input == KEYS ? ORT_UINT8 : input == VALUES ? ORT_INT8 : branchesType(operator, input);
@@ -117,5 +127,7 @@ static int roundedKind(const OrtCustomOp *operator, size_t input) { return (void
 
 const OrtCustomOp attendToBranchesOperator =
     OPERATOR(branchesName, inputs, branchesType, branchesKind, outputs, outputType, createAttention, compute, destroyAttention);
+const OrtCustomOp attendToHalfBranchesOperator =
+    OPERATOR(halfName, inputs, halfType, branchesKind, outputs, outputType, createAttention, compute, destroyAttention);
 const OrtCustomOp attendToRoundedBranchesOperator =
     OPERATOR(roundedName, inputs, roundedType, roundedKind, outputs, outputType, createAttention, compute, destroyAttention);

@@ -2,7 +2,9 @@
  * AttendToPast: rows [tokens, (heads + 2 · kvHeads) · headDim], keys and values [sequences, kvHeads, capacity,
  * headDim], last positions [sequences], cosines and sines [.., headDim / 2], angles [sequences, tokens of each]
  * → attended [tokens, heads · headDim], and the keys and values with new ones behind them, which are expected to
- * be bound to the memory that they come from. See attention.h.
+ * be bound to the memory that they come from.
+ *
+ * AttendToHalfPast: the same, but keys and values are float16. New rows are seen as they are kept. See attention.h.
  */
 #include "attend.h"
 
@@ -28,15 +30,22 @@ static OrtStatus *readInputs(const Tensor *inputs, Attention *attention) {
 static OrtStatus *createOutputs(OrtKernelContext *context, const Tensor *inputs, Attention *attention) {
   const int64_t rows[] = {attention->sequences * attention->tokens, attention->heads * attention->headDim};
   TRY(createTensor(context, ATTENDED, rows, 2, (void **)&attention->attended));
-  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], inputs[KEYS].axes, 4, (void **)&attention->newKeys));
-  return createPresent(context, NEW_VALUES, &inputs[VALUES], inputs[KEYS].axes, 4, (void **)&attention->newValues);
+  const bool areHalves = inputs[KEYS].type == ORT_FLOAT16;
+  void **keys = areHalves ? (void **)&attention->newHalfKeys : (void **)&attention->newKeys;
+  void **values = areHalves ? (void **)&attention->newHalfValues : (void **)&attention->newValues;
+  TRY(createPresent(context, NEW_KEYS, &inputs[KEYS], inputs[KEYS].axes, 4, keys));
+  return createPresent(context, NEW_VALUES, &inputs[VALUES], inputs[KEYS].axes, 4, values);
 }
 
 /** All that there is after this run, as far as the longest sequence goes. */
 static void stretchOverCache(Attention *attention) {
   Stretch *cache = &attention->stretches[0];
   attention->countStretches = 1;
-  *cache = (Stretch){.apart = attention->newApart, .keys = {.numbers = attention->newKeys}, .values = {.numbers = attention->newValues}};
+  *cache = (Stretch){
+      .keys = {.numbers = attention->newKeys, .halves = attention->newHalfKeys},
+      .values = {.numbers = attention->newValues, .halves = attention->newHalfValues},
+      .apart = attention->newApart,
+  };
   for (int64_t each = 0; each < attention->sequences; each++) {
     const int64_t length = attention->lastPositions[each] + 1;
     if (length > cache->positions) cache->positions = length;
@@ -55,14 +64,25 @@ static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
   return attend(own, context, &attention);
 }
 
-static const char *name(const OrtCustomOp *operator) { return (void)operator, "AttendToPast"; }
+static const char *pastName(const OrtCustomOp *operator) { return (void)operator, "AttendToPast"; }
+static const char *halfName(const OrtCustomOp *operator) { return (void)operator, "AttendToHalfPast"; }
 static size_t inputs(const OrtCustomOp *operator) { return (void)operator, INPUTS; }
 static size_t outputs(const OrtCustomOp *operator) { return (void)operator, OUTPUTS; }
-static int inputType(const OrtCustomOp *operator, size_t input) {
+static int pastType(const OrtCustomOp *operator, size_t input) {
   (void)operator;
   return input == LAST_POSITIONS ? ORT_INT32 : input == ANGLES ? ORT_INT64 : ORT_FLOAT;
 }
-static int outputType(const OrtCustomOp *operator, size_t output) { return (void)operator, (void)output, ORT_FLOAT; }
+static int halfType(const OrtCustomOp *operator, size_t input) {
+  return input == KEYS || input == VALUES ? ORT_FLOAT16 : pastType(operator, input);
+}
+static int presentType(const OrtCustomOp *operator, size_t output) { return (void)operator, (void)output, ORT_FLOAT; }
+static int halfPresentType(const OrtCustomOp *operator, size_t output) {
+  (void)operator;
+  return output == ATTENDED ? ORT_FLOAT : ORT_FLOAT16;
+}
 static int inputKind(const OrtCustomOp *operator, size_t input) { return (void)operator, (void)input, ORT_REQUIRED; }
 
-const OrtCustomOp attendToPastOperator = OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, createAttention, compute, destroyAttention);
+const OrtCustomOp attendToPastOperator =
+    OPERATOR(pastName, inputs, pastType, inputKind, outputs, presentType, createAttention, compute, destroyAttention);
+const OrtCustomOp attendToHalfPastOperator =
+    OPERATOR(halfName, inputs, halfType, inputKind, outputs, halfPresentType, createAttention, compute, destroyAttention);

@@ -97,6 +97,10 @@ OrtStatus *readLastPositions(const Tensor *lastPositions, int64_t capacity, Atte
   return NULL;
 }
 
+Rows rowsOfNumbers(const Tensor *numbers) {
+  return numbers->type == ORT_FLOAT16 ? (Rows){.halves = numbers->data} : (Rows){.numbers = numbers->data};
+}
+
 Rows roundedKeys(const Tensor *steps, const Tensor *sizes) {
   return (Rows){.steps = steps->data, .zero = KEY_ZERO, .sizes = sizes->data};
 }

@@ -28,6 +28,8 @@ OrtStatus *readLastPositions(const Tensor *lastPositions, int64_t capacity, Atte
 
 /** The byte that stands for 0 in keys; values have a sign. */
 enum { KEY_ZERO = 128 };
+/** Of float32 or float16. */
+Rows rowsOfNumbers(const Tensor *numbers);
 Rows roundedKeys(const Tensor *steps, const Tensor *sizes);
 Rows roundedValues(const Tensor *steps, const Tensor *sizes);
 

@@ -81,9 +81,16 @@ INLINE __m512 bytesAsNumbers(__m128i bytes, __m128i sign) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_xor_si128(bytes, sign)));
 }
 
-/** `count` rows as numbers: where they stand, or made in `room` from bytes. */
+/** Of 16 halves. */
+INLINE __m512 halvesAsNumbers(const uint16_t *halves) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves)); }
+
+/** `count` rows as numbers: where they stand, or made in `room` from halves or bytes. */
 INLINE const float *numbersOf(const Rows *rows, int64_t first, int64_t count, const int64_t headDim, float *room) {
   if (rows->numbers) return rows->numbers + first * headDim;
+  if (rows->halves) {
+    for (int64_t at = 0; at < count * headDim; at += 16) _mm512_store_ps(room + at, halvesAsNumbers(rows->halves + first * headDim + at));
+    return room;
+  }
   const __m128i sign = _mm_set1_epi8((char)rows->zero);
   for (int64_t row = 0; row < count; row++) {
     const uint8_t *steps = rows->steps + (first + row) * headDim;

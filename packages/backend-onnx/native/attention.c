@@ -18,7 +18,7 @@ static int64_t queryBytes(const Attention *attention) {
 
 /** Of new keys, and of new values. */
 static int64_t newBytes(const Attention *attention) {
-  if (attention->newKeys) return 0;
+  if (attention->newKeys || attention->newHalfKeys) return 0;
   return aligned(attention->sequences * attention->kvHeads * attention->newApart * attention->headDim * 4);
 }
 
@@ -31,7 +31,7 @@ void placeAttention(Attention *attention, void *memory) {
   const int64_t own = newBytes(attention);
   attention->queries = (float *)at;
   at += queryBytes(attention);
-  if (!attention->newKeys) {
+  if (own > 0) {
     Stretch *last = &attention->stretches[attention->countStretches - 1];
     last->keys.numbers = attention->newKeys = (float *)at;
     last->values.numbers = attention->newValues = (float *)(at + own);
@@ -49,6 +49,13 @@ INLINE void turn(const float *from, const float *cosines, const float *sines, in
     const __m256 cosine = _mm256_loadu_ps(cosines + at), sine = _mm256_loadu_ps(sines + at);
     _mm256_storeu_ps(to + at, _mm256_fmsub_ps(first, cosine, _mm256_mul_ps(second, sine)));
     _mm256_storeu_ps(to + half + at, _mm256_fmadd_ps(second, cosine, _mm256_mul_ps(first, sine)));
+  }
+}
+
+/** A row in float16. Numbers beyond 65,504 have no end there. */
+INLINE void halve(const float *row, int64_t headDim, uint16_t *to) {
+  for (int64_t at = 0; at < headDim; at += 16) {
+    _mm256_storeu_si256((__m256i *)(to + at), _mm512_cvtps_ph(_mm512_loadu_ps(row + at), _MM_FROUND_TO_NEAREST_INT));
   }
 }
 
@@ -97,6 +104,13 @@ AVX512 void placeHead(const Attention *attention, int64_t sequence, int64_t head
   const int64_t angle = attention->angles[row] * (headDim / 2);
   const int64_t position = firstNew(attention, sequence) + token;
   const int64_t place = ((sequence * attention->kvHeads + head) * attention->newApart + position) * headDim;
+  if (attention->newHalfKeys) {
+    float turned[MOST_HEAD_DIM];
+    turn(key, attention->cosines + angle, attention->sines + angle, headDim, 1, turned);
+    halve(turned, headDim, attention->newHalfKeys + place);
+    halve(value, headDim, attention->newHalfValues + place);
+    return;
+  }
   turn(key, attention->cosines + angle, attention->sines + angle, headDim, 1, attention->newKeys + place);
   memcpy(attention->newValues + place, value, headDim * 4);
   if (!attention->keptKeys.steps) return;

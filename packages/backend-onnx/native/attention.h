@@ -7,10 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Keys or values, [heads, positions, headDim]: numbers, or bytes that stand for them. */
+/** Keys or values, [heads, positions, headDim]: numbers in float32 or in float16, or bytes that stand for them. */
 typedef struct {
-  /** NULL where there are bytes. */
+  /** All but one are NULL. */
   const float *numbers;
+  const uint16_t *halves;
   const uint8_t *steps;
   /** The byte that stands for 0: 128 where bytes have no sign, 0 where they have one. */
   uint8_t zero;
@@ -60,6 +61,8 @@ typedef struct {
    * nobody else needs them, and they are the last stretch.
    */
   float *newKeys, *newValues;
+  /** Or the same in float16. */
+  uint16_t *newHalfKeys, *newHalfValues;
   int64_t newApart;
   bool areBehind;
   /** Where they are kept as bytes too, behind those of the first stretch; steps are NULL if nowhere. */

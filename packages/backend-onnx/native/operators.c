@@ -22,8 +22,8 @@ EXPORT bool lingbi_has_amx(void) { return hasAmx(); }
 
 /** The operators one after the other, then NULL. */
 EXPORT const OrtCustomOp *lingbi_operator(int32_t place) {
-  static const OrtCustomOp *const operators[] = {&multiplyBlocksOperator, &multiplyGatedOperator, &attendToPastOperator,
-                                                  &attendToBranchesOperator, &attendToRoundedOperator,
+  static const OrtCustomOp *const operators[] = {&multiplyBlocksOperator, &multiplyGatedOperator, &attendToPastOperator, &attendToHalfPastOperator,
+                                                  &attendToBranchesOperator, &attendToHalfBranchesOperator, &attendToRoundedOperator,
                                                   &attendToRoundedBranchesOperator, NULL};
   return operators[place];
 }

@@ -15,7 +15,9 @@ extern const OrtApi *ort;
 extern const OrtCustomOp multiplyBlocksOperator;
 extern const OrtCustomOp multiplyGatedOperator;
 extern const OrtCustomOp attendToPastOperator;
+extern const OrtCustomOp attendToHalfPastOperator;
 extern const OrtCustomOp attendToBranchesOperator;
+extern const OrtCustomOp attendToHalfBranchesOperator;
 extern const OrtCustomOp attendToRoundedOperator;
 extern const OrtCustomOp attendToRoundedBranchesOperator;
 

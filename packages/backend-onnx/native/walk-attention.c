@@ -39,25 +39,32 @@ int64_t countWalks(const Attention *attention) {
   return attention->sequences * attention->kvHeads * partsOf(attention);
 }
 
+/** What rows are. */
+typedef enum { NUMBERS, HALVES, STEPS } Kind;
+
+static Kind kindOf(const Rows *rows) { return rows->numbers ? NUMBERS : rows->halves ? HALVES : STEPS; }
+
 /** 16 numbers, or whole ones before they are multiplied by what a step is worth. */
-INLINE __m512 numbersAt(const Rows *rows, int64_t place, const bool areBytes) {
-  if (!areBytes) return _mm512_loadu_ps(rows->numbers + place);
+INLINE __m512 numbersAt(const Rows *rows, int64_t place, const Kind kind) {
+  if (kind == HALVES) return halvesAsNumbers(rows->halves + place);
+  if (kind == NUMBERS) return _mm512_loadu_ps(rows->numbers + place);
   const __m128i sign = _mm_set1_epi8((char)rows->zero);
   return bytesAsNumbers(_mm_loadu_si128((const __m128i *)(rows->steps + place)), sign);
 }
 
-/** Once a line of the cache, of which 4 lines of bytes are one. */
-INLINE void askAhead(const Rows *rows, int64_t place, const int line, const bool areBytes) {
-  if (!areBytes) _mm_prefetch((const char *)(rows->numbers + place + AHEAD), _MM_HINT_T0);
-  else if (line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place + AHEAD), _MM_HINT_T0);
+/** Once a line of the cache, of which 2 lines of halves are one, or 4 of bytes. */
+INLINE void askAhead(const Rows *rows, int64_t place, const int line, const Kind kind) {
+  if (kind == NUMBERS) _mm_prefetch((const char *)(rows->numbers + place + AHEAD), _MM_HINT_T0);
+  else if (kind == HALVES && line % 2 == 0) _mm_prefetch((const char *)(rows->halves + place + AHEAD), _MM_HINT_T0);
+  else if (kind == STEPS && line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place + AHEAD), _MM_HINT_T0);
 }
 
 /** `lines` times 16 numbers of the key of a position. */
-INLINE void loadKey(const Rows *keys, int64_t place, __m512 *key, const int lines, const bool areBytes) {
+INLINE void loadKey(const Rows *keys, int64_t place, __m512 *key, const int lines, const Kind kind) {
   UNROLLED
   for (int line = 0; line < lines; line++) {
-    askAhead(keys, place + 16 * line, line, areBytes);
-    key[line] = numbersAt(keys, place + 16 * line, areBytes);
+    askAhead(keys, place + 16 * line, line, kind);
+    key[line] = numbersAt(keys, place + 16 * line, kind);
   }
 }
 
@@ -103,13 +110,13 @@ INLINE void addScores(const Walk *walk, int64_t position, int64_t at, const __m5
 
 /** `lines` times 16 numbers of keys, from `at` on, at a position of each walk. */
 INLINE void multiplyKeys(const Walk *walk, int64_t position, int64_t at, const int64_t headDim, const int lines, const int walks,
-                         const int count, const bool areBytes) {
+                         const int count, const Kind kind) {
   __m512 sums[WALKERS][WALKS];
   UNROLLED
   for (int each = 0; each < walks; each++) {
     const int64_t row = walk->row + position + each * apartOf(walk, walks);
     __m512 key[LINES];
-    loadKey(walk->keys, row * headDim + at, key, lines, areBytes);
+    loadKey(walk->keys, row * headDim + at, key, lines, kind);
     UNROLLED
     for (int query = 0; query < count; query++) sums[query][each] = multiplyKey(key, walk->queries + query * headDim + at, lines);
   }
@@ -117,12 +124,12 @@ INLINE void multiplyKeys(const Walk *walk, int64_t position, int64_t at, const i
 }
 
 /** And at all of them. More queries have enough to do at one place. */
-INLINE void walkKeyLines(const Walk *walk, int64_t at, const int64_t headDim, const int lines, const int count, const bool areBytes) {
+INLINE void walkKeyLines(const Walk *walk, int64_t at, const int64_t headDim, const int lines, const int count, const Kind kind) {
   const int walks = count <= 2 ? WALKS : 1;
   const int64_t apart = apartOf(walk, walks);
-  for (int64_t position = 0; position < apart; position++) multiplyKeys(walk, position, at, headDim, lines, walks, count, areBytes);
+  for (int64_t position = 0; position < apart; position++) multiplyKeys(walk, position, at, headDim, lines, walks, count, kind);
   for (int64_t position = apart * walks; position < walk->positions; position++) {
-    multiplyKeys(walk, position, at, headDim, lines, 1, count, areBytes);
+    multiplyKeys(walk, position, at, headDim, lines, 1, count, kind);
   }
 }
 
@@ -144,12 +151,12 @@ INLINE void multiplyBySizes(const Walk *walk, const int count, const bool areWei
   }
 }
 
-INLINE void walkKeys(const Walk *walk, const int64_t headDim, const int count, const bool areBytes) {
+INLINE void walkKeys(const Walk *walk, const int64_t headDim, const int count, const Kind kind) {
   int64_t at = 0;
-  for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(walk, at, headDim, LINES, count, areBytes);
-  for (; at + 64 <= headDim; at += 64) walkKeyLines(walk, at, headDim, 4, count, areBytes);
-  for (; at < headDim; at += 16) walkKeyLines(walk, at, headDim, 1, count, areBytes);
-  if (areBytes) multiplyBySizes(walk, count, false);
+  for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkKeyLines(walk, at, headDim, LINES, count, kind);
+  for (; at + 64 <= headDim; at += 64) walkKeyLines(walk, at, headDim, 4, count, kind);
+  for (; at < headDim; at += 16) walkKeyLines(walk, at, headDim, 1, count, kind);
+  if (kind == STEPS) multiplyBySizes(walk, count, false);
 }
 
 /** Scores become weights. Returns their sum. */
@@ -172,11 +179,11 @@ INLINE float weigh(float *scores, int64_t positions, float *largest) {
 
 /** `lines` times 16 numbers of the value of a position, by its weights. */
 INLINE void addValue(const Rows *values, int64_t place, const float *weights, __m512 (*sums)[LINES], const int lines, const int count,
-                     const bool areBytes) {
+                     const Kind kind) {
   UNROLLED
   for (int line = 0; line < lines; line++) {
-    askAhead(values, place + 16 * line, line, areBytes);
-    const __m512 numbers = numbersAt(values, place + 16 * line, areBytes);
+    askAhead(values, place + 16 * line, line, kind);
+    const __m512 numbers = numbersAt(values, place + 16 * line, kind);
     UNROLLED
     for (int query = 0; query < count; query++) {
       sums[query][line] = _mm512_fmadd_ps(_mm512_set1_ps(weights[query * PART]), numbers, sums[query][line]);
@@ -185,7 +192,7 @@ INLINE void addValue(const Rows *values, int64_t place, const float *weights, __
 }
 
 /** `lines` times 16 numbers of the values, from `at` on: their sums stay in registers. */
-INLINE void walkValueLines(const Walk *walk, int64_t at, const int64_t headDim, const int lines, const int count, const bool areBytes) {
+INLINE void walkValueLines(const Walk *walk, int64_t at, const int64_t headDim, const int lines, const int count, const Kind kind) {
   __m512 sums[WALKERS][LINES];
   UNROLLED
   for (int query = 0; query < count; query++) {
@@ -193,7 +200,7 @@ INLINE void walkValueLines(const Walk *walk, int64_t at, const int64_t headDim, 
     for (int line = 0; line < lines; line++) sums[query][line] = _mm512_setzero_ps();
   }
   for (int64_t position = 0; position < walk->positions; position++) {
-    addValue(walk->values, (walk->row + position) * headDim + at, walk->scores + position, sums, lines, count, areBytes);
+    addValue(walk->values, (walk->row + position) * headDim + at, walk->scores + position, sums, lines, count, kind);
   }
   UNROLLED
   for (int query = 0; query < count; query++) {
@@ -202,15 +209,15 @@ INLINE void walkValueLines(const Walk *walk, int64_t at, const int64_t headDim, 
   }
 }
 
-INLINE void walkValues(const Walk *walk, const int64_t headDim, const int count, const bool areBytes) {
-  if (areBytes) multiplyBySizes(walk, count, true);
+INLINE void walkValues(const Walk *walk, const int64_t headDim, const int count, const Kind kind) {
+  if (kind == STEPS) multiplyBySizes(walk, count, true);
   int64_t at = 0;
   // Registers hold the sums of as many lines of few queries that values are read in one go.
   if (count <= 3) {
-    for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkValueLines(walk, at, headDim, LINES, count, areBytes);
+    for (; at + 16 * LINES <= headDim; at += 16 * LINES) walkValueLines(walk, at, headDim, LINES, count, kind);
   }
-  for (; at + 64 <= headDim; at += 64) walkValueLines(walk, at, headDim, 4, count, areBytes);
-  for (; at < headDim; at += 16) walkValueLines(walk, at, headDim, 1, count, areBytes);
+  for (; at + 64 <= headDim; at += 64) walkValueLines(walk, at, headDim, 4, count, kind);
+  for (; at < headDim; at += 16) walkValueLines(walk, at, headDim, 1, count, kind);
 }
 
 /** A part of the positions that a head of keys has in a stretch, and what its queries find there, as in `Walk`. */
@@ -234,43 +241,59 @@ INLINE Walk startWalk(const Attention *attention, const Part *part, int64_t firs
   };
 }
 
+/** What a query sees of the values, where not all of them are finite. */
+static AVX512 void addOneByOne(const Walk *walk, int query, int64_t headDim, float *sum) {
+  _Alignas(64) float room[MOST_HEAD_DIM];
+  memset(sum, 0, headDim * 4);
+  for (int64_t position = 0; position < walk->positions; position++) {
+    const float *value = numbersOf(walk->values, walk->row + position, 1, headDim, room);
+    addSeen(value, 1, headDim, walk->scores + query * PART + position, sum);
+  }
+}
+
 /** `count` queries from `first` on. */
-INLINE void walkPart(const Attention *attention, const Part *part, int64_t first, const int64_t headDim, const int count, const bool areBytes) {
+INLINE void walkPart(const Attention *attention, const Part *part, int64_t first, const int64_t headDim, const int count, const Kind kind) {
   float scores[WALKERS * PART];
   const Walk walk = startWalk(attention, part, first, scores);
-  walkKeys(&walk, headDim, count, areBytes);
+  walkKeys(&walk, headDim, count, kind);
   for (int query = 0; query < count; query++) {
     hide(attention, &part->span, (first + query) / groupOf(attention), scores + query * PART);
     float *own = walk.out + query * walk.step + headDim;
     own[1] = weigh(scores + query * PART, walk.positions, own);
   }
-  walkValues(&walk, headDim, count, areBytes);
-  for (int query = 0; query < count && !areBytes; query++) {
+  walkValues(&walk, headDim, count, kind);
+  for (int query = 0; query < count && kind != STEPS; query++) {
     float *own = walk.out + query * walk.step;
-    if (areFinite(own, headDim)) continue;
-    memset(own, 0, headDim * 4);
-    addSeen(walk.values->numbers + walk.row * headDim, walk.positions, headDim, scores + query * PART, own);
+    if (!areFinite(own, headDim)) addOneByOne(&walk, query, headDim, own);
   }
 }
 
 /** As many queries at a time as there are functions for. */
-INLINE void walkParts(const Attention *attention, const Part *part, const int64_t headDim, const bool areBytes) {
+INLINE void walkParts(const Attention *attention, const Part *part, const int64_t headDim, const Kind kind) {
   const int64_t queries = queriesOf(attention);
   int64_t first = 0;
-  for (; first + 8 <= queries; first += 8) walkPart(attention, part, first, headDim, 8, areBytes);
-  for (; first + 6 <= queries; first += 6) walkPart(attention, part, first, headDim, 6, areBytes);
-  for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, headDim, 4, areBytes);
-  for (; first + 2 <= queries; first += 2) walkPart(attention, part, first, headDim, 2, areBytes);
-  for (; first < queries; first++) walkPart(attention, part, first, headDim, 1, areBytes);
+  for (; first + 8 <= queries; first += 8) walkPart(attention, part, first, headDim, 8, kind);
+  for (; first + 6 <= queries; first += 6) walkPart(attention, part, first, headDim, 6, kind);
+  for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, headDim, 4, kind);
+  for (; first + 2 <= queries; first += 2) walkPart(attention, part, first, headDim, 2, kind);
+  for (; first < queries; first++) walkPart(attention, part, first, headDim, 1, kind);
 }
 
 /** For heads of another width than most models have, with fewer functions. */
 AVX512 static void walkAnyParts(const Attention *attention, const Part *part) {
-  const bool areBytes = !part->span.stretch->keys.numbers;
+  const Kind kind = kindOf(&part->span.stretch->keys);
   const int64_t queries = queriesOf(attention);
   int64_t first = 0;
-  for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, attention->headDim, 4, areBytes);
-  for (; first < queries; first++) walkPart(attention, part, first, attention->headDim, 1, areBytes);
+  for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, attention->headDim, 4, kind);
+  for (; first < queries; first++) walkPart(attention, part, first, attention->headDim, 1, kind);
+}
+
+INLINE void walk128(const Attention *attention, const Part *part) {
+  switch (kindOf(&part->span.stretch->keys)) {
+    case NUMBERS: return walkParts(attention, part, 128, NUMBERS);
+    case HALVES: return walkParts(attention, part, 128, HALVES);
+    case STEPS: return walkParts(attention, part, 128, STEPS);
+  }
 }
 
 /** [sequences, kvHeads, queries, parts, headDim + 16]. */
@@ -306,8 +329,7 @@ AVX512 void walkPiece(const Attention *attention, int64_t piece) {
   part.step = parts * partWidth(attention);
   placeNewRows(attention, &part.span);
   if (attention->headDim != 128) walkAnyParts(attention, &part);
-  else if (!part.span.stretch->keys.numbers) walkParts(attention, &part, 128, true);
-  else walkParts(attention, &part, 128, false);
+  else walk128(attention, &part);
 }
 
 /** One query's parts, each as heavy as its weights are beside the others'. */

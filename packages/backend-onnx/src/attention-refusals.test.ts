@@ -204,17 +204,21 @@ describe.skipIf(missing)('attention to a past in int8 refuses', () => {
   });
 });
 
-describe.skipIf(missing).each(['AttendToBranches', 'AttendToRoundedBranches'])(
+describe
+  .skipIf(missing)
+  .each(['AttendToBranches', 'AttendToHalfBranches', 'AttendToRoundedBranches'])(
   '%s refuses',
   (name) => {
     const isRounded = name === 'AttendToRoundedBranches';
+    const isHalf = name === 'AttendToHalfBranches';
+    const number = isHalf ? 'float16' : 'float32';
     const operator = { name, outputs: { y: 2, keys2: 3, values2: 3 } };
     const sizes = isRounded ? { shape: [2, 5, 1] } : undefined;
     /** Three tokens after a log of seven and five that are shared, with two heads of keys. */
     const inputs: OperatorInputs = {
       rows: { shape: [3, 8 * 16] },
-      keys: { type: isRounded ? 'uint8' : 'float32', shape: [2, 5, 16] },
-      values: { type: isRounded ? 'int8' : 'float32', shape: [2, 5, 16] },
+      keys: { type: isRounded ? 'uint8' : number, shape: [2, 5, 16] },
+      values: { type: isRounded ? 'int8' : number, shape: [2, 5, 16] },
       keySizes: sizes,
       valueSizes: sizes,
       logKeys: { shape: [2, 7, 16] },
@@ -225,7 +229,7 @@ describe.skipIf(missing).each(['AttendToBranches', 'AttendToRoundedBranches'])(
       angles: { type: 'int64', shape: [1, 3], data: BigInt64Array.of(9n, 0n, 2n) },
     };
     const run = (wrong: Wrong, heads = 4) => runWith(operator, inputs, wrong, heads);
-    const bytes = (rows: number) => rows * 16 * (isRounded ? 1 : 4);
+    const bytes = (rows: number) => rows * 16 * (isRounded ? 1 : isHalf ? 2 : 4);
 
     test.each<[string, Wrong, string]>([
       ['rows', { rows: { shape: [2, 128] } }, '1024 bytes of rows, but there have to be 1536'],
@@ -267,7 +271,7 @@ describe.skipIf(missing).each(['AttendToBranches', 'AttendToRoundedBranches'])(
       const sizes = { shape: [2, 5, 1] };
       const rounded = { ...inputs, keySizes: sizes, valueSizes: sizes };
       await expect(runWith(operator, rounded, {}, 4)).rejects.toThrow(
-        'there are 640 bytes of keys, but there have to be 160',
+        `there are ${bytes(10)} bytes of keys, but there have to be 160`,
       );
     });
 

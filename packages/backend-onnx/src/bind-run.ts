@@ -159,7 +159,7 @@ function bindGroup(binder: RunBinder, index: number, group: SegmentGroup, plan: 
   const lastPositions = Int32Array.from(pasts, (past) => past + tokens - 1);
   binder.numbers(run.groupLastPositions(index), 'int32', [pasts.length], lastPositions);
   binder.numbers(run.groupLongest(index), 'int32', [], Int32Array.of(longest));
-  if (group.kind === 'slots') bindSlots(binder, index, group, plan);
+  if (group.kind === 'slots' || group.kind === 'halfSlots') bindSlots(binder, index, group, plan);
   else if (group.kind === 'int8Slot') bindRoundedSlot(binder, index, group, plan);
   else if (group.kind === 'int8Chunk') bindChunk(binder, index, group, plan);
   else bindBranches(binder, index, group, plan);

@@ -71,6 +71,8 @@ describe.skipIf(missing)('kernels of ours read no further than what they attend 
     expect(attended).toEqual([tokens, 4 * headDim]);
   }
   const numbers = (shape: readonly number[]) => ({ keys: { shape }, values: { shape } });
+  const halves = (shape: readonly number[]) =>
+    ({ keys: { type: 'float16', shape }, values: { type: 'float16', shape } }) as const;
   const bytes = (shape: readonly number[]) =>
     ({ keys: { type: 'uint8', shape }, values: { type: 'int8', shape } }) as const;
   const last = (place: number) =>
@@ -81,6 +83,10 @@ describe.skipIf(missing)('kernels of ours read no further than what they attend 
     const operator = { name: 'AttendToPast', outputs: { y: 2, keys2: 4, values2: 4 } };
     const cache = numbers([1, 2, end, size.headDim]);
     await attend(operator, size, { ...cache, last: last(end - 1) });
+    const types = { keys2: 'float16', values2: 'float16' } as const;
+    const half = { ...operator, name: 'AttendToHalfPast', types };
+    const inHalves = halves([1, 2, end, size.headDim]);
+    await attend(half, size, { ...inHalves, last: last(end - 1) });
   });
 
   test.each(sizes)('$past in int8 + $tokens tokens, heads of $headDim', async (size) => {
@@ -103,6 +109,8 @@ describe.skipIf(missing)('kernels of ours read no further than what they attend 
     const more = { logKeys: log, logValues: log, mask };
     const plain = { ...numbers(shape), keySizes: undefined, valueSizes: undefined, ...more };
     await attend({ name: 'AttendToBranches', outputs }, size, plain);
+    const half = { ...plain, ...halves(shape) };
+    await attend({ name: 'AttendToHalfBranches', outputs }, size, half);
     const rounded = { ...bytes(shape), keySizes: sizes, valueSizes: sizes, ...more };
     await attend({ name: 'AttendToRoundedBranches', outputs }, size, rounded);
   });

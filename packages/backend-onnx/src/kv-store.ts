@@ -1,4 +1,4 @@
-import { type CacheLayer, CacheMemoryError, RunError } from '@lingbi/core';
+import { type CacheLayer, CacheMemoryError, RunError, toFloat16 } from '@lingbi/core';
 import type { DeviceMemory } from './device-memory.ts';
 import type { DiscardMemory } from './discard-memory.ts';
 import type { Runtime } from './library.ts';
@@ -35,9 +35,12 @@ export interface KvStore extends Disposable {
 /** By layer and part, see `bufferKey`: [slots, kvHeads, capacity, headDim]. */
 export type SlotViews = ReadonlyMap<string, NativeValue>;
 
+/** Numbers in float32, or the bits of such in float16. */
+type Numbers = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
 /** Numbers of each head, [kvHeads, capacity, headDim], of which spans of positions are meant. */
-export interface HeadRows {
-  readonly numbers: Float32Array;
+export interface HeadRows<Row = Float32Array> {
+  readonly numbers: Row;
   readonly capacity: number;
   readonly spans: readonly Span[];
 }
@@ -54,13 +57,17 @@ export interface KvStoreSize {
 }
 
 /** Memory of this process. Pages that no token has touched yet cost nothing. */
-export function hostStore(runtime: Runtime, size: KvStoreSize): KvStore {
-  return new HostStore(runtime, size);
+export function hostStore(
+  runtime: Runtime,
+  size: KvStoreSize,
+  type: 'float32' | 'float16' = 'float32',
+): KvStore {
+  return new HostStore(runtime, size, type);
 }
 
 class HostStore implements KvStore {
   readonly batches = true;
-  readonly #buffers = new Map<string, Float32Array<ArrayBuffer>>();
+  readonly #buffers = new Map<string, Numbers>();
   readonly #views = new Map<string, NativeValue>();
   readonly #slotViews = new Map<string, SlotViews>();
   /**
@@ -73,10 +80,11 @@ class HostStore implements KvStore {
   constructor(
     readonly runtime: Runtime,
     readonly size: KvStoreSize,
+    readonly type: 'float32' | 'float16',
   ) {
     this.#capacity = size.capacity;
     this.#strides = new Array<number>(size.slots).fill(size.capacity);
-    this.#each((key, layer) => this.#buffers.set(key, allocate(layer, size)));
+    this.#each((key, layer) => this.#buffers.set(key, allocate(layer, size, type)));
   }
 
   views(firstSlot: number, slots: number): SlotViews {
@@ -105,7 +113,8 @@ class HostStore implements KvStore {
     const length = this.#slotLength(layer);
     const buffer = this.#buffers.get(bufferKey(layer, part))!;
     const own = buffer.subarray(slot * length, (slot + 1) * length);
-    copyRows(rows, own, this.#capacity, start, layer);
+    const numbers = this.type === 'float16' ? toFloat16(rows.numbers) : rows.numbers;
+    copyRows({ ...rows, numbers }, own, this.#capacity, start, layer);
   }
 
   async copy(from: number, to: number, length: number): Promise<void> {
@@ -124,8 +133,10 @@ class HostStore implements KvStore {
    */
   async grow(capacity: number, lengthOf: (slot: number) => number): Promise<void> {
     for (let slot = 0; slot < this.size.slots; slot++) this.#arrange(slot);
-    const longer = new Map<string, Float32Array<ArrayBuffer>>();
-    this.#each((key, layer) => longer.set(key, allocate(layer, { ...this.size, capacity })));
+    const longer = new Map<string, Numbers>();
+    this.#each((key, layer) =>
+      longer.set(key, allocate(layer, { ...this.size, capacity }, this.type)),
+    );
     this.#releaseViews();
     this.#each((key, layer) => {
       const before = this.#buffers.get(key)!;
@@ -155,7 +166,7 @@ class HostStore implements KvStore {
   }
 
   #copyInto(
-    longer: Float32Array,
+    longer: Numbers,
     key: string,
     layer: CacheLayer,
     capacity: number,
@@ -190,7 +201,7 @@ class HostStore implements KvStore {
     const start = firstSlot * this.#slotLength(layer);
     const numbers = this.#buffers.get(bufferKey(layer, part))!;
     const shown = numbers.subarray(start, start + countOf(shape));
-    return valueOver(this.runtime, 'float32', shape, shown);
+    return valueOver(this.runtime, this.type, shape, shown);
   }
 
   /** Heads of a slot `stride` tokens apart, with the first `length` of each. */
@@ -223,12 +234,18 @@ export function bufferKey({ layer }: CacheLayer, part: KvPart): string {
   return `${layer}.${part}`;
 }
 
-function allocate(layer: CacheLayer, { capacity, slots }: KvStoreSize): Float32Array<ArrayBuffer> {
+function allocate(
+  layer: CacheLayer,
+  { capacity, slots }: KvStoreSize,
+  type: 'float32' | 'float16',
+): Numbers {
   const length = slots * layer.kvHeads * capacity * storedHeadDim(layer);
+  const Kind = type === 'float16' ? Uint16Array : Float32Array;
   try {
-    return new Float32Array(length);
+    return new Kind(length);
   } catch (cause) {
-    throw new CacheMemoryError(capacity, slots, tooLarge(length * 4), { cause });
+    const bytes = length * Kind.BYTES_PER_ELEMENT;
+    throw new CacheMemoryError(capacity, slots, tooLarge(bytes), { cause });
   }
 }
 
@@ -248,7 +265,7 @@ export interface FromTo {
  * goes first, so that none is written over before it has moved.
  */
 export function moveHeads(
-  buffer: Float32Array | Int8Array | Uint8Array,
+  buffer: Numbers | Int8Array | Uint8Array,
   { kvHeads }: CacheLayer,
   width: number,
   starts: FromTo,
@@ -288,7 +305,7 @@ export function restOfHeads(
 /** Gives rows of so many numbers back to the system. Whether it took them. */
 export function discardRows(
   discard: DiscardMemory,
-  numbers: Float32Array<ArrayBuffer> | Int8Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
+  numbers: Numbers | Int8Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
   rows: readonly Span[],
   width: number,
 ): boolean {
@@ -373,9 +390,9 @@ export function deviceStore(runtime: Runtime, memory: DeviceMemory, size: KvStor
 }
 
 /** Rows of each head from one buffer to another, one after the other from row `start` on. */
-export function copyRows(
-  { numbers, capacity, spans }: HeadRows,
-  to: Float32Array,
+export function copyRows<Row extends Float32Array | Uint16Array>(
+  { numbers, capacity, spans }: HeadRows<Row>,
+  to: Row,
   toCapacity: number,
   start: number,
   layer: CacheLayer,

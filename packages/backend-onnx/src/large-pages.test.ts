@@ -4,16 +4,16 @@ import path from 'node:path';
 import koffi from 'koffi';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { LargePages } from './large-pages.ts';
-import { createFileMapper, type MappedFile } from './mapped-file.ts';
+import { createFileMapper, FORGOTTEN_PAGE, type MappedFile } from './mapped-file.ts';
 import { openSystemMemory, type SystemMemory } from './system-memory.ts';
 
 const MEGABYTE = 2 ** 20;
-const LENGTH = 21 * MEGABYTE + 777;
+const LARGE_PAGE = 2n ** 21n;
+const LENGTH = 21 * MEGABYTE + 776;
 const folder = mkdtempSync(path.join(tmpdir(), 'lingbi-large-pages-'));
 const file = path.join(folder, 'weights');
-const content = Buffer.from(
-  Uint32Array.from({ length: LENGTH / 4 }, (_, at) => at * 2654435761).buffer,
-);
+const words = Uint32Array.from({ length: LENGTH / 4 }, (_, at) => at * 2654435761);
+const content = Buffer.from(words.buffer);
 writeFileSync(file, content);
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -27,118 +27,230 @@ function bytesAt({ address }: MappedFile, start: number, length: number): Buffer
   return Buffer.from(koffi.view(address + BigInt(start), length));
 }
 
-/** What of a mapping is still the file's pages, in MB: those follow the file when it is written to. */
-function megabytesOfFile(mapped: MappedFile): number {
-  const marks = Array.from({ length: 21 }, (_, at) => at * MEGABYTE + MEGABYTE / 2);
+/** Those of some places that still are the file's pages, which follow it when it is written to. */
+function ofFile(mapped: MappedFile, places: readonly number[]): readonly number[] {
   const changed = Buffer.from(content);
-  for (const mark of marks) changed[mark]! ^= 0xff;
+  for (const place of places) changed[place]! ^= 0xff;
   writeFileSync(file, changed, { flag: 'r+' });
-  try {
-    const ofFile = marks.filter((mark) => bytesAt(mapped, mark, 1)[0] === changed[mark]);
-    return ofFile.length;
-  } finally {
-    writeFileSync(file, content, { flag: 'r+' });
-  }
+  const found = places.filter((place) => bytesAt(mapped, place, 1)[0] === changed[place]);
+  writeFileSync(file, content, { flag: 'r+' });
+  return found;
 }
 
-const everything = (mapped: MappedFile) => bytesAt(mapped, 0, mapped.length).equals(content);
+/** The middle of each megabyte, and both ends. */
+const everywhere = [0, ...Array.from({ length: 21 }, (_, at) => (at + 0.5) * MEGABYTE), LENGTH - 1];
+const isSame = (mapped: MappedFile) => bytesAt(mapped, 0, mapped.length).equals(content);
+const memory = openSystemMemory();
+const room = () => 1000 * MEGABYTE;
+const given = () => true;
 
-describe.skipIf(process.platform !== 'linux')(
-  'what a mapped file holds moves into large pages',
-  () => {
-    const room = () => 1000 * MEGABYTE;
+describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', () => {
+  const open = (
+    system: Partial<SystemMemory> = {},
+    free: () => number = room,
+    gives: () => boolean = given,
+  ) => new LargePages({ ...memory!, ...system }, free, gives);
 
-    test('and says the same at the same address', async () => {
-      const mapped = mapFile();
-      expect(megabytesOfFile(mapped)).toBe(21);
-      const pages = new LargePages(openSystemMemory(), room);
-      pages.add(mapped.address, mapped.length);
-      await pages.move();
-      expect(megabytesOfFile(mapped)).toBe(0);
-      expect(everything(mapped)).toBe(true);
+  test('and says the same at the same address, from the first byte to the last', async () => {
+    const mapped = mapFile();
+    expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+    const pages = open();
+    pages.add(mapped, 0, mapped.length);
+    await pages.move();
+    expect(ofFile(mapped, everywhere)).toEqual([]);
+    expect(isSame(mapped)).toBe(true);
+  });
+
+  test('to where large pages begin where they begin at its address, asked for before they are touched', async () => {
+    const mapped = mapFile();
+    const calls: string[] = [];
+    const asked: bigint[] = [];
+    const pages = open({
+      advise: (address, length, advice) => {
+        calls.push(`advise ${advice}`);
+        asked.push(address);
+        return memory!.advise(address, length, advice);
+      },
+      copy: (to, from, length) => {
+        calls.push('copy');
+        expect((to - from) % LARGE_PAGE).toBe(0n);
+        expect(asked.at(-1)).toBe(to);
+        return memory!.copy(to, from, length);
+      },
     });
+    pages.add(mapped, 0, mapped.length);
+    await pages.move();
+    expect(calls.slice(0, 4)).toEqual(['advise 14', 'copy', 'advise 14', 'copy']);
+  });
 
-    test('as far as it was added, what lies between neighbours with them', async () => {
-      const mapped = mapFile();
-      const pages = new LargePages(openSystemMemory(), room);
-      const at = (megabyte: number) => mapped.address + BigInt(megabyte * MEGABYTE);
-      pages.add(at(9), 3 * MEGABYTE);
-      pages.add(at(3) + 100n, 3 * MEGABYTE - 100);
-      pages.add(at(6) + 8000n, 2 * MEGABYTE - 8000);
-      pages.add(at(15), MEGABYTE); // less than a large page
-      await pages.move();
-      expect(megabytesOfFile(mapped)).toBe(21 - 5 - 3);
-      expect(everything(mapped)).toBe(true);
+  test('as far as it was added, what lies between near neighbours with them', async () => {
+    const mapped = mapFile();
+    const pages = open();
+    pages.add(mapped, 9 * MEGABYTE, 3 * MEGABYTE);
+    pages.add(mapped, 3 * MEGABYTE + 100, 3 * MEGABYTE - 100);
+    pages.add(mapped, 6 * MEGABYTE + 8000, 2 * MEGABYTE - 8000);
+    pages.add(mapped, 15 * MEGABYTE, MEGABYTE); // less than a large page
+    await pages.move();
+    const stayed = everywhere.filter((at) => at < 3 * MEGABYTE || at >= 8 * MEGABYTE);
+    expect(ofFile(mapped, everywhere)).toEqual(
+      stayed.filter((at) => at < 9 * MEGABYTE || at >= 12 * MEGABYTE),
+    );
+    expect(isSame(mapped)).toBe(true);
+  });
+
+  test('but not what its mapping may forget: it would come again as zeros', async () => {
+    const mapped = mapFile();
+    const mapper = createFileMapper()!;
+    const pages = open();
+    const end = 4 * MEGABYTE + FORGOTTEN_PAGE;
+    pages.add(mapped, 0, 4 * MEGABYTE);
+    pages.add(mapped, end, 4 * MEGABYTE);
+    await pages.move();
+    mapper.forget(mapped, 4 * MEGABYTE, FORGOTTEN_PAGE);
+    expect(isSame(mapped)).toBe(true);
+    expect(ofFile(mapped, [4 * MEGABYTE - 1, 4 * MEGABYTE, end - 1, end])).toEqual([
+      4 * MEGABYTE,
+      end - 1,
+    ]);
+  });
+
+  test('of two files only what is theirs, however near they are', async () => {
+    const whole = mapFile();
+    const hole = 8192;
+    memory!.unmap(whole.address + BigInt(8 * MEGABYTE), hole); // touching it would end the process
+    const part = (start: number, length: number): MappedFile => ({
+      ...{ address: whole.address + BigInt(start), length },
+      [Symbol.dispose]: () => {},
     });
+    const [first, second] = [part(0, 8 * MEGABYTE), part(8 * MEGABYTE + hole, 8 * MEGABYTE)];
+    const pages = open();
+    for (const each of [first, second]) pages.add(each!, 0, each!.length);
+    await pages.move();
+    const places = [0, 8 * MEGABYTE - 1, 8 * MEGABYTE + hole, 16 * MEGABYTE];
+    expect(ofFile(whole, places)).toEqual([]);
+  });
 
-    test('a turn after the other, while others have theirs', async () => {
-      const mapped = mapFile();
-      const pages = new LargePages(openSystemMemory(), room);
-      pages.add(mapped.address, mapped.length);
-      let turns = 0;
-      await pages.move({
-        inTurn: (step) => {
-          turns++;
-          expect(everything(mapped)).toBe(true);
-          return step();
-        },
-      });
-      expect(turns).toBeGreaterThanOrEqual(6);
-      expect(megabytesOfFile(mapped)).toBe(0);
+  test('a turn after the other', async () => {
+    const mapped = mapFile();
+    let copies = 0;
+    const pages = open({
+      copy: (to, from, length) => {
+        copies++;
+        return memory!.copy(to, from, length);
+      },
     });
-
-    test('until somebody stops it', async () => {
-      const mapped = mapFile();
-      const pages = new LargePages(openSystemMemory(), room);
-      pages.add(mapped.address, mapped.length);
-      const inTurn = <T>(step: () => Promise<T>) => {
-        void pages.stop();
+    pages.add(mapped, 0, mapped.length);
+    let turns = 0;
+    await pages.move({
+      inTurn: async (step) => {
+        expect(copies).toBe(turns++);
+        await new Promise((resolve) => setImmediate(resolve)); // others have theirs
+        expect(copies).toBe(turns - 1);
+        expect(isSame(mapped)).toBe(true);
         return step();
-      };
-      await pages.move({ inTurn });
-      const left = megabytesOfFile(mapped);
-      expect(left).toBeGreaterThan(15);
-      expect(left).toBeLessThan(21);
-      await pages.move();
-      expect(megabytesOfFile(mapped)).toBe(left);
-      expect(everything(mapped)).toBe(true);
+      },
     });
+    expect(turns).toBeGreaterThanOrEqual(6);
+    expect(ofFile(mapped, everywhere)).toEqual([]);
+  });
 
-    test('not at all where it is stopped before it begins', async () => {
-      const mapped = mapFile();
-      const pages = new LargePages(openSystemMemory(), room);
-      pages.add(mapped.address, mapped.length);
-      const moving = pages.move({ inTurn: (step) => step() });
-      await pages.stop();
-      await moving;
-      expect(megabytesOfFile(mapped)).toBe(21);
+  test('until somebody stops it, who waits for the step that has begun', async () => {
+    const mapped = mapFile();
+    let endCopy: (error: Error) => void = () => {};
+    const copying = new Promise<void>((_, reject) => {
+      endCopy = reject;
     });
+    const pages = open({ copy: () => copying });
+    pages.add(mapped, 0, mapped.length);
+    const moving = pages.move();
+    let isOver = false;
+    const stopping = pages.stop().then(() => {
+      isOver = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    endCopy(new Error('no thread'));
+    await Promise.all([stopping, moving]);
+    await pages.move();
+    expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+  });
 
-    test('only where twice as much is free', async () => {
-      const mapped = mapFile();
-      const pages = new LargePages(openSystemMemory(), () => 2 * mapped.length - 300_000);
-      pages.add(mapped.address, mapped.length);
-      await pages.move();
-      expect(megabytesOfFile(mapped)).toBe(21);
-    });
+  test('not before a while is over, if it shall wait', async () => {
+    const mapped = mapFile();
+    const pages = open();
+    pages.add(mapped, 0, mapped.length);
+    const moving = pages.move({ after: 1e6 });
+    await pages.stop();
+    await moving;
+    expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+  });
 
-    test.each<[string, Partial<SystemMemory>]>([
-      ['gives no memory', { map: () => undefined }],
-      ['moves no pages', { replace: () => false }],
-      ['fails to copy', { copy: () => Promise.reject(new Error('no thread')) }],
-    ])('nothing where the system %s, and all can be read as before', async (_, broken) => {
-      const mapped = mapFile();
-      const pages = new LargePages({ ...openSystemMemory()!, ...broken }, room);
-      pages.add(mapped.address, mapped.length);
+  test('the rest of it when it is asked again, after an abort or where there was no room', async () => {
+    const mapped = mapFile();
+    let free = 2 * (mapped.length + 2 ** 12);
+    const reason = new AbortController();
+    let copies = 0;
+    const copy: SystemMemory['copy'] = (...of) => {
+      if (++copies === 2) free = 9 * MEGABYTE;
+      if (copies === 3) reason.abort();
+      return memory!.copy(...of);
+    };
+    const pages = open({ copy }, () => free);
+    pages.add(mapped, 0, mapped.length);
+    await pages.move();
+    expect(copies).toBe(2);
+    expect(ofFile(mapped, everywhere).length).toBeGreaterThan(10);
+    free = room();
+    await pages.move({ signal: reason.signal });
+    expect(copies).toBe(3);
+    await pages.move();
+    expect(ofFile(mapped, everywhere)).toEqual([]);
+    expect(isSame(mapped)).toBe(true);
+  });
+
+  test('only where twice as much is free, and Linux gives large pages', async () => {
+    const mapped = mapFile();
+    const without = [open({}, () => 2 * mapped.length - 1), open({}, room, () => false)];
+    for (const pages of without) {
+      pages.add(mapped, 0, mapped.length);
       await pages.move();
-      expect(megabytesOfFile(mapped)).toBe(21);
-      expect(everything(mapped)).toBe(true);
-    });
-  },
-);
+      expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+    }
+  });
+
+  test.each<[string, Partial<SystemMemory>]>([
+    ['gives no memory', { map: () => undefined }],
+    ['gives no large pages', { advise: () => false }],
+    ['moves no pages', { replace: () => false }],
+    ['fails to copy', { copy: () => Promise.reject(new Error('no thread')) }],
+  ])(
+    'nowhere when the system %s; it can be read as before, and nothing is held',
+    async (_, broken) => {
+      const mapped = mapFile();
+      let held = 0;
+      const pages = open({
+        map: (length, ...how) => {
+          held += length;
+          return memory!.map(length, ...how);
+        },
+        unmap: (address, length) => {
+          held -= length;
+          memory!.unmap(address, length);
+        },
+        ...broken,
+      });
+      pages.add(mapped, 0, mapped.length);
+      await pages.move();
+      expect(held).toBe(0);
+      expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+      expect(isSame(mapped)).toBe(true);
+    },
+  );
+});
 
 test('without calls of the system nothing moves', async () => {
-  const pages = new LargePages(undefined, () => 1000 * MEGABYTE);
-  pages.add(BigInt(MEGABYTE), 100 * MEGABYTE);
+  const mapped = { address: 2n ** 21n, length: 100 * MEGABYTE, [Symbol.dispose]: () => {} };
+  const pages = new LargePages(undefined, room, given);
+  pages.add(mapped, 0, mapped.length);
   await pages.move();
 });

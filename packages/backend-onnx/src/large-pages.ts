@@ -1,30 +1,38 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freeMemory } from '@lingbi/core';
 import type { Handle } from './api.ts';
+import { FORGOTTEN_PAGE, type MappedFile } from './mapped-file.ts';
 import type { SystemMemory } from './system-memory.ts';
 
-/** Bytes of a large page, and of what is moved in one step: so much is there twice meanwhile. */
+/** Bytes of a large page, and of those that files are mapped in where kernels of ours run (x64). */
 const LARGE_PAGE = 2 ** 21;
+const SMALL_PAGE = 2 ** 12;
+/** Bytes that are moved in one step: so much is there twice meanwhile. */
 const STEP = 2 ** 22;
-/** Moved ranges begin and end at pages of any system; ranges less far apart than a forgotten page is long are one. */
-const SMALL_PAGE = 2 ** 16;
-const GAP = 2 ** 14;
-/** Who opened a model waits for its first answer, and nothing competes with that for so long, in milliseconds. */
-const UNDISTURBED = 1000;
-/** For others there stays as much memory as is taken. */
+/** As much again stays free for others. */
 const ROOM = 2;
 
 /** PROT_READ and PROT_WRITE, MAP_PRIVATE and MAP_ANONYMOUS, MADV_HUGEPAGE on Linux (sys/mman.h). */
 const OWN = { protection: 3, flags: 0x22 };
+const READ_ONLY = 1;
 const HUGE_PAGES = 14;
 
-interface Range {
-  readonly start: Handle;
-  readonly end: Handle;
+/** Bytes of a mapped file, or of memory. */
+interface Range<Place = number> {
+  readonly start: Place;
+  readonly end: Place;
+}
+
+interface FileRange extends Range {
+  readonly file: MappedFile;
 }
 
 export interface MoveOptions {
-  /** Begins a second later, and takes its turn among others for each step. Default: moves at once. */
+  /** Where each step takes its turn among others. Default: all at once. */
   readonly inTurn?: <T>(step: () => Promise<T>) => Promise<T>;
+  /** Milliseconds before the first step. Default: 0. */
+  readonly after?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -33,102 +41,145 @@ export interface MoveOptions {
  * address, and whoever reads meanwhile finds the same bytes (docs/decisions/086).
  */
 export class LargePages {
-  #added: Range[] = [];
+  /** What has not moved. */
+  readonly #left: FileRange[] = [];
   readonly #stop = new AbortController();
-  #moving: Promise<void> = Promise.resolve();
+  #moving: Promise<void> | undefined;
 
   constructor(
     readonly memory: SystemMemory | undefined,
-    readonly available: () => number = () => process.availableMemory(),
+    readonly free: () => number = freeMemory,
+    readonly given: () => boolean = givesHugePages,
   ) {}
 
-  add(start: Handle, length: number): void {
-    this.#added.push({ start, end: start + BigInt(length) });
+  add(file: MappedFile, start: number, length: number): void {
+    this.#left.push({ file, start, end: start + length });
   }
 
-  /** Ends when all that was added has moved, there is no room for the rest, or somebody stopped it. Never throws. */
-  move(options: MoveOptions = {}): Promise<void> {
-    this.#moving = this.#moving.then(() => this.#moveAdded(options)).catch(() => {});
-    return this.#moving;
+  /**
+   * Ends when all that was added before has moved, there is no room for the rest, or somebody stopped it. What has not
+   * moved does when it is called again. Never throws.
+   */
+  async move(options: MoveOptions = {}): Promise<void> {
+    if (this.#left.length === 0 && !this.#moving) return;
+    this.#moving ??= this.#moveAll(options)
+      .catch(() => {})
+      .finally(() => {
+        this.#moving = undefined;
+      });
+    await this.#moving;
   }
 
   /** What was moved stays so. Memory must not be unmapped before this has ended. */
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#stop.abort();
-    return this.#moving;
+    await this.#moving;
   }
 
-  async #moveAdded({ inTurn, signal }: MoveOptions): Promise<void> {
-    if (this.#added.length === 0) return;
+  async #moveAll({ inTurn, after, signal }: MoveOptions): Promise<void> {
     const stopped = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
     // Timers that keep no process alive: who has nothing else to do may end before all has moved.
     const rest = (milliseconds: number) =>
-      inTurn && sleep(milliseconds, undefined, { ref: false, signal: stopped });
-    await rest(UNDISTURBED);
-    const steps = join(this.#added.splice(0)).flatMap(stepsOf);
-    let left = sum(steps.map(lengthOf));
-    for (const step of steps) {
-      if (stopped.aborted || this.available() < ROOM * left) return;
-      const move = () => this.#moveStep(step);
-      if (!(await (inTurn ? inTurn(move) : move()))) return;
-      left -= lengthOf(step);
-      await rest(0);
+      sleep(milliseconds, undefined, { ref: false, signal: stopped });
+    if (after !== undefined) await rest(after);
+    if (!this.given()) return;
+    const steps = join(this.#left.splice(0)).flatMap(stepsOf);
+    let [moved, bytes] = [0, sum(steps.map(lengthOf))];
+    try {
+      for (const step of steps) {
+        if (stopped.aborted || this.free() < ROOM * bytes) return;
+        const move = () => this.#moveStep(placeOf(step));
+        if (!(await (inTurn ? inTurn(move) : move()))) return;
+        moved++;
+        bytes -= lengthOf(step);
+        if (inTurn) await rest(0);
+      }
+    } finally {
+      this.#left.push(...steps.slice(moved));
     }
   }
 
-  async #moveStep({ start, end }: Range): Promise<boolean> {
+  async #moveStep(place: Range<Handle>): Promise<boolean> {
     const { memory } = this;
-    if (!memory?.replace) return false;
-    const length = Number(end - start);
-    const taken = length + LARGE_PAGE;
-    const block = memory.map(taken, OWN, -1);
-    if (block === undefined) return false;
-    memory.advise(block, taken, HUGE_PAGES); // Where it is refused, pages are as large as ever.
-    // Where a large page begins there, one begins here.
-    const before = modulo(start - block, BigInt(LARGE_PAGE));
-    const copy = block + before;
-    await memory.copy(copy, start, length);
-    const moved = memory.replace(start, copy, length);
-    if (!moved) memory.unmap(copy, length);
-    if (before > 0n) memory.unmap(block, Number(before));
-    memory.unmap(copy + BigInt(length), LARGE_PAGE - Number(before));
-    return moved;
+    const length = Number(place.end - place.start);
+    const copy = memory?.replace && this.#take(place.start, length);
+    if (!memory?.replace || copy === undefined) return false;
+    let hasMoved = false;
+    try {
+      await memory.copy(copy, place.start, length);
+      memory.protect(copy, length, READ_ONLY);
+      hasMoved = memory.replace(place.start, copy, length);
+      return hasMoved;
+    } finally {
+      if (!hasMoved) memory.unmap(copy, length);
+    }
+  }
+
+  /** Memory in which large pages begin where they begin at an address. */
+  #take(at: Handle, length: number): Handle | undefined {
+    const memory = this.memory!;
+    const block = memory.map(length + LARGE_PAGE, OWN, -1);
+    if (block === undefined) return undefined;
+    const before = Number(modulo(at - block, BigInt(LARGE_PAGE)));
+    const taken = block + BigInt(before);
+    if (before > 0) memory.unmap(block, before);
+    memory.unmap(taken + BigInt(length), LARGE_PAGE - before);
+    if (memory.advise(taken, length, HUGE_PAGES)) return taken;
+    memory.unmap(taken, length);
+    return undefined;
   }
 }
 
-/** What lies near together as one; what is less than a large page stays. */
-function join(ranges: readonly Range[]): readonly Range[] {
-  const joined: Range[] = [];
-  for (const range of ranges.toSorted((one, other) => Number(one.start - other.start))) {
-    const last = joined.at(-1);
-    const isNear = last && range.start < last.end + BigInt(GAP);
-    if (isNear) joined.splice(-1, 1, { start: last.start, end: larger(last.end, range.end) });
-    else joined.push(range);
+/** Whether Linux gives pages of 2 MB to who asks for them. */
+function givesHugePages(): boolean {
+  try {
+    const setting = readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8');
+    return !setting.includes('[never]');
+  } catch {
+    return false; // another system, or a Linux without them
   }
-  const page = BigInt(SMALL_PAGE);
+}
+
+/**
+ * What lies near together in a file as one, whole pages; what is less than a large page stays. Between neighbours there
+ * is no room for a page that the file's mapping forgets (`FileMapper.forget`): moved, it would become zeros.
+ */
+function join(ranges: readonly FileRange[]): readonly FileRange[] {
+  const joined: FileRange[] = [];
+  const inOrder = (one: FileRange, other: FileRange) =>
+    Number(one.file.address - other.file.address) || one.start - other.start;
+  for (const { file, start, end } of ranges.toSorted(inOrder)) {
+    const last = joined.at(-1);
+    const isNear = last?.file === file && start < last.end + FORGOTTEN_PAGE;
+    if (isNear) joined.splice(-1, 1, { file, start: last.start, end: Math.max(last.end, end) });
+    else joined.push({ file, start, end });
+  }
   return joined
-    .map(({ start, end }) => ({
-      start: start + modulo(-start, page),
-      end: end - modulo(end, page),
+    .map(({ file, start, end }) => ({
+      file,
+      start: Math.floor(start / SMALL_PAGE) * SMALL_PAGE,
+      end: Math.ceil(end / SMALL_PAGE) * SMALL_PAGE,
     }))
     .filter((range) => lengthOf(range) >= LARGE_PAGE);
 }
 
-function stepsOf({ start, end }: Range): readonly Range[] {
-  const steps: Range[] = [];
+/** They end where large pages do. */
+function stepsOf({ file, start, end }: FileRange): readonly FileRange[] {
+  const steps: FileRange[] = [];
+  const offset = Number(modulo(file.address, BigInt(STEP)));
   for (let at = start; at < end; at = steps.at(-1)!.end) {
-    const next = (at / BigInt(STEP) + 1n) * BigInt(STEP);
-    steps.push({ start: at, end: next < end ? next : end });
+    const next = (Math.floor((at + offset) / STEP) + 1) * STEP - offset;
+    steps.push({ file, start: at, end: Math.min(next, end) });
   }
   return steps;
 }
 
-function lengthOf({ start, end }: Range): number {
-  return Number(end - start);
+function placeOf({ file, start, end }: FileRange): Range<Handle> {
+  return { start: file.address + BigInt(start), end: file.address + BigInt(end) };
 }
 
-function larger(one: bigint, other: bigint): bigint {
-  return one > other ? one : other;
+function lengthOf({ start, end }: Range): number {
+  return end - start;
 }
 
 /** Never negative, as a remainder is. */

@@ -3,11 +3,20 @@ import type { Attributes, ElementType, ModelWriter } from './model-writer.ts';
 import type { EncodedWeight } from './shared-weights.ts';
 
 /**
- * Sequences in slots of their own, or sequences that continue one slot and share its buffer. In int8 a
+ * Sequences in slots of their own, or sequences that continue one slot and share its buffer, where it is
+ * float32 or float16. In int8 a
  * sequence by itself, several that continue one; and where no kernel of ours attends, a sequence with a few
  * new rows, or with many.
  */
-export type GroupKind = 'slots' | 'branches' | 'int8Slot' | 'int8Branches' | 'int8' | 'int8Chunk';
+export type GroupKind =
+  | 'slots'
+  | 'branches'
+  | 'halfSlots'
+  | 'halfBranches'
+  | 'int8Slot'
+  | 'int8Branches'
+  | 'int8'
+  | 'int8Chunk';
 
 /** What the lowering of one operation may ask for while it writes its part of the model. */
 export interface Lowering {

@@ -18,7 +18,7 @@ export interface FileMapper {
 const READ_ONLY = { protection: 1, flags: 2 };
 /** MADV_DONTNEED (sys/mman.h), and the largest page of the systems below. */
 const DONT_NEED = 4;
-const PAGE_BYTES = 1 << 14;
+export const FORGOTTEN_PAGE: number = 1 << 14;
 
 /** Undefined where files cannot be mapped this way (Windows): weights are read instead. */
 export function createFileMapper(): FileMapper | undefined {
@@ -26,8 +26,8 @@ export function createFileMapper(): FileMapper | undefined {
   if (!memory) return undefined;
   return {
     forget({ address }, offset, length) {
-      const start = Math.ceil(offset / PAGE_BYTES) * PAGE_BYTES;
-      const end = Math.floor((offset + length) / PAGE_BYTES) * PAGE_BYTES;
+      const start = Math.ceil(offset / FORGOTTEN_PAGE) * FORGOTTEN_PAGE;
+      const end = Math.floor((offset + length) / FORGOTTEN_PAGE) * FORGOTTEN_PAGE;
       if (end > start) memory.advise(address + BigInt(start), end - start, DONT_NEED);
     },
     map(file) {

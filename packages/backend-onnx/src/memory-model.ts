@@ -32,6 +32,7 @@ export function memoryModel(settings: Settings): MemoryModel {
     runtime: RUNTIME_BYTES,
     weight: (use) => weightMemory(use, { canMap, settings }),
     position: positionBytes,
+    keepsHalves: (graph) => attendsByKernel(graph, kernelOptions),
     sharesPasts: provider === 'cpu',
     work: (graph, size) => {
       const isOurs = attendsByKernel(graph, kernelOptions);
@@ -41,7 +42,7 @@ export function memoryModel(settings: Settings): MemoryModel {
       });
       return graph.cache.length > 0 ? ARENA_SLACK * live : live; // a tile is as long as any other
     },
-    compilesLate: ({ kv, branches }) => kv === 'int8' || branches > 0,
+    compilesLate: ({ kv, branches }) => kv !== 'float32' || branches > 0,
     keepsWork: true, // each session's arena keeps what it once had
   };
 }
@@ -58,10 +59,14 @@ function weightMemory(use: WeightUse, kept: Kept): WeightMemory {
   return multiplier ? packedMemory(use, kept) : denseMemory(use, kept);
 }
 
-/** Moving it into large pages takes the file's pages away as it takes others. */
-function standingMemory({ weight, description }: WeightUse, { canMap }: Kept): WeightMemory {
+/** In its file, unless it moves: that happens whether somebody asks for it or not, and the system cannot drop it then. */
+function standingMemory(
+  { weight, description }: WeightUse,
+  { canMap, settings }: Kept,
+): WeightMemory {
   const stored = sumOf([...partsOf(weight.shape, description.encoding).values()]);
-  return canMap && description.at ? { ...nothing, mapped: stored } : { ...nothing, kept: stored };
+  const stays = canMap && description.at && settings.largePages === 'never';
+  return stays ? { ...nothing, mapped: stored } : { ...nothing, kept: stored };
 }
 
 function packedMemory(

@@ -40,6 +40,8 @@ const microsoftOperators = new Set([
 
 const ownOperators = new Set([
   'AttendToBranches',
+  'AttendToHalfBranches',
+  'AttendToHalfPast',
   'AttendToPast',
   'AttendToRounded',
   'AttendToRoundedBranches',

@@ -94,7 +94,13 @@ export function settle(
   }
   const { library } = options;
   const settings = { provider, threads, accuracyLevel, prepack, largePages, library };
-  return { ...settings, ownKernels: choosesKernels(options.kernels, settings, missing) };
+  const ownKernels = choosesKernels(options.kernels, settings, missing);
+  if (largePages === 'first' && !ownKernels) {
+    throw new RangeError(
+      "onnx: largePages cannot be 'first', for it moves weights that kernels of ours multiply by, and there are none here. Leave the option out",
+    );
+  }
+  return { ...settings, ownKernels };
 }
 
 function choosesKernels(

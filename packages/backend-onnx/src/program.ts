@@ -25,6 +25,7 @@ import { mergeLayers } from './cache-layers.ts';
 import { type DeviceMemory, openDeviceMemory } from './device-memory.ts';
 import { OnnxTensor } from './device-tensor.ts';
 import { Int8Store } from './int8-store.ts';
+import { missingKernels } from './kernels.ts';
 import { type CacheOwner, OnnxCache } from './kv-cache.ts';
 import { deviceStore, hostStore, type KvStore, type KvStoreSize } from './kv-store.ts';
 import type { Runtime } from './library.ts';
@@ -102,6 +103,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
         signal?.throwIfAborted();
         await this.#compile(name, ['slots'], signal);
       }
+      await this.#moveToLargePages(signal);
     } catch (error) {
       await this[Symbol.asyncDispose]();
       throw error;
@@ -151,6 +153,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
           signal,
         );
         for (const name of Object.keys(graphs)) await this.#compile(name, ['slots'], signal);
+        await this.#moveToLargePages(signal);
       });
     } catch (error) {
       await remove();
@@ -196,6 +199,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     requireRows(graph, segments);
     const groups = this.#group(graph, segments, cache);
     const compiled = await this.#compile(name, kindsOf(groups), options.signal);
+    await this.#moveToLargePages(options.signal); // what was compiled late
     cache?.requireOpen(); // compiling took its time
     const plan = { graph, inputs, lengths, segments, groups, cache };
     const outputs = await this.#execute(compiled, plan, options.signal);
@@ -275,11 +279,14 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     const settings = this.#settings;
     try {
       const session = await OnnxSession.open(runtime, name, lowered, outputs, settings, signal);
-      await this.#weights.settle((step) => this.#inTurn(step), signal);
       return { session, lowered };
     } finally {
       this.#weights.forgetPacked();
     }
+  }
+
+  #moveToLargePages(signal: AbortSignal | undefined): Promise<void> {
+    return this.#weights.moveToLargePages((step) => this.#inTurn(step), signal);
   }
 
   #createStore(size: KvStoreSize, kv: KvFormat): KvStore {
@@ -289,8 +296,23 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
         `ONNX Runtime's ${this.provider.name} cannot keep keys and values as int8, only its cpu can: leave out kv`,
       );
     }
+    if (kv === 'float16') {
+      this.#requireHalves();
+      return hostStore(this.runtime, size, 'float16');
+    }
     if (this.#deviceMemory) return deviceStore(this.runtime, this.#deviceMemory, size);
     return hostStore(this.runtime, size);
+  }
+
+  #requireHalves(): void {
+    const graphs = Object.values<Graph>(this.graphs).filter(({ cache }) => cache.length > 0);
+    if (graphs.every((graph) => this.#attendsByKernel(graph))) return;
+    const why =
+      missingKernels() ??
+      "the program was made without them, or the model's heads are none they know";
+    throw new UnsupportedError(
+      `onnx keeps keys and values as float16 only for kernels of its own: ${why}. Leave out kv, or choose int8`,
+    );
   }
 
   #ownCache(cache: KvCache | undefined): OnnxCache | undefined {

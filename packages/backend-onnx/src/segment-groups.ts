@@ -57,9 +57,15 @@ function groupBranches(
   const tokens = run.reduce((sum, segment) => sum + segment.tokens, 0);
   // At least one, which nobody sees: tensors without rows are not for every kernel.
   const past = Math.max(1, cache.length(base));
-  const kind = cache.kv === 'int8' ? 'int8Branches' : 'branches';
+  const kind = branchKinds[cache.kv];
   return { firstSlot: base, tokens, pasts: [past], branches: run, kind };
 }
+
+const branchKinds = {
+  float32: 'branches',
+  float16: 'halfBranches',
+  int8: 'int8Branches',
+} as const;
 
 /** With more rows, products of whole numbers are no quicker, and their scores take too much memory. */
 const FEW_ROWS = 8;
@@ -75,15 +81,16 @@ function roundedGroup({ slot, tokens, past }: RunSegment, byKernel: boolean): Se
  */
 function groupApart(
   segments: readonly RunSegment[],
-  { batches }: Pick<GroupingCache, 'batches'>,
+  { batches, kv }: Pick<GroupingCache, 'batches' | 'kv'>,
 ): readonly SegmentGroup[] {
+  const kind = kv === 'float16' ? 'halfSlots' : 'slots';
   const groups: SegmentGroup[] = [];
   for (const { slot, tokens, past } of segments) {
     const group = groups.at(-1);
     if (batches && group && continues(group, slot, tokens, past)) {
       groups[groups.length - 1] = { ...group, pasts: [...group.pasts, past] };
     } else {
-      groups.push({ firstSlot: slot, tokens, pasts: [past], kind: 'slots' });
+      groups.push({ firstSlot: slot, tokens, pasts: [past], kind });
     }
   }
   return groups;

@@ -10,7 +10,6 @@ import {
   type WeightPart,
   type WeightSource,
 } from '@lingbi/core';
-import type { Handle } from './api.ts';
 import { WeightBytesError } from './errors.ts';
 import { LargePages, type MoveOptions } from './large-pages.ts';
 import type { Runtime } from './library.ts';
@@ -54,6 +53,9 @@ export interface WeightUsage {
   readonly tables: ReadonlySet<string>;
   readonly settings: Settings;
 }
+
+/** Who opened a model waits for its first answer, and nothing competes with that for so long, in milliseconds. */
+const UNDISTURBED = 1000;
 
 /** The one copy of the parameters that all graphs of a program share. Loads each at most once. */
 export class SharedWeights implements AsyncDisposable {
@@ -109,11 +111,16 @@ export class SharedWeights implements AsyncDisposable {
     }
   }
 
-  /** Moves what every run reads into large pages, where it can be: at once, or step by step between runs. */
-  async settle(inTurn: NonNullable<MoveOptions['inTurn']>, signal?: AbortSignal): Promise<void> {
+  /** Moves what every run reads into large pages, where it can be: at once, or a while later step by step between runs. */
+  async moveToLargePages(
+    inTurn: NonNullable<MoveOptions['inTurn']>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { largePages } = this.usage.settings;
-    if (largePages === 'first') await this.#pages.move({ ...(signal && { signal }) });
-    if (largePages === 'meanwhile') void this.#pages.move({ inTurn });
+    if (largePages === 'meanwhile') void this.#pages.move({ inTurn, after: UNDISTURBED });
+    if (largePages !== 'first') return;
+    await this.#pages.move({ ...(signal && { signal }) });
+    signal?.throwIfAborted();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -200,7 +207,8 @@ export class SharedWeights implements AsyncDisposable {
     const multiplier = multiplierOf(whole, encoding, this.usage.settings);
     const mapped = range && this.#map(what, type, shape, range);
     if (mapped && multiplier === 'onnxruntime') this.#packedRanges.push(range);
-    if (mapped && multiplier === 'lingbi') this.#pages.add(this.#addressOf(range), range.length);
+    if (mapped && multiplier === 'lingbi')
+      this.#pages.add(this.#files.get(range.file)!, range.offset, range.length);
     const value = mapped ?? (await this.#readPart({ name, part, what, type, shape }, signal));
     return { name: nameOf(name, part), type, shape, value };
   }
@@ -220,9 +228,8 @@ export class SharedWeights implements AsyncDisposable {
     name: string,
     type: ElementType,
     shape: readonly number[],
-    range: FileRange,
+    { file, offset, length }: FileRange,
   ): NativeValue | undefined {
-    const { file, offset, length } = range;
     const bytes = BYTES_PER_NUMBER[type];
     if (!this.#mapper || offset % bytes !== 0) return undefined;
     requireLength(name, length, shape, bytes);
@@ -230,11 +237,7 @@ export class SharedWeights implements AsyncDisposable {
     this.#files.set(file, mapped);
     // Touching a page beyond the end of a mapped file ends the process.
     requireInside(name, file, offset + length, mapped.length);
-    return valueAt(this.runtime, type, shape, this.#addressOf(range), length);
-  }
-
-  #addressOf({ file, offset }: FileRange): Handle {
-    return this.#files.get(file)!.address + BigInt(offset);
+    return valueAt(this.runtime, type, shape, mapped.address + BigInt(offset), length);
   }
 }
 

@@ -8,11 +8,12 @@ export interface SystemMemory {
   unmap(address: Handle, length: number): void;
   /** Whether the system takes the advice. */
   advise(address: Handle, length: number, advice: number): boolean;
+  protect(address: Handle, length: number, protection: number): void;
   /** On another thread. */
   copy(to: Handle, from: Handle, length: number): Promise<void>;
   /**
    * Puts pages in the place of others, whole ones, so that nobody who reads there finds none. Whether it was
-   * done; where the system cannot there is no such call (others than Linux).
+   * done: Linux refuses, for too many mappings, before it takes any away. Other systems have no such call.
    */
   readonly replace?: (address: Handle, by: Handle, length: number) => boolean;
 }
@@ -41,6 +42,7 @@ export function openSystemMemory(): SystemMemory | undefined {
   const mmap = library.func('void *mmap(void *, size_t, int, int, int, int64_t)');
   const munmap = library.func('int munmap(void *, size_t)');
   const madvise = library.func('int madvise(void *, size_t, int)');
+  const mprotect = library.func('int mprotect(void *, size_t, int)');
   const memcpy = library.func('void *memcpy(void *, void *, size_t)');
   return {
     map(length, { protection, flags }, descriptor) {
@@ -49,6 +51,7 @@ export function openSystemMemory(): SystemMemory | undefined {
     },
     unmap: (address, length) => void munmap(address, length),
     advise: (address, length, advice) => madvise(address, length, advice) === 0,
+    protect: (address, length, protection) => void mprotect(address, length, protection),
     copy: (to, from, length) =>
       new Promise((resolve, reject) => {
         memcpy.async(to, from, length, (error: unknown) => (error ? reject(error) : resolve()));

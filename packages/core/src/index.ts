@@ -163,6 +163,7 @@ export {
   type PlannedModel,
 } from './plan/describe-model.ts';
 export { formatBytes } from './plan/format-bytes.ts';
+export { freeMemory } from './plan/free-memory.ts';
 export { largestThatFits } from './plan/largest-that-fits.ts';
 export {
   type ClaimedMemory,
@@ -206,6 +207,7 @@ export { encodeWeight } from './weights/encodings/encode.ts';
 export type { EncodeBlocksOptions, Rounding } from './weights/encodings/encode-blocks.ts';
 export { type PartLayout, partsOf } from './weights/encodings/parts.ts';
 export { toBfloat16 } from './weights/encodings/to-bfloat16.ts';
+export { toFloat16 } from './weights/encodings/to-float16.ts';
 export {
   CheckpointError,
   type CheckpointFault,

@@ -15,7 +15,7 @@ export interface Opening {
   /** How many tokens a sequence may have. */
   readonly capacity: number;
   /** How keys and values are kept, where a runtime leaves that open. Default: as it likes. */
-  readonly kv?: 'int8';
+  readonly kv?: 'int8' | 'float32';
   /** When weights of ours leave their file for large pages. Default: as it likes, beside whatever else runs. */
   readonly largePages?: 'first' | 'never';
   /** Whether weights of a peer stay in their file. Default: as it likes. */

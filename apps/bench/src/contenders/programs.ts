@@ -1,7 +1,7 @@
 /** Who takes part, with what weights. */
 import type { SynthOptions, SynthShape } from '@lingbi/hub';
 import { synthShapes } from '@lingbi/hub';
-import type { ContenderProgram } from './contender.ts';
+import type { ContenderProgram, Opening } from './contender.ts';
 import type { GgufEncoding } from './gguf.ts';
 import { installPeer, nodeLlamaCpp, transformers } from './install.ts';
 import { transformersFolder } from './transformers-folder.ts';
@@ -44,9 +44,12 @@ export async function transformersProgram(
   return { name: `transformers.js ${encoding}`, program: './transformers.ts', opening };
 }
 
-/** Keys and values in int8: a quarter of what is read of the past for every token. */
-export function withInt8Cache({ name, opening, ...rest }: ContenderProgram): ContenderProgram {
-  return { ...rest, name: `${name} with int8 cache`, opening: { ...opening, kv: 'int8' } };
+/** Keys and values in another format than float16, which llama.cpp has as well. */
+export function withCache(
+  kv: NonNullable<Opening['kv']>,
+  { name, opening, ...rest }: ContenderProgram,
+): ContenderProgram {
+  return { ...rest, name: `${name} with ${kv} cache`, opening: { ...opening, kv } };
 }
 
 /** As anybody opens a model: weights move into large pages while it answers. Not for contenders that take turns. */

@@ -40,6 +40,8 @@ export const attention: LowerOp<'attention'> = (node, lowering) => {
 const attends = {
   slots: attendGroup,
   branches: attendBranches,
+  halfSlots: attendToPast,
+  halfBranches: attendBranches,
   int8Slot: attendToRounded,
   int8Branches: attendBranches,
   int8: attendBranches,

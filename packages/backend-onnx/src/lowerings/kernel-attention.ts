@@ -11,15 +11,16 @@ export function attendToPast(
   group: number,
   tables: readonly string[],
   { attributes }: NodeOf<'attention'>,
-  { model, fresh }: Lowering,
+  { model, fresh, groups }: Lowering,
 ): string {
+  const isHalf = groups[group] === 'halfSlots';
   model.input(run.groupLastPositions(group), 'int32', [`sequences${group}`]);
   model.input(run.groupRowNumbers(group), 'int64', [`sequences${group}`, `tokens${group}`]);
   const { cache } = attributes;
-  const past = declareCache(cache, group, model);
+  const past = declareCache(cache, group, model, isHalf ? 'float16' : 'float32');
   const attended = fresh('attended');
   model.node(
-    'AttendToPast',
+    isHalf ? 'AttendToHalfPast' : 'AttendToPast',
     [rows, ...past, run.groupLastPositions(group), ...tables, run.groupRowNumbers(group)],
     [attended, ...run.kvParts.map((part) => run.present(cache, part, group))],
     attributesOf(attributes),
@@ -36,11 +37,12 @@ export function declareCache(
   cache: CacheLayer,
   group: number,
   model: Lowering['model'],
+  type: 'float32' | 'float16' = 'float32',
 ): readonly string[] {
   const shape = [`sequences${group}`, cache.kvHeads, 'capacity', storedHeadDim(cache)];
   return run.kvParts.map((part) => {
-    model.output(run.present(cache, part, group), 'float32', shape);
-    return model.input(run.past(cache, part, group), 'float32', shape);
+    model.output(run.present(cache, part, group), type, shape);
+    return model.input(run.past(cache, part, group), type, shape);
   });
 }
 
@@ -94,17 +96,17 @@ export function attendToBranches(
   const { model, fresh, groups } = lowering;
   const { cache } = attributes;
   const isRounded = groups[group] === 'int8Branches';
+  const isHalf = groups[group] === 'halfBranches';
   const inputs = numbersOf(cache, group, lowering);
+  const shared = () => inputs(run.shared, 'shared', isHalf ? 'float16' : 'float32');
   const tokens = `tokens${group}`;
   const angles = model.input(run.groupRowNumbers(group), 'int64', [1, tokens]);
   const attended = fresh('attended');
   model.node(
-    isRounded ? 'AttendToRoundedBranches' : 'AttendToBranches',
+    `AttendTo${isRounded ? 'Rounded' : isHalf ? 'Half' : ''}Branches`,
     [
       rows,
-      ...(isRounded
-        ? sharedSteps(cache, group, lowering)
-        : [...inputs(run.shared, 'shared'), '', '']),
+      ...(isRounded ? sharedSteps(cache, group, lowering) : [...shared(), '', '']),
       ...inputs(run.log, 'places'),
       model.input(run.groupMask(group), 'float32', [tokens, 1, `positions${group}`]),
       ...tables,
@@ -118,10 +120,10 @@ export function attendToBranches(
 
 /** Keys and values as numbers: [kvHeads, length, headDim]. */
 function numbersOf(cache: CacheLayer, group: number, { model }: Lowering) {
-  return (name: typeof run.log, length: string) =>
+  return (name: typeof run.log, length: string, type: 'float32' | 'float16' = 'float32') =>
     run.kvParts.map((part) => {
       const shape = [cache.kvHeads, `${length}${group}`, storedHeadDim(cache)];
-      return model.input(name(cache, part, group), 'float32', shape);
+      return model.input(name(cache, part, group), type, shape);
     });
 }
 

@@ -2,8 +2,11 @@ import {
   attention,
   type Graph,
   type HostTensor,
+  type KvFormat,
   LARGEST_STEP,
   roundRow,
+  toFloat16,
+  toFloat32,
   trace,
 } from '@lingbi/core';
 import { noise, randomFloats } from '@lingbi/core/testing';
@@ -65,6 +68,26 @@ export function roundableText(seed: string, of: Heads, tokens: number, size = 2)
   }
   const qkv = { ...text.qkv, data };
   return { ...text, qkv, cos: angles([1, 0, -1, 0]), sin: angles([0, 1, 0, -1]) };
+}
+
+/** A text that a cache keeps as it is, or, in int8, in one way only. */
+export function textKeptIn(
+  kv: KvFormat,
+  seed: string,
+  of: Heads,
+  tokens: number,
+  size?: number,
+): AttendedText {
+  if (kv === 'float32') return imaginedText(seed, of, tokens, size);
+  const text = roundableText(seed, of, tokens, size);
+  return kv === 'int8' ? text : halved(text);
+}
+
+/** With numbers of float16 alone. Turned by quarters, they still are such. */
+function halved(text: AttendedText): AttendedText {
+  const halves = toFloat16(text.qkv.data as Float32Array);
+  const data = toFloat32(new Uint8Array(halves.buffer), 'float16');
+  return { ...text, qkv: { ...text.qkv, data } };
 }
 
 /** Up to 0.4 of a step from whole ones, the largest 127 of them. */

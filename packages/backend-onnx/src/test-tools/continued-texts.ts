@@ -1,5 +1,5 @@
 import type { KvCache, KvFormat } from '@lingbi/core';
-import { type AttendedText, goneOn, roundableText } from './attended-text.ts';
+import { type AttendedText, goneOn, textKeptIn } from './attended-text.ts';
 import { type Attention, readingError } from './run-attention.ts';
 
 interface HeldText {
@@ -71,7 +71,7 @@ export class ContinuedTexts {
   readMore(...slots: readonly (readonly [slot: number, tokens: number])[]): Promise<number> {
     for (const [slot, tokens] of slots) {
       const { of } = this.textOf(slot);
-      this.say(slot, roundableText(`${this.#count++}`, of, tokens, this.size));
+      this.say(slot, textKeptIn(this.kv, `${this.#count++}`, of, tokens, this.size));
     }
     return this.read(slots.map(([slot]) => slot));
   }

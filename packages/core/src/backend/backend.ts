@@ -69,10 +69,10 @@ export interface KvCache extends Disposable {
 }
 
 /**
- * How a cache keeps keys and values: as they are, or each head of each position as whole numbers up to
- * ±127 and what one is worth, in little more than a quarter of the memory.
+ * How a cache keeps keys and values: as they are, in float16, which is half the memory, or each head of each
+ * position as whole numbers up to ±127 and what one is worth, in little more than a quarter.
  */
-export type KvFormat = 'float32' | 'int8';
+export type KvFormat = 'float32' | 'float16' | 'int8';
 
 export interface CacheOptions {
   /** How many tokens a slot can hold. */

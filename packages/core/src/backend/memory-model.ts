@@ -51,6 +51,8 @@ export interface MemoryModel {
   weight(use: WeightUse): WeightMemory;
   /** Keys and values of one position in one layer. */
   position(layer: CacheLayer, kv: KvFormat): number;
+  /** Whether its caches can be in float16 for this graph. Without it, they cannot. */
+  keepsHalves?(graph: Graph): boolean;
   /** Whether a slot that continues another holds only what it adds (`KvCache.extend`). */
   readonly sharesPasts: boolean;
   /** What one run of a graph takes beside weights and cache. */

@@ -8,6 +8,7 @@ import { type XComposerGraphs, xcomposerGraphs } from '../models/xcomposer/graph
 import { DEFAULT_IMAGE_CACHE_BYTES } from '../models/xcomposer/row-cache.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
+import { usualKv } from './usual-kv.ts';
 
 /** A model as far as its memory goes: open, or only described. */
 export interface PlannedModel {
@@ -45,16 +46,12 @@ export interface DescribeModelOptions {
  * does not say how it uses memory.
  */
 export async function describeModel(options: DescribeModelOptions): Promise<PlannedModel> {
-  const {
-    backend,
-    checkpoint,
-    imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES,
-    kv = 'float32',
-  } = options;
+  const { backend, checkpoint, imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES } = options;
   const { config, weights } = bindCheckpoint(checkpoint, options.config);
   const graphs = xcomposerGraphs(config, weights);
   const { adapters } = config;
   const memory = await memoryOf(backend);
+  const { kv = usualKv(graphs['decodeText.base'], weights, memory) } = options;
   return { config, adapters, graphs, weights, memory, imageCacheBytes, kv };
 }
 

@@ -462,7 +462,7 @@ export function cacheSuite(backend: Backend, tolerance: number, kv: KvFormat = '
       expect(cache.slots).toBe(3);
     });
 
-    test.runIf(kv === 'int8')('what is kept is rounded', async () => {
+    test.runIf(kv !== 'float32')('what is kept is rounded', async () => {
       await using program = await backend.compile(graphs, weights);
       using cache = program.createCache({ kv, capacity: 64 });
       const x = promptRows('kept', 61);

@@ -15,8 +15,11 @@ export interface BackendTolerances {
   readonly tolerance?: Partial<Record<OpName, number>>;
   /** Whether caches can keep keys and values in int8. Default: true. */
   readonly int8?: boolean;
+  /** Whether they can in float16. Default: false. */
+  readonly float16?: boolean;
 }
 
+const FLOAT16_TOLERANCE = 1e-3;
 /** Rounding to 8 bits moves what follows by up to a hundredth; a wrong row or slot by tenths. */
 const INT8_TOLERANCE = 2e-2;
 
@@ -37,6 +40,7 @@ export function testBackend(backend: Backend, tolerances: BackendTolerances = {}
   });
   cacheSuite(backend, of('attention'));
   if (tolerances.int8 !== false) cacheSuite(backend, INT8_TOLERANCE, 'int8');
+  if (tolerances.float16) cacheSuite(backend, FLOAT16_TOLERANCE, 'float16');
   programSuite(backend, of('linear'));
 }
 

@@ -26,12 +26,13 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     if (config.vision) weights.describe('separators'); // no graph names them, but they must be there
     const planned = await requireMemory(options);
     program = await compileGraphs(config, weights, options);
-    if (options.kv) program.createCache({ capacity: 1, kv: options.kv })[Symbol.dispose](); // or say so now
+    const kv = options.kv ?? planned?.kv ?? 'float32';
+    program.createCache({ capacity: 1, kv })[Symbol.dispose](); // or say so now
     const { signal } = options;
     const separators =
       config.vision &&
       (await projectSeparators(program, await readSeparators(weights, signal), signal));
-    const extras = { ...options, planned, weights };
+    const extras = { ...options, kv, planned, weights };
     return new XComposer(config, program, checkpoint, separators, extras);
   } catch (error) {
     await program?.[Symbol.asyncDispose]();

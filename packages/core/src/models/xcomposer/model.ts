@@ -49,8 +49,9 @@ import { type AdapterGraphs, adapterGraphs } from './user-adapter.ts';
 interface XComposerExtras
   extends Pick<
     XComposerOptions,
-    'compat' | 'imageCacheBytes' | 'prefixCacheBytes' | 'kv' | 'memoryBudget'
+    'compat' | 'imageCacheBytes' | 'prefixCacheBytes' | 'memoryBudget'
   > {
+  readonly kv: KvFormat;
   readonly planned?: PlannedModel | undefined;
   readonly weights: WeightSource;
 }
@@ -87,12 +88,12 @@ export class XComposer implements AsyncDisposable {
     extras: XComposerExtras,
   ) {
     const { compat, imageCacheBytes, prefixCacheBytes = 0, planned, weights, kv } = extras;
-    this.#kv = kv ?? 'float32';
+    this.#kv = kv;
     this.#planned = planned;
     this.#weights = weights;
     this.#addedGraphs = new AddedGraphs(program, weights);
     this.rotary = rotaryPositions(config.rotary, { sticky: compat?.stickyRotary ?? false });
-    this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config, this.#kv));
+    this.prefixes = new IdleCaches(prefixCacheBytes, bytesPerToken(config, kv));
     this.imageRows = createRowCache(imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES);
     this.memory = this.#openBudget(extras.memoryBudget);
     this.#pictures = new PictureEncoder({ config, program, separators, cache: this.imageRows });
@@ -404,8 +405,9 @@ export class XComposer implements AsyncDisposable {
   }
 }
 
-/** Keys and values of one position in all layers, in float32. */
+/** Keys and values of one position in all layers. */
 function bytesPerToken({ decoder }: XComposerConfig, kv: KvFormat): number {
   const { layers, kvHeads, headDim } = decoder;
-  return layers * 2 * kvHeads * (kv === 'int8' ? headDim + 4 : headDim * 4);
+  const bytes = { float32: 4 * headDim, float16: 2 * headDim, int8: headDim + 4 };
+  return layers * 2 * kvHeads * bytes[kv];
 }

@@ -1,0 +1,19 @@
+import type { KvFormat } from '../backend/backend.ts';
+import type { MemoryModel } from '../backend/memory-model.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { WeightSource } from '../weights/weight-source.ts';
+
+/**
+ * How a model keeps keys and values where nobody says so: in float16, if its backend can and its weights are rounded
+ * to 8 bits or fewer, beside which that is nothing; otherwise in float32 (docs/decisions/087).
+ */
+export function usualKv(
+  decoder: Graph,
+  weights: Pick<WeightSource, 'describe'>,
+  memory: MemoryModel,
+): KvFormat {
+  const isRounded = decoder.weights.some(
+    ({ name }) => weights.describe(name).encoding.kind === 'blocks',
+  );
+  return isRounded && memory.keepsHalves?.(decoder) ? 'float16' : 'float32';
+}
