@@ -43,7 +43,7 @@ interface MemoryCase {
   readonly request: Required<Pick<PlanRequest, 'textTokens' | 'maxNewTokens' | 'beams'>>;
   /** Width and height of the picture that is shown. */
   readonly picture?: readonly [width: number, height: number];
-  /** How keys and values are kept. Default: `'float32'`. */
+  /** How keys and values are kept. Default: as is usual for its weights. */
   readonly kv?: KvFormat;
 }
 

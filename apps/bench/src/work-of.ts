@@ -13,11 +13,12 @@ function countNumbers(sizes: CheckpointSizes): { readonly layers: number; readon
   };
 }
 
-/** Bytes that one token reads: matrices as their file holds them, keys and values in float16. */
+/** Bytes that one token reads: matrices as their file holds them, keys and values in float16 beside blocks. */
 export function bytesPerToken(sizes: CheckpointSizes, encoding: Encoding, context: number): number {
   const { hiddenSize, heads, kvHeads, layers } = sizes;
   const numbers = countNumbers(sizes);
-  const pasts = 2 * layers * kvHeads * (hiddenSize / heads) * 2 * context;
+  const pasts =
+    2 * layers * kvHeads * (hiddenSize / heads) * (encoding === 'f32' ? 4 : 2) * context;
   return (numbers.layers + numbers.head) * bytesPerNumber(encoding) + pasts;
 }
 

@@ -47,7 +47,7 @@ describe('lingbi plan', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^ {2}picture 640x480 +2,061$/m); // spec MODEL §9
     expect(stdout).toMatch(/^ {2}video 8@1280x720 +\d,\d{3}$/m);
-    expect(stdout).toMatch(/^ {2}keys and values +[\d.]+ MiB$/m);
+    expect(stdout).toMatch(/^ {2}keys and values in float32 +[\d.]+ MiB$/m);
     expect(stdout).toMatch(/^ {2}--max-new-tokens +[\d,]+$/m);
     expect(stdout).toMatch(/\nIt fits\.\n$/);
   });

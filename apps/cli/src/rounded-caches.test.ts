@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { missingKernels } from '@lingbi/backend-onnx';
+import { missingKernels, onnx } from '@lingbi/backend-onnx';
 import {
   compileXComposer,
   finishPrefill,
@@ -12,8 +12,10 @@ import {
   openCheckpoint,
   type XComposer,
 } from '@lingbi/core';
+import { synthCheckpoint } from '@lingbi/hub';
+import { describeCheckpoint, openModel } from '@lingbi/tasks';
 import { createTokenizer } from '@lingbi/tokenizer';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { chooseBackend } from './backends.ts';
 import { writeStoriesCheckpoint } from './test-support/stories-checkpoint.ts';
 
@@ -25,7 +27,7 @@ describe('keys and values that are rounded', () => {
   let ids: Int32Array;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'lingbi-int8-'));
+    folder = await mkdtemp(join(tmpdir(), 'lingbi-rounded-caches-'));
     await writeStoriesCheckpoint(folder);
     const tokenizer = createTokenizer(await readFile(join(folder, 'tokenizer.model')));
     ids = Int32Array.of(1, ...tokenizer.encode(await readFile(story, 'utf8'))).subarray(0, 160);
@@ -87,6 +89,24 @@ describe('keys and values that are rounded', () => {
     expect(divergence).toBeGreaterThan(0);
     expect(divergence).toBeLessThan(2e-5); // int8: 2e-3
     expect(agreement).toBeGreaterThan(0.97);
+  });
+
+  test.skipIf(missingKernels()).each([
+    ['int4', undefined, 'float16'],
+    ['int8', undefined, 'float16'],
+    ['int4', 'float32', 'float32'],
+    ['bf16', undefined, 'float32'],
+  ] as const)('beside %s weights, asked for as %s, they are in %s', async (weights, asked, kv) => {
+    const small = join(folder, `small-${weights}-${asked}`);
+    const width = { hiddenSize: 64, mlpSize: 96, heads: 4, kvHeads: 2 };
+    const shape = { vocabularySize: 384, layers: 2, ...width };
+    await synthCheckpoint(small, { shape, weights, block: 32, vision: 'none' });
+    const options = { backend: onnx(), ...(asked && { kv: asked }) };
+    expect((await describeCheckpoint(small, options)).kv).toBe(kv);
+    await using model = await openModel(small, options);
+    const created = vi.spyOn(model.xcomposer.program, 'createCache');
+    using _ = model.xcomposer.openSequence({ capacity: 8 });
+    expect(created.mock.results[0]!.value.kv).toBe(kv);
   });
 
   test.each(['onnx', 'tfjs'] as const)('beams of %s go on from them in int8', async (name) => {

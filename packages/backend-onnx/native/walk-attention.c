@@ -279,20 +279,28 @@ INLINE void walkParts(const Attention *attention, const Part *part, const int64_
   for (; first < queries; first++) walkPart(attention, part, first, headDim, 1, kind);
 }
 
-/** For heads of another width than most models have, with fewer functions. */
-AVX512 static void walkAnyParts(const Attention *attention, const Part *part) {
-  const Kind kind = kindOf(&part->span.stretch->keys);
+AVX512 static void walk128(const Attention *attention, const Part *part) {
+  switch (kindOf(&part->span.stretch->keys)) {
+    case NUMBERS: return walkParts(attention, part, 128, NUMBERS);
+    case HALVES: return walkParts(attention, part, 128, HALVES);
+    case STEPS: return walkParts(attention, part, 128, STEPS);
+  }
+}
+
+/** With fewer functions. */
+INLINE void walkFewParts(const Attention *attention, const Part *part, const Kind kind) {
   const int64_t queries = queriesOf(attention);
   int64_t first = 0;
   for (; first + 4 <= queries; first += 4) walkPart(attention, part, first, attention->headDim, 4, kind);
   for (; first < queries; first++) walkPart(attention, part, first, attention->headDim, 1, kind);
 }
 
-INLINE void walk128(const Attention *attention, const Part *part) {
+/** For heads of another width than most models have. */
+AVX512 static void walkAnyParts(const Attention *attention, const Part *part) {
   switch (kindOf(&part->span.stretch->keys)) {
-    case NUMBERS: return walkParts(attention, part, 128, NUMBERS);
-    case HALVES: return walkParts(attention, part, 128, HALVES);
-    case STEPS: return walkParts(attention, part, 128, STEPS);
+    case NUMBERS: return walkFewParts(attention, part, NUMBERS);
+    case HALVES: return walkFewParts(attention, part, HALVES);
+    case STEPS: return walkFewParts(attention, part, STEPS);
   }
 }
 

@@ -277,6 +277,24 @@ describe.skipIf(missing)('a past in float16', () => {
     }
   });
 
+  test.each([1, 60])(
+    'has no end beyond 65,504, for who sees such a number (after %i tokens)',
+    async (tokens) => {
+      await using program = await open(of);
+      const clean = textKeptIn('float16', 'text', of, tokens + 1);
+      const width = of.heads * of.headDim;
+      for (const at of [width, width + of.kvHeads * of.headDim]) {
+        // a key, a value
+        const text = withNumber(clean, tokens, at, 66_000);
+        using cache = program.createCache({ kv: 'float16', capacity: tokens + 1 });
+        const { data } = await read(program, cache, [{ text, to: tokens + 1 }]);
+        const before = data.subarray(0, tokens * width);
+        expect(relativeError(before, exactAttention(clean, 0, tokens))).toBeLessThan(TOLERANCE);
+        expect(data.subarray(tokens * width).every(Number.isFinite)).toBe(false);
+      }
+    },
+  );
+
   test('takes half the memory', () => {
     const layer = { layer: 0, ...of };
     expect(2 * positionBytes(layer, 'float16')).toBe(positionBytes(layer, 'float32'));

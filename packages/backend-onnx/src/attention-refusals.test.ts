@@ -25,13 +25,16 @@ function runWith(
   return runOperator({ ...operator, attributes }, Object.fromEntries(given));
 }
 
-describe.skipIf(missing)('attention to a past refuses', () => {
-  const operator = { name: 'AttendToPast', outputs: { y: 2, keys2: 4, values2: 4 } };
+describe.skipIf(missing).each(['AttendToPast', 'AttendToHalfPast'])('%s refuses', (name) => {
+  const isHalf = name === 'AttendToHalfPast';
+  const type = isHalf ? 'float16' : 'float32';
+  const outputs = { y: 2, keys2: 4, values2: 4 };
+  const operator = { name, outputs, types: { keys2: type, values2: type } } as const;
   /** Two sequences of three tokens, with two heads of keys. */
   const inputs = {
     rows: { shape: [6, 8 * 16] },
-    keys: { shape: [2, 2, 9, 16] },
-    values: { shape: [2, 2, 9, 16] },
+    keys: { type, shape: [2, 2, 9, 16] },
+    values: { type, shape: [2, 2, 9, 16] },
     lastPositions: { type: 'int32', shape: [2], data: Int32Array.of(2, 8) },
     cosines: { shape: [10, 8] },
     sines: { shape: [10, 8] },
@@ -55,7 +58,9 @@ describe.skipIf(missing)('attention to a past refuses', () => {
     [
       'values',
       { values: { shape: [2, 2, 8, 16] } },
-      'there are 2048 bytes of values, but there have to be 2304',
+      isHalf
+        ? 'there are 1024 bytes of values, but there have to be 1152'
+        : 'there are 2048 bytes of values, but there have to be 2304',
     ],
     [
       'places',

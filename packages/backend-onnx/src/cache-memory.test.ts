@@ -16,6 +16,7 @@ import { noiseWeights, randomFloats, relativeError } from '@lingbi/core/testing'
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { onnx } from './backend.ts';
+import { missingKernels } from './kernels.ts';
 import { deviceStore } from './kv-store.ts';
 import { loadRuntime, type Runtime } from './library.ts';
 import { collectGarbage } from './test-tools/collect-garbage.ts';
@@ -38,13 +39,16 @@ const graph = trace(
 
 /** Of keys and values in all layers. */
 const positionBytes = (kv: KvFormat) =>
-  layers * 2 * heads * (kv === 'int8' ? headDim + 4 : headDim * 4);
+  layers * 2 * heads * { float32: headDim * 4, float16: headDim * 2, int8: headDim + 4 }[kv];
 
 const open = () => onnx({ threads: 1 }).compile({ attend: graph }, noiseWeights([]));
 
 const arrays = () => process.memoryUsage().arrayBuffers;
 
-describe.each(['float32', 'int8'] as const)('a cache in %s', (kv) => {
+const halves = missingKernels() ? [] : (['float16'] as const);
+const formats = ['float32', ...halves, 'int8'] as const;
+
+describe.each(formats)('a cache in %s', (kv) => {
   test('that grows gives back what it had, and all when it is disposed, without waiting for the garbage collector', async () => {
     await using program = await open();
     const before = arrays();
@@ -118,9 +122,10 @@ const imagined = {
   sin: randomFloats('sin', [LONGEST, wide.headDim / 2]),
 };
 
-describe.each(['float32', 'int8'] as const)('what is cut off a cache in %s', (kv) => {
-  const bytes =
-    2 * wide.layers * wide.heads * (kv === 'int8' ? wide.headDim + 4 : wide.headDim * 4);
+describe.each(formats)('what is cut off a cache in %s', (kv) => {
+  const { layers, heads, headDim } = wide;
+  const row = { float32: headDim * 4, float16: headDim * 2, int8: headDim + 4 }[kv];
+  const bytes = 2 * layers * heads * row;
 
   test.runIf(process.platform === 'linux')('gives its memory back, and no other', async () => {
     await using program = await openWide();
@@ -214,28 +219,25 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test.each(['float32', 'int8'] as const)(
-  'what branches of a cache in %s have read goes with them',
-  async (kv) => {
-    await using program = await openWide();
-    using cache = program.createCache({ kv, capacity: 1024, branches: 2 });
-    await read(program, cache, 100);
-    collectGarbage();
-    const before = arrays();
-    for (const slot of [1, 2]) {
-      await cache.extend(0, slot);
-      for (const end of [300, 500, 700]) await read(program, cache, end, slot);
-    }
-    expect(arrays() - before).toBeGreaterThan(1200 * widePositionBytes);
-    for (const slot of [1, 2]) cache.truncate(0, slot);
-    await cache.grow({}); // waits for what was asked before
-    await vi.waitFor(() => {
-      collectGarbage(); // what it finds is counted until another thread has freed it
-      expect(arrays() - before).toBeLessThan(MiB);
-    });
-    expect((await read(program, cache, 101)).shape).toEqual([1, wide.heads * wide.headDim]);
-  },
-);
+test.each(formats)('what branches of a cache in %s have read goes with them', async (kv) => {
+  await using program = await openWide();
+  using cache = program.createCache({ kv, capacity: 1024, branches: 2 });
+  await read(program, cache, 100);
+  collectGarbage();
+  const before = arrays();
+  for (const slot of [1, 2]) {
+    await cache.extend(0, slot);
+    for (const end of [300, 500, 700]) await read(program, cache, end, slot);
+  }
+  expect(arrays() - before).toBeGreaterThan(1200 * widePositionBytes);
+  for (const slot of [1, 2]) cache.truncate(0, slot);
+  await cache.grow({}); // waits for what was asked before
+  await vi.waitFor(() => {
+    collectGarbage(); // what it finds is counted until another thread has freed it
+    expect(arrays() - before).toBeLessThan(MiB);
+  });
+  expect((await read(program, cache, 101)).shape).toEqual([1, wide.heads * wide.headDim]);
+});
 
 test('branches of whatever length leave no views of what they continued', async () => {
   await using program = await openWide();

@@ -113,8 +113,8 @@ class HostStore implements KvStore {
     const length = this.#slotLength(layer);
     const buffer = this.#buffers.get(bufferKey(layer, part))!;
     const own = buffer.subarray(slot * length, (slot + 1) * length);
-    const numbers = this.type === 'float16' ? toFloat16(rows.numbers) : rows.numbers;
-    copyRows({ ...rows, numbers }, own, this.#capacity, start, layer);
+    const convert = this.type === 'float16' ? toFloat16 : undefined;
+    copyRows(rows, own, this.#capacity, start, layer, convert);
   }
 
   async copy(from: number, to: number, length: number): Promise<void> {
@@ -392,10 +392,11 @@ export function deviceStore(runtime: Runtime, memory: DeviceMemory, size: KvStor
 /** Rows of each head from one buffer to another, one after the other from row `start` on. */
 export function copyRows<Row extends Float32Array | Uint16Array>(
   { numbers, capacity, spans }: HeadRows<Row>,
-  to: Row,
+  to: Float32Array | Uint16Array,
   toCapacity: number,
   start: number,
   layer: CacheLayer,
+  convert: (rows: Row) => ArrayLike<number> = (rows) => rows,
 ): void {
   const width = storedHeadDim(layer);
   for (let head = 0; head < layer.kvHeads; head++) {
@@ -403,7 +404,7 @@ export function copyRows<Row extends Float32Array | Uint16Array>(
     let target = (head * toCapacity + start) * width;
     for (const span of spans) {
       const rows = numbers.subarray((source + span.from) * width, (source + span.to) * width);
-      to.set(rows, target);
+      to.set(convert(rows as Row), target);
       target += rows.length;
     }
   }

@@ -253,4 +253,5 @@ test('without calls of the system nothing moves', async () => {
   const pages = new LargePages(undefined, room, given);
   pages.add(mapped, 0, mapped.length);
   await pages.move();
+  expect(pages.hasMore).toBe(false);
 });

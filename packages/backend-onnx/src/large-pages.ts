@@ -41,8 +41,9 @@ export interface MoveOptions {
  * address, and whoever reads meanwhile finds the same bytes (docs/decisions/086).
  */
 export class LargePages {
+  readonly #added: FileRange[] = [];
   /** What has not moved. */
-  readonly #left: FileRange[] = [];
+  readonly #steps: FileRange[] = [];
   readonly #stop = new AbortController();
   #moving: Promise<void> | undefined;
 
@@ -53,7 +54,12 @@ export class LargePages {
   ) {}
 
   add(file: MappedFile, start: number, length: number): void {
-    this.#left.push({ file, start, end: start + length });
+    this.#added.push({ file, start, end: start + length });
+  }
+
+  /** Whether something came that nobody has tried to move. */
+  get hasMore(): boolean {
+    return this.#added.length > 0;
   }
 
   /**
@@ -61,7 +67,7 @@ export class LargePages {
    * moved does when it is called again. Never throws.
    */
   async move(options: MoveOptions = {}): Promise<void> {
-    if (this.#left.length === 0 && !this.#moving) return;
+    if (!this.hasMore && this.#steps.length === 0 && !this.#moving) return;
     this.#moving ??= this.#moveAll(options)
       .catch(() => {})
       .finally(() => {
@@ -83,19 +89,14 @@ export class LargePages {
       sleep(milliseconds, undefined, { ref: false, signal: stopped });
     if (after !== undefined) await rest(after);
     if (!this.given()) return;
-    const steps = join(this.#left.splice(0)).flatMap(stepsOf);
-    let [moved, bytes] = [0, sum(steps.map(lengthOf))];
-    try {
-      for (const step of steps) {
-        if (stopped.aborted || this.free() < ROOM * bytes) return;
-        const move = () => this.#moveStep(placeOf(step));
-        if (!(await (inTurn ? inTurn(move) : move()))) return;
-        moved++;
-        bytes -= lengthOf(step);
-        if (inTurn) await rest(0);
-      }
-    } finally {
-      this.#left.push(...steps.slice(moved));
+    this.#steps.push(...join(this.#added.splice(0)).flatMap(stepsOf));
+    for (let [step] = this.#steps; step; [step] = this.#steps) {
+      const place = placeOf(step);
+      if (stopped.aborted || this.free() < ROOM * sum(this.#steps.map(lengthOf))) return;
+      const move = () => this.#moveStep(place);
+      if (!(await (inTurn ? inTurn(move) : move()))) return;
+      this.#steps.shift();
+      if (inTurn) await rest(0);
     }
   }
 

@@ -3,10 +3,9 @@ import type { Attributes, ElementType, ModelWriter } from './model-writer.ts';
 import type { EncodedWeight } from './shared-weights.ts';
 
 /**
- * Sequences in slots of their own, or sequences that continue one slot and share its buffer, where it is
- * float32 or float16. In int8 a
- * sequence by itself, several that continue one; and where no kernel of ours attends, a sequence with a few
- * new rows, or with many.
+ * Sequences in slots of their own, or sequences that continue one slot and share its buffer, in float32 or
+ * float16. In int8 a sequence by itself, several that continue one; and where no kernel of ours attends, a
+ * sequence with a few new rows, or with many.
  */
 export type GroupKind =
   | 'slots'

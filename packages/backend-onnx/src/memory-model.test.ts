@@ -11,6 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { missingKernels } from './kernels.ts';
 import { memoryModel } from './memory-model.ts';
 import { type OnnxOptions, settle } from './options.ts';
+import { attentionGraph } from './test-tools/attended-text.ts';
 
 const shape = [1024, 512];
 const wide = 4 * 1024 * 512;
@@ -125,7 +126,21 @@ test('beams, and keys and values in int8, compile graphs that opening did not', 
   expect(compilesLate(size)).toBe(false);
   expect(compilesLate({ ...size, branches: 3 })).toBe(true);
   expect(compilesLate({ ...size, kv: 'int8' })).toBe(true);
+  expect(compilesLate({ ...size, kv: 'float16' })).toBe(false);
 });
+
+test.skipIf(missingKernels())(
+  'keys and values in float16 are for heads and kernels that know them',
+  () => {
+    const graphOf = (headDim: number) => attentionGraph({ heads: 4, kvHeads: 2, headDim });
+    const keeps = (headDim: number, options: OnnxOptions = {}) =>
+      memoryModel(settle(options)).keepsHalves!(graphOf(headDim));
+    expect(keeps(64)).toBe(true);
+    expect([keeps(24), keeps(272)]).toEqual([false, false]);
+    expect(keeps(64, { kernels: 'onnxruntime' })).toBe(false);
+    expect(keeps(64, { provider: 'cuda' })).toBe(false);
+  },
+);
 
 test('a run has room for turned queries, and for rows rounded to int8', () => {
   const { work } = memoryModel(settle({}));

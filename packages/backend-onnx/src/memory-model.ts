@@ -42,7 +42,7 @@ export function memoryModel(settings: Settings): MemoryModel {
       });
       return graph.cache.length > 0 ? ARENA_SLACK * live : live; // a tile is as long as any other
     },
-    compilesLate: ({ kv, branches }) => kv !== 'float32' || branches > 0,
+    compilesLate: ({ kv, branches }) => kv === 'int8' || branches > 0,
     keepsWork: true, // each session's arena keeps what it once had
   };
 }

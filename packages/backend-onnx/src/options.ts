@@ -19,7 +19,7 @@ export interface OnnxOptions {
    */
   readonly prepack?: boolean;
   /**
-   * Whose kernels multiply by weights in blocks on the CPU, and attend to caches in float32: ours, which
+   * Whose kernels multiply by weights in blocks on the CPU, and attend to caches: ours, which
    * read a file where it stands, or those of ONNX Runtime, which pack a copy. Default: ours, where
    * accuracyLevel is 4 and there are such (Linux on x64 with AVX-512 VNNI).
    */

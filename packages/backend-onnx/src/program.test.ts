@@ -11,6 +11,9 @@ import { expectClose, int32, noiseWeights, randomFloats } from '@lingbi/core/tes
 import { describe, expect, test, vi } from 'vitest';
 import { OnnxApi } from './api.ts';
 import { onnx } from './backend.ts';
+import { missingKernels } from './kernels.ts';
+import { OnnxSession } from './session.ts';
+import { attentionGraph, imaginedText } from './test-tools/attended-text.ts';
 
 const backend = onnx({ threads: 1 });
 
@@ -263,3 +266,25 @@ function rowsOf(tensor: HostTensor, start: number, count: number): HostTensor {
   const data = tensor.data.slice(start * size, (start + count) * size);
   return { ...tensor, shape: [count, size], data };
 }
+
+test.skipIf(missingKernels())(
+  'graphs are compiled for the caches that were announced, and once',
+  async () => {
+    const of = { heads: 2, kvHeads: 1, headDim: 32 };
+    const { qkv, cos, sin } = imaginedText('text', of, 3);
+    const opened = vi.spyOn(OnnxSession, 'open');
+    for (const kv of ['float32', 'float16', 'int8'] as const) {
+      opened.mockClear();
+      await using program = await backend.compile(
+        { attend: attentionGraph(of) },
+        noiseWeights([]),
+        { kv },
+      );
+      expect(opened).toHaveBeenCalledTimes(1);
+      using cache = program.createCache({ kv, capacity: 8 });
+      const { y } = await program.run('attend', { qkv, cos, sin }, { cache });
+      y![Symbol.dispose]();
+      expect(opened, kv).toHaveBeenCalledTimes(1);
+    }
+  },
+);

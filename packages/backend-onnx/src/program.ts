@@ -65,6 +65,8 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   readonly #caches = new Set<OnnxCache>();
   readonly #tensors = new Set<OnnxTensor>();
   #deviceMemory: DeviceMemory | undefined;
+  /** How caches are expected to keep keys and values. */
+  #kv: KvFormat = 'float32';
   #queue: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -90,7 +92,9 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   }
 
   /** Loads weights and compiles, all but the lazy graphs. */
-  async open({ lazy = [], onProgress, signal }: CompileOptions<Name>): Promise<void> {
+  async open(options: CompileOptions<Name>): Promise<void> {
+    const { lazy = [], kv = 'float32', onProgress, signal } = options;
+    this.#kv = kv;
     const eager = Object.keys(this.graphs).filter((name) => !lazy.includes(name as Name));
     const weights = eager.flatMap((name) => this.graphs[name]!.weights);
     try {
@@ -101,7 +105,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       await this.#weights.load(weights, signal, onProgress);
       for (const name of eager) {
         signal?.throwIfAborted();
-        await this.#compile(name, ['slots'], signal);
+        await this.#compile(name, this.#usualKinds(name), signal);
       }
       await this.#moveToLargePages(signal);
     } catch (error) {
@@ -152,7 +156,9 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
           added.flatMap((graph) => graph.weights),
           signal,
         );
-        for (const name of Object.keys(graphs)) await this.#compile(name, ['slots'], signal);
+        for (const name of Object.keys(graphs)) {
+          await this.#compile(name, this.#usualKinds(name), signal);
+        }
         await this.#moveToLargePages(signal);
       });
     } catch (error) {
@@ -248,6 +254,13 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return { ownKernels: this.options.ownKernels, fusedRotary: this.provider.name === 'cpu' };
   }
 
+  /** What a sequence by itself needs, in a cache as it is expected. */
+  #usualKinds(name: string): readonly GroupKind[] {
+    const byKernel = this.#attendsByKernel(this.graphs[name]!);
+    if (this.#kv === 'int8') return [byKernel ? 'int8Slot' : 'int8'];
+    return [this.#kv === 'float16' && byKernel ? 'halfSlots' : 'slots'];
+  }
+
   /** A graph without attention is the same for any groups. */
   #compile(name: string, groups: readonly GroupKind[], signal?: AbortSignal): Promise<Compiled> {
     const graph = this.graphs[name]!;
@@ -311,7 +324,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       missingKernels() ??
       "the program was made without them, or the model's heads are none they know";
     throw new UnsupportedError(
-      `onnx keeps keys and values as float16 only for kernels of its own: ${why}. Leave out kv, or choose int8`,
+      `onnx keeps keys and values as float16 only for kernels of its own, on the cpu: ${why}. Leave out kv`,
     );
   }
 

@@ -16,6 +16,23 @@ test('single tokens in neighbouring slots are one group, whatever their pasts', 
   ]);
 });
 
+test.each([
+  ['float32', false, 'slots', 'branches', 1],
+  ['float16', true, 'halfSlots', 'halfBranches', 1],
+  ['int8', true, 'int8Slot', 'int8Branches', 2],
+  ['int8', false, 'int8', 'int8Branches', 2],
+] as const)(
+  'in %s neighbours are of the kind of their cache (%s)',
+  (kv, byKernel, alone, branched, groups) => {
+    const segments = [segment(2, 1, 9), segment(3, 1, 0)];
+    const found = groupSegments(segments, { ...batches, kv }, byKernel);
+    expect(found.map(({ kind }) => kind)).toEqual(new Array(groups).fill(alone));
+    const continued = { ...batches, kv, baseOf: () => 0, length: () => 7 };
+    const [group] = groupSegments(segments, continued, byKernel);
+    expect(group).toMatchObject({ kind: branched, tokens: 2, pasts: [7] });
+  },
+);
+
 test('equal prompts without a past are one group', () => {
   const segments = [segment(0, 4, 0), segment(1, 4, 0)];
   expect(groupSegments(segments, batches)).toEqual([

@@ -117,8 +117,11 @@ export class SharedWeights implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<void> {
     const { largePages } = this.usage.settings;
-    if (largePages === 'meanwhile') void this.#pages.move({ inTurn, after: UNDISTURBED });
-    if (largePages !== 'first') return;
+    if (largePages === 'never') return;
+    if (largePages === 'meanwhile' || !this.#pages.hasMore) {
+      void this.#pages.move({ inTurn, after: UNDISTURBED }); // 'first': what had no room then
+      return;
+    }
     await this.#pages.move({ ...(signal && { signal }) });
     signal?.throwIfAborted();
   }

@@ -179,7 +179,7 @@ export {
   MemoryBudgetError,
 } from './plan/memory-budget-error.ts';
 export {
-  int8Advice,
+  kvAdvice,
   largestShares,
   type MemoryPlan,
   type MemoryRequest,

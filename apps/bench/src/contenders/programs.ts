@@ -1,4 +1,5 @@
 /** Who takes part, with what weights. */
+import { missingKernels } from '@lingbi/backend-onnx';
 import type { SynthOptions, SynthShape } from '@lingbi/hub';
 import { synthShapes } from '@lingbi/hub';
 import type { ContenderProgram, Opening } from './contender.ts';
@@ -19,7 +20,8 @@ export async function lingbiProgram(
 ): Promise<ContenderProgram> {
   const model = await synthFolder(shape, encoding, vision);
   const name = `lingbi ${vision ? `vision ${vision}` : encoding}`;
-  const opening = { model, threads: THREADS, capacity, largePages: 'first' } as const;
+  const pages = missingKernels() ? {} : ({ largePages: 'first' } as const); // nothing moves for others
+  const opening = { model, threads: THREADS, capacity, ...pages };
   return { name, program: './lingbi.ts', opening };
 }
 

@@ -1,4 +1,10 @@
-import { type BudgetAdvice, int8Advice, type MemoryPlan, type PlannedModel } from '@lingbi/core';
+import {
+  type BudgetAdvice,
+  type KvFormat,
+  kvAdvice,
+  type MemoryPlan,
+  type PlannedModel,
+} from '@lingbi/core';
 import { type FittingSettings, fittingSettings, type PlanRequest, planMemory } from '@lingbi/tasks';
 import type { NamedMedia } from './planned-media.ts';
 
@@ -7,6 +13,8 @@ export interface PlanResult extends Omit<MemoryPlan, 'segments'> {
   /** Pictures, then videos, then the text. */
   readonly segments: readonly PlannedSegment[];
   readonly memoryBudget: number;
+  /** How keys and values are kept. */
+  readonly kv: KvFormat;
   readonly fits: boolean;
   /** The largest values that fit, each with all others as they are; 0 when none does. */
   readonly largest: Partial<FittingSettings>;
@@ -40,10 +48,10 @@ export function planResult(model: PlannedModel, asked: Asked, memoryBudget: numb
     ? { hdNum: tiles, ...others }
     : others;
   const fits = plan.peak <= memoryBudget;
-  const narrow = int8Advice(model, (each) => planMemory(each, request).peak <= memoryBudget);
+  const narrow = kvAdvice(model, (each) => planMemory(each, request).peak <= memoryBudget);
   const advice = fits ? [] : [...adviceOf(largest), ...narrow];
   const named = segments.map(({ tokens }, at) => namedSegment(tokens, media[at]));
-  return { segments: named, ...plan, memoryBudget, fits, largest, advice };
+  return { segments: named, ...plan, memoryBudget, kv: model.kv, fits, largest, advice };
 }
 
 /** The text is what follows the pictures and videos. */

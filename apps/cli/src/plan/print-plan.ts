@@ -20,12 +20,15 @@ function tokenRows({ segments, promptTokens, positions }: PlanResult): Row[] {
   ];
 }
 
-function memoryRows({ bytes, peak }: PlanResult): Row[] {
+function memoryRows({ bytes, peak, kv }: PlanResult): Row[] {
   const names = Object.keys(memoryShareNames) as (keyof MemoryShares)[];
   const taken = names.filter((name) => bytes[name] > 0);
   return [
     ['memory', ''],
-    ...taken.map((name): Row => [`  ${memoryShareNames[name]}`, formatBytes(bytes[name])]),
+    ...taken.map((name): Row => {
+      const said = memoryShareNames[name];
+      return [`  ${name === 'cache' ? `${said} in ${kv}` : said}`, formatBytes(bytes[name])];
+    }),
     ['  the most at any moment', formatBytes(peak)],
   ];
 }

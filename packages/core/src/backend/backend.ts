@@ -159,6 +159,11 @@ export interface CompileProgress {
 export interface CompileOptions<Name extends string = string> {
   /** Graphs whose weights are loaded at their first run: adapters that may never be asked for. */
   readonly lazy?: readonly Name[];
+  /**
+   * How caches will keep keys and values, where a backend compiles for that: a cache of another kind may be compiled
+   * for when it is first read. Default: `'float32'`.
+   */
+  readonly kv?: KvFormat;
   readonly onProgress?: (progress: CompileProgress) => void;
   readonly signal?: AbortSignal;
 }

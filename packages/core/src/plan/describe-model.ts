@@ -8,7 +8,7 @@ import { type XComposerGraphs, xcomposerGraphs } from '../models/xcomposer/graph
 import { DEFAULT_IMAGE_CACHE_BYTES } from '../models/xcomposer/row-cache.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import type { WeightSource } from '../weights/weight-source.ts';
-import { usualKv } from './usual-kv.ts';
+import { keepsHalves, usualKv } from './usual-kv.ts';
 
 /** A model as far as its memory goes: open, or only described. */
 export interface PlannedModel {
@@ -43,7 +43,7 @@ export interface DescribeModelOptions {
  * What `planMemory` needs of a checkpoint on a backend: headers were read, and no weight is.
  *
  * @throws ConfigError, MissingWeightError as `compileXComposer`; UnsupportedError when the backend
- * does not say how it uses memory.
+ * does not say how it uses memory, or cannot keep keys and values as `kv` says.
  */
 export async function describeModel(options: DescribeModelOptions): Promise<PlannedModel> {
   const { backend, checkpoint, imageCacheBytes = DEFAULT_IMAGE_CACHE_BYTES } = options;
@@ -51,8 +51,16 @@ export async function describeModel(options: DescribeModelOptions): Promise<Plan
   const graphs = xcomposerGraphs(config, weights);
   const { adapters } = config;
   const memory = await memoryOf(backend);
-  const { kv = usualKv(graphs['decodeText.base'], weights, memory) } = options;
+  const all = Object.values<Graph>(graphs);
+  const { kv = usualKv(all, weights, memory) } = options;
+  if (kv === 'float16' && !keepsHalves(all, memory)) throw noHalves(backend);
   return { config, adapters, graphs, weights, memory, imageCacheBytes, kv };
+}
+
+function noHalves({ name }: Backend): UnsupportedError {
+  return new UnsupportedError(
+    `The ${name} backend cannot keep keys and values of this model as float16: only onnx() on the cpu can, with kernels of its own and heads they know. Leave out kv`,
+  );
 }
 
 async function memoryOf(backend: Backend): Promise<MemoryModel> {

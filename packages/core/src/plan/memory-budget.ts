@@ -6,7 +6,7 @@ import { type BudgetAdvice, type BudgetSetting, MemoryBudgetError } from './memo
 import {
   type EncodedPicture,
   encodedPictures,
-  int8Advice,
+  kvAdvice,
   largestShares,
   type MemoryPlan,
   type MemoryRequest,
@@ -182,7 +182,7 @@ function refusal(
   const { model, bytes } = asking;
   const advice = [
     ...levers.flatMap((lever) => lowered(lever, (each) => isRoomFor(each, others, asking))),
-    ...int8Advice(model, (changed) => isRoomFor(request, others, { ...asking, model: changed })),
+    ...kvAdvice(model, (changed) => isRoomFor(request, others, { ...asking, model: changed })),
   ];
   const plan = planBeside(request, others, asking);
   return new MemoryBudgetError(doing, plan.peak, bytes, advice, largestShares(plan.bytes));

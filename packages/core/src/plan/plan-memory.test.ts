@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { KvFormat } from '../backend/backend.ts';
+import { UnsupportedError } from '../backend/errors.ts';
 import { liveBytes } from '../backend/live-bytes.ts';
 import type { MemoryModel } from '../backend/memory-model.ts';
 import { plainMemory } from '../backend/plain-memory.ts';
@@ -11,7 +13,7 @@ import { referenceBackend } from '../reference/reference-backend.ts';
 import { openCheckpoint } from '../weights/open-checkpoint.ts';
 import { describeModel, type PlannedModel } from './describe-model.ts';
 import { largestThatFits } from './largest-that-fits.ts';
-import { int8Advice, type PromptPart, planMemory } from './plan-memory.ts';
+import { kvAdvice, type PromptPart, planMemory } from './plan-memory.ts';
 
 const folder = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
 const config = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8'));
@@ -34,6 +36,18 @@ beforeAll(async () => {
   };
   const described = await describeModel({ backend: referenceBackend, checkpoint: unread, config });
   model = { ...described, memory: { ...described.memory, weight: onlyKept } };
+});
+
+test('describeModel() refuses a cache in float16 that the backend cannot have, before a byte is read', async () => {
+  await using checkpoint = await openCheckpoint(folder);
+  const describing = describeModel({
+    backend: referenceBackend,
+    checkpoint,
+    config,
+    kv: 'float16',
+  });
+  await expect(describing).rejects.toThrow(UnsupportedError);
+  await expect(describing).rejects.toThrow('The reference backend cannot keep keys and values');
 });
 
 describe('planMemory()', () => {
@@ -145,12 +159,29 @@ describe('planMemory()', () => {
     expect([...seen]).toContain('false: channels,dense');
   });
 
+  test('float16 is advised before int8, where it is enough and the backend can', () => {
+    const prompt: PromptPart[] = [{ type: 'text', tokens: 10_000 }];
+    const sizes = { float32: 4000, float16: 2000, int8: 1000 };
+    const position: MemoryModel['position'] = (_, kv) => sizes[kv];
+    const halves = { ...model.memory, position, keepsHalves: () => true };
+    const wide = { ...model, memory: halves };
+    const peak = (kv: KvFormat) => planMemory({ ...wide, kv }, { prompt }).peak;
+    const advice = (planned: PlannedModel, budget: number) =>
+      kvAdvice(planned, (each) => planMemory(each, { prompt }).peak <= budget);
+    expect(advice(wide, peak('float16'))).toEqual([{ setting: 'kv', value: 'float16' }]);
+    expect(advice(wide, peak('float16') - 1)).toEqual([{ setting: 'kv', value: 'int8' }]);
+    const without = { ...wide, memory: { ...halves, keepsHalves: () => false } };
+    expect(advice(without, peak('float16'))).toEqual([{ setting: 'kv', value: 'int8' }]);
+    const chosen = { ...wide, kv: 'float16' } as const;
+    expect(advice(chosen, peak('int8'))).toEqual([{ setting: 'kv', value: 'int8' }]);
+  });
+
   test('int8 is advised where it is enough, not chosen yet, and can be', () => {
     const prompt: PromptPart[] = [{ type: 'text', tokens: 10_000 }];
     const position: MemoryModel['position'] = (_, kv) => (kv === 'int8' ? 1 : 4000);
     const wide = { ...model, memory: { ...model.memory, position } };
     const advice = (planned: PlannedModel, budget: number) =>
-      int8Advice(planned, (each) => planMemory(each, { prompt }).peak <= budget);
+      kvAdvice(planned, (each) => planMemory(each, { prompt }).peak <= budget);
     const budget = planMemory({ ...wide, kv: 'int8' }, { prompt }).peak;
     expect(advice(wide, budget)).toEqual([{ setting: 'kv', value: 'int8' }]);
     expect(advice(wide, budget - 1)).toEqual([]);

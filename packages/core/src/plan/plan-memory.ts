@@ -12,6 +12,7 @@ import type { WeightDescription } from '../weights/weight-source.ts';
 import type { PlannedModel } from './describe-model.ts';
 import { formatBytes } from './format-bytes.ts';
 import type { BudgetAdvice } from './memory-budget-error.ts';
+import { keepsHalves } from './usual-kv.ts';
 
 /** A part of a prompt: text, or a picture or video that was cut into a grid of tiles. */
 export type PromptPart =
@@ -123,14 +124,17 @@ export function planMemory(model: PlannedModel, request: MemoryRequest = {}): Me
   return { segments, promptTokens, positions: held.own + held.branches, bytes, peak };
 }
 
-/** That keys and values in int8 would make a request fit, if they are not yet and that is so. */
-export function int8Advice(
+/** Which format of keys and values would make a request fit, the most exact of them. */
+export function kvAdvice(
   model: PlannedModel,
   fits: (model: PlannedModel) => boolean,
 ): BudgetAdvice[] {
-  // No backend keeps them so on a device.
+  // No backend keeps them otherwise on a device.
   if (model.kv === 'int8' || model.memory.place === 'device') return [];
-  return fits({ ...model, kv: 'int8' }) ? [{ setting: 'kv', value: 'int8' }] : [];
+  const canHalve = model.kv === 'float32' && keepsHalves(Object.values(model.graphs), model.memory);
+  const formats = canHalve ? (['float16', 'int8'] as const) : (['int8'] as const);
+  const value = formats.find((kv) => fits({ ...model, kv }));
+  return value ? [{ setting: 'kv', value }] : [];
 }
 
 /** The shares, in their order, as people call them. */

@@ -1,13 +1,21 @@
 import { expect, test } from 'vitest';
 import { plainMemory } from '../backend/plain-memory.ts';
 import { trace } from '../graph/trace.ts';
-import { linear } from '../ops/index.ts';
+import { attention, linear } from '../ops/index.ts';
 import type { Encoding } from '../weights/weight-source.ts';
 import { usualKv } from './usual-kv.ts';
 
-const matrix = { name: 'w', shape: [32, 32] };
-const rows = { x: { shape: ['tokens', 32], dtype: 'float32' } } as const;
-const decoder = trace('decode', rows, ({ x }) => ({ y: linear(x, matrix) }));
+const matrix = { name: 'w', shape: [48, 16] };
+const inputs = {
+  x: { shape: ['tokens', 16], dtype: 'float32' },
+  cos: { shape: ['tokens', 8], dtype: 'float32' },
+  sin: { shape: ['tokens', 8], dtype: 'float32' },
+} as const;
+const cache = { layer: 0, kvHeads: 1, headDim: 16 };
+const decoder = trace('decode', inputs, ({ x, cos, sin }) => ({
+  y: attention(linear(x, matrix), { cos, sin }, { heads: 1, cache }),
+}));
+const tower = trace('tower', { x: inputs.x }, ({ x }) => ({ y: linear(x, matrix) }));
 const blocks: Encoding = {
   kind: 'blocks',
   bits: 4,
@@ -29,5 +37,6 @@ test.each([
   ['weights as they are', { kind: 'dense', dtype: 'float16' }, keeps, 'float32'],
 ] as const)('beside %s', (_, encoding, memory, kv) => {
   const weights = { describe: () => ({ shape: matrix.shape, encoding }) };
-  expect(usualKv(decoder, weights, memory)).toBe(kv);
+  expect(usualKv([tower, decoder], weights, memory)).toBe(kv);
+  expect(usualKv([tower], weights, memory)).toBe('float32');
 });

@@ -8,12 +8,21 @@ import type { WeightSource } from '../weights/weight-source.ts';
  * to 8 bits or fewer, beside which that is nothing; otherwise in float32 (docs/decisions/087).
  */
 export function usualKv(
-  decoder: Graph,
+  graphs: readonly Graph[],
   weights: Pick<WeightSource, 'describe'>,
   memory: MemoryModel,
 ): KvFormat {
-  const isRounded = decoder.weights.some(
-    ({ name }) => weights.describe(name).encoding.kind === 'blocks',
+  const isRounded = decodersOf(graphs).some((decoder) =>
+    decoder.weights.some(({ name }) => weights.describe(name).encoding.kind === 'blocks'),
   );
-  return isRounded && memory.keepsHalves?.(decoder) ? 'float16' : 'float32';
+  return isRounded && keepsHalves(graphs, memory) ? 'float16' : 'float32';
+}
+
+/** Whether caches of these graphs can be in float16. */
+export function keepsHalves(graphs: readonly Graph[], memory: MemoryModel): boolean {
+  return decodersOf(graphs).every((decoder) => memory.keepsHalves?.(decoder) ?? false);
+}
+
+function decodersOf(graphs: readonly Graph[]): readonly Graph[] {
+  return graphs.filter(({ cache }) => cache.length > 0);
 }

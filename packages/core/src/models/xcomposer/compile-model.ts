@@ -1,4 +1,4 @@
-import type { Program } from '../../backend/backend.ts';
+import type { KvFormat, Program } from '../../backend/backend.ts';
 import { describeModel, type PlannedModel } from '../../plan/describe-model.ts';
 import { MemoryBudgetError } from '../../plan/memory-budget-error.ts';
 import { largestShares, planMemory } from '../../plan/plan-memory.ts';
@@ -25,8 +25,8 @@ export async function compileXComposer(options: XComposerOptions): Promise<XComp
     const { config, weights } = bindCheckpoint(checkpoint, options.config);
     if (config.vision) weights.describe('separators'); // no graph names them, but they must be there
     const planned = await requireMemory(options);
-    program = await compileGraphs(config, weights, options);
     const kv = options.kv ?? planned?.kv ?? 'float32';
+    program = await compileGraphs(config, weights, { ...options, kv });
     program.createCache({ capacity: 1, kv })[Symbol.dispose](); // or say so now
     const { signal } = options;
     const separators =
@@ -56,12 +56,12 @@ async function requireMemory(options: XComposerOptions): Promise<PlannedModel | 
 function compileGraphs(
   config: XComposerConfig,
   weights: WeightSource,
-  { backend, onProgress, signal }: XComposerOptions,
+  { backend, kv, onProgress, signal }: XComposerOptions & { readonly kv: KvFormat },
 ): Promise<Program<GraphName>> {
   const graphs = xcomposerGraphs(config, weights);
   const lazy = (Object.keys(graphs) as GraphName[]).filter(isLazy);
   return backend.compile(graphs, weights, {
-    lazy,
+    ...{ lazy, kv },
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
