@@ -1,5 +1,6 @@
 #include "block-product.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "block-steps.h"
@@ -106,6 +107,21 @@ AVX512 void roundRow(const BlockMatrix *matrix, const float *numbers, const Roun
     else memcpy(group, steps, GROUP);
   }
   for (int64_t block = blocksOf(matrix); block < rounded->blocks; block++, place += rounded->nextBlock) noteBlock(rounded, place, 0, 0);
+}
+
+AVX512 void normRow(const Norm *norm, const float *one, const float *other, float *sum, float *normed) {
+  __m512 squares[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  for (int64_t at = 0; at < norm->in; at += 16) {
+    const __m512 numbers = _mm512_add_ps(_mm512_loadu_ps(one + at), _mm512_loadu_ps(other + at));
+    _mm512_storeu_ps(sum + at, numbers);
+    squares[at / 16 % 2] = _mm512_fmadd_ps(numbers, numbers, squares[at / 16 % 2]);
+  }
+  const float mean = _mm512_reduce_add_ps(_mm512_add_ps(squares[0], squares[1])) / (float)norm->in;
+  const __m512 scale = _mm512_set1_ps(1.0f / sqrtf(mean + norm->epsilon));
+  for (int64_t at = 0; at < norm->in; at += 16) {
+    const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(sum + at), scale);
+    _mm512_storeu_ps(normed + at, _mm512_mul_ps(scaled, _mm512_loadu_ps(norm->gamma + at)));
+  }
 }
 
 /* Pieces. */

@@ -56,6 +56,15 @@ size_t roundedBytes(const BlockMatrix *matrix, int64_t rows);
 RoundedRows placeRounded(const BlockMatrix *matrix, int64_t rows, void *memory);
 void roundRow(const BlockMatrix *matrix, const float *numbers, const RoundedRows *rounded, int64_t row);
 
+/** RMSNorm (Zhang and Sennrich, 2019) of a row that is a sum of two: both are written. */
+typedef struct {
+  /** [in] each; numbers of a row in a multiple of 16. */
+  const float *gamma;
+  int64_t in;
+  float epsilon;
+} Norm;
+void normRow(const Norm *norm, const float *one, const float *other, float *sum, float *normed);
+
 /** Pieces of the matrix that can be multiplied by themselves, at the same time. */
 int64_t countPieces(const BlockMatrix *matrix, int64_t rows);
 /** [rows, out]: writes the columns that belong to a piece. */

@@ -1,7 +1,9 @@
 /**
  * MultiplyBlocks: numbers [..., in], values, scales, zeros?, bias? → [..., out].
  * MultiplyGated: numbers [..., in], values, scales, zeros? of a gate, and of as large a matrix → [..., out], the
- * second product times silu of the first. See block-product.h.
+ * second product times silu of the first.
+ * MultiplyNormed, MultiplyGatedNormed: the same for the RMSNorm of numbers and others [..., in] that are added to
+ * them, with gamma [in], which are two inputs more; a second result is the sum. See block-product.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +12,16 @@
 #include "tensors.h"
 
 enum { NUMBERS, FIRST, SECOND = FIRST + 3, BIAS = FIRST + 3, INPUTS = BIAS + 1, GATED_INPUTS = SECOND + 3 };
+/** Behind those of the product alone. */
+enum { OTHERS, GAMMA, NORM_INPUTS };
+enum { PRODUCT, SUM };
 /** From the first input of a matrix on. */
 enum { VALUES, SCALES, ZEROS };
 
 typedef struct {
   BlockMatrix matrix;
+  /** Of operators with a norm. */
+  float epsilon;
   OrtAllocator *allocator;
 } Kernel;
 
@@ -48,6 +55,14 @@ static OrtStatus *create(const OrtCustomOp *operator, const OrtApi *api, const O
   if (status) free(created);
   else *kernel = created;
   return status;
+}
+
+static OrtStatus *createNormed(const OrtCustomOp *operator, const OrtApi *api, const OrtKernelInfo *info, void **kernel) {
+  float epsilon;
+  TRY(ortFloatAttribute(info, "epsilon", &epsilon));
+  TRY(create(operator, api, info, kernel));
+  ((Kernel *)*kernel)->epsilon = epsilon;
+  return NULL;
 }
 
 static void destroy(void *kernel) {
@@ -92,6 +107,10 @@ static OrtStatus *placeMatrix(const OrtKernelContext *context, size_t first, Blo
 typedef struct {
   const BlockMatrix *matrix;
   const float *numbers;
+  /** What is added to them, and the norm of that; without gamma there is none. */
+  const float *others;
+  Norm norm;
+  float *sum, *normed;
   RoundedRows rounded;
   float *product;
   /** What a gate is for, and its product; NULL where there is none. */
@@ -110,13 +129,20 @@ static OrtStatus *createProduct(OrtKernelContext *context, Work *work, int64_t *
   *rows = 1;
   for (size_t axis = 0; axis + 1 < numbers.rank; axis++) *rows *= numbers.axes[axis];
   work->numbers = numbers.data;
+  if (work->norm.gamma) TRY(createTensor(context, SUM, numbers.axes, numbers.rank, (void **)&work->sum));
   *last = matrix->out;
-  return createTensor(context, 0, numbers.axes, numbers.rank, (void **)&work->product);
+  return createTensor(context, PRODUCT, numbers.axes, numbers.rank, (void **)&work->product);
 }
 
 static void roundOne(void *work, size_t row) {
   const Work *given = work;
-  roundRow(given->matrix, given->numbers + (int64_t)row * given->matrix->in, &given->rounded, (int64_t)row);
+  const int64_t at = (int64_t)row * given->matrix->in;
+  const float *numbers = given->numbers + at;
+  if (given->norm.gamma) {
+    normRow(&given->norm, numbers, given->others + at, given->sum + at, given->normed + at);
+    numbers = given->normed + at;
+  }
+  roundRow(given->matrix, numbers, &given->rounded, (int64_t)row);
 }
 
 static void multiplyOne(void *work, size_t piece) {
@@ -134,44 +160,65 @@ static OrtStatus *multiply(const OrtKernelContext *context, Work *work, int64_t 
   return inParallel(context, multiplyOne, countPieces(work->matrix, rows), true, work);
 }
 
-/** What is needed meanwhile: rounded rows, and the product that a gate is for. */
+/** What is needed meanwhile: rounded rows, the product that a gate is for, and rows with their norm. */
 static OrtStatus *multiplyRows(const Kernel *own, OrtKernelContext *context, Work *work) {
   int64_t rows;
   TRY(createProduct(context, work, &rows));
   if (rows == 0) return NULL;
   const size_t second = work->second ? (size_t)(rows * work->matrix->out) * 4 : 0;
-  uint8_t *memory = own->allocator->alloc(own->allocator, second + roundedBytes(work->matrix, rows));
+  const size_t normed = work->norm.gamma ? (size_t)(rows * work->matrix->in) * 4 : 0;
+  uint8_t *memory = own->allocator->alloc(own->allocator, second + normed + roundedBytes(work->matrix, rows));
   if (!memory) return fail(ORT_FAIL, "no memory for rounded rows");
   work->secondProduct = (float *)memory;
-  work->rounded = placeRounded(work->matrix, rows, memory + second);
+  work->normed = (float *)(memory + second);
+  work->rounded = placeRounded(work->matrix, rows, memory + second + normed);
   OrtStatus *status = multiply(context, work, rows);
   own->allocator->free(own->allocator, memory);
   return status;
 }
 
-static OrtStatus *compute(void *kernel, OrtKernelContext *context) {
-  const Kernel *own = kernel;
+/** Finds what is added to the rows and their norm, from an input on. */
+static OrtStatus *placeNorm(const OrtKernelContext *context, size_t first, const Kernel *own, Work *work) {
+  Tensor numbers;
+  TRY(readTensor(context, NUMBERS, &numbers));
+  work->norm = (Norm){.in = own->matrix.in, .epsilon = own->epsilon};
+  TRY(dataOf(context, first + OTHERS, "bytes of what is added", numbers.bytes, &work->others));
+  return dataOf(context, first + GAMMA, "bytes of gamma", own->matrix.in * 4, &work->norm.gamma);
+}
+
+static OrtStatus *computeOne(const Kernel *own, OrtKernelContext *context, bool isNormed) {
   BlockMatrix matrix = own->matrix;
   Work work = {.matrix = &matrix};
   TRY(placeMatrix(context, FIRST, &matrix));
   TRY(dataOf(context, BIAS, "bytes of bias", matrix.out * 4, &matrix.bias));
+  if (isNormed) TRY(placeNorm(context, INPUTS, own, &work));
   return multiplyRows(own, context, &work);
 }
 
-static OrtStatus *computeGated(void *kernel, OrtKernelContext *context) {
-  const Kernel *own = kernel;
+static OrtStatus *computeBoth(const Kernel *own, OrtKernelContext *context, bool isNormed) {
   BlockMatrix matrix = own->matrix, second = own->matrix;
   Work work = {.matrix = &matrix, .second = &second};
   TRY(placeMatrix(context, FIRST, &matrix));
   TRY(placeMatrix(context, SECOND, &second));
+  if (isNormed) TRY(placeNorm(context, GATED_INPUTS, own, &work));
   return multiplyRows(own, context, &work);
 }
 
+static OrtStatus *compute(void *kernel, OrtKernelContext *context) { return computeOne(kernel, context, false); }
+static OrtStatus *computeNormed(void *kernel, OrtKernelContext *context) { return computeOne(kernel, context, true); }
+static OrtStatus *computeGated(void *kernel, OrtKernelContext *context) { return computeBoth(kernel, context, false); }
+static OrtStatus *computeGatedNormed(void *kernel, OrtKernelContext *context) { return computeBoth(kernel, context, true); }
+
 static const char *name(const OrtCustomOp *operator) { return (void)operator, "MultiplyBlocks"; }
+static const char *normedName(const OrtCustomOp *operator) { return (void)operator, "MultiplyNormed"; }
 static const char *gatedName(const OrtCustomOp *operator) { return (void)operator, "MultiplyGated"; }
+static const char *gatedNormedName(const OrtCustomOp *operator) { return (void)operator, "MultiplyGatedNormed"; }
 static size_t inputs(const OrtCustomOp *operator) { return (void)operator, INPUTS; }
+static size_t normedInputs(const OrtCustomOp *operator) { return (void)operator, INPUTS + NORM_INPUTS; }
 static size_t gatedInputs(const OrtCustomOp *operator) { return (void)operator, GATED_INPUTS; }
-static size_t outputs(const OrtCustomOp *operator) { return (void)operator, 1; }
+static size_t gatedNormedInputs(const OrtCustomOp *operator) { return (void)operator, GATED_INPUTS + NORM_INPUTS; }
+static size_t outputs(const OrtCustomOp *operator) { return (void)operator, PRODUCT + 1; }
+static size_t normedOutputs(const OrtCustomOp *operator) { return (void)operator, SUM + 1; }
 static bool isBytes(size_t input) {
   return input == FIRST + VALUES || input == FIRST + ZEROS || input == SECOND + VALUES || input == SECOND + ZEROS;
 }
@@ -179,9 +226,8 @@ static int typeOf(size_t input) {
   if (input == FIRST + SCALES || input == SECOND + SCALES) return ORT_ANY;
   return isBytes(input) ? ORT_UINT8 : ORT_FLOAT;
 }
-static int inputType(const OrtCustomOp *operator, size_t input) {
-  return (void)operator, input == BIAS ? ORT_FLOAT : typeOf(input);
-}
+/** Where another matrix has its numbers, a product of one has a bias, and a norm what it takes. */
+static int inputType(const OrtCustomOp *operator, size_t input) { return (void)operator, input >= BIAS ? ORT_FLOAT : typeOf(input); }
 static int gatedInputType(const OrtCustomOp *operator, size_t input) { return (void)operator, typeOf(input); }
 static int inputKind(const OrtCustomOp *operator, size_t input) {
   return (void)operator, input == FIRST + ZEROS || input == BIAS ? ORT_OPTIONAL : ORT_REQUIRED;
@@ -193,5 +239,9 @@ static int outputType(const OrtCustomOp *operator, size_t output) { return (void
 
 const OrtCustomOp multiplyBlocksOperator =
     OPERATOR(name, inputs, inputType, inputKind, outputs, outputType, create, compute, destroy);
+const OrtCustomOp multiplyNormedOperator =
+    OPERATOR(normedName, normedInputs, inputType, inputKind, normedOutputs, outputType, createNormed, computeNormed, destroy);
 const OrtCustomOp multiplyGatedOperator =
     OPERATOR(gatedName, gatedInputs, gatedInputType, gatedInputKind, outputs, outputType, create, computeGated, destroy);
+const OrtCustomOp multiplyGatedNormedOperator = OPERATOR(gatedNormedName, gatedNormedInputs, gatedInputType, gatedInputKind,
+                                                         normedOutputs, outputType, createNormed, computeGatedNormed, destroy);

@@ -22,9 +22,11 @@ EXPORT bool lingbi_has_amx(void) { return hasAmx(); }
 
 /** The operators one after the other, then NULL. */
 EXPORT const OrtCustomOp *lingbi_operator(int32_t place) {
-  static const OrtCustomOp *const operators[] = {&multiplyBlocksOperator, &multiplyGatedOperator, &attendToPastOperator, &attendToHalfPastOperator,
-                                                  &attendToBranchesOperator, &attendToHalfBranchesOperator, &attendToRoundedOperator,
-                                                  &attendToRoundedBranchesOperator, NULL};
+  static const OrtCustomOp *const operators[] = {
+      &multiplyBlocksOperator,   &multiplyGatedOperator,        &multiplyNormedOperator,  &multiplyGatedNormedOperator,
+      &attendToPastOperator,     &attendToHalfPastOperator,     &attendToBranchesOperator, &attendToHalfBranchesOperator,
+      &attendToRoundedOperator,  &attendToRoundedBranchesOperator, NULL,
+  };
   return operators[place];
 }
 

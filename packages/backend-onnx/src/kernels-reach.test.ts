@@ -39,6 +39,15 @@ describe.skipIf(missing)('kernels of ours read no further than weights in blocks
         const operator = { name, attributes, outputs: { y: 2 } };
         await expect(runGuarded(operator, inputs)).resolves.toEqual([[rows, out]]);
       }
+      const norm = { others: x, gamma: { shape: [blocks * block] } };
+      for (const [name, inputs] of [
+        ['MultiplyNormed', { ...one, ...norm }],
+        ['MultiplyGatedNormed', { ...two, ...norm }],
+      ] as const) {
+        const all = { ...attributes, epsilon: { float: 1e-5 } };
+        const operator = { name, attributes: all, outputs: { y: 2, sum: 2 } };
+        await expect(runGuarded(operator, inputs)).resolves.toEqual([[rows, out], x.shape]);
+      }
     }
   });
 });

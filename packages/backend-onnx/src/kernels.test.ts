@@ -378,6 +378,23 @@ describe.skipIf(missing)('the operator refuses', () => {
     await expect(runGated({ ...attributes, ...wrong })).rejects.toThrow(message);
   });
 
+  test('what is added, or a gamma, of another length', async () => {
+    const { x, ...matrix } = shapes;
+    const all = { ...attributes, epsilon: { float: 0 } };
+    const runNormed = (others: readonly number[], gamma: readonly number[]) =>
+      runOperator(
+        { name: 'MultiplyNormed', attributes: all, outputs: { y: 2, sum: 2 } },
+        typed({ x, ...matrix, others, gamma }),
+      );
+    await expect(runNormed(x, [64])).resolves.toEqual([[3, 2], x]);
+    await expect(runNormed([2, 64], [64])).rejects.toThrow(
+      'there are 512 bytes of what is added, but there have to be 768',
+    );
+    await expect(runNormed(x, [63])).rejects.toThrow(
+      'there are 252 bytes of gamma, but there have to be 256',
+    );
+  });
+
   test('in its own name', async () => {
     const wrong = { ...attributes, bits: 2 };
     const message = ': a matrix of 2 × 64 in blocks of 32 with 2 bits';

@@ -9,10 +9,11 @@ import {
   type Weight,
 } from '@lingbi/core';
 import { findGates } from './fuse-gates.ts';
+import { findNormedProducts } from './fuse-normed-products.ts';
 import { findFusedNorms } from './fuse-norms.ts';
 import type { GroupKind, Lowering, LowerOp } from './lowering.ts';
 import { lowerings } from './lowerings/index.ts';
-import { multiplyGated } from './lowerings/linear.ts';
+import { multiplyGated, multiplyNormed } from './lowerings/linear.ts';
 import { addRmsNorm } from './lowerings/norms.ts';
 import { type Attributes, ModelWriter } from './model-writer.ts';
 import { findOpaqueWeights } from './opaque-weights.ts';
@@ -89,13 +90,17 @@ function lowerNodes(graph: Graph, lowering: Lowering, { weight }: LowerOptions):
   const fusedNorms = findFusedNorms(graph);
   const gates = findGates(graph, weight);
   const gated = [...gates.values()].flatMap(({ gate, up }) => [gate, up]);
-  const done = new Set<Node>([...fusedNorms.values(), ...gated]);
+  const normed = findNormedProducts(graph, fusedNorms, gates, weight);
+  const added = [...normed.values()].map(({ sum }) => sum);
+  const done = new Set<Node>([...fusedNorms.values(), ...gated, ...added]);
   for (const node of graph.nodes) {
     if (done.has(node)) continue;
     const norm = fusedNorms.get(node);
     const gate = gates.get(node);
+    const rows = normed.get(node);
     if (norm) addRmsNorm(node as NodeOf<'add'>, norm, lowering);
-    else if (gate) multiplyGated(node as NodeOf<'swiglu'>, gate, lowering);
+    else if (gate) multiplyGated(node as NodeOf<'swiglu'>, gate, lowering, rows);
+    else if (rows) multiplyNormed(node as NodeOf<'linear'>, rows, lowering);
     else (lowerings[node.op] as LowerOp<OpName>)(node, lowering);
   }
 }

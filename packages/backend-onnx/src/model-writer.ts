@@ -47,6 +47,8 @@ const ownOperators = new Set([
   'AttendToRoundedBranches',
   'MultiplyBlocks',
   'MultiplyGated',
+  'MultiplyGatedNormed',
+  'MultiplyNormed',
 ]);
 
 export class ModelWriter {

@@ -1,5 +1,6 @@
-import type { NodeOf } from '@lingbi/core';
+import type { NodeOf, Weight } from '@lingbi/core';
 import type { Gate } from '../fuse-gates.ts';
+import type { NormedSum } from '../fuse-normed-products.ts';
 import type { Lowering, LowerOp } from '../lowering.ts';
 import type { BlockWeight, ChannelWeight } from '../shared-weights.ts';
 
@@ -38,8 +39,7 @@ function blockLinear(
   if (zeroPoints || bias) operands.push(zeroPoints?.name ?? '');
   if (multiplier === 'lingbi') {
     if (bias) operands.push(dense(bias, 'linear'));
-    const lengths = { in: weight.shape[1]!, out: weight.shape[0]!, bits, block: blockSize };
-    model.node('MultiplyBlocks', operands, [name(out!)], lengths);
+    model.node('MultiplyBlocks', operands, [name(out!)], lengthsOf(weight, { bits, blockSize }));
     return;
   }
   if (bias) operands.push('', dense(bias, 'linear')); // The empty one is a reordering, g_idx.
@@ -52,21 +52,63 @@ function blockLinear(
   });
 }
 
+/** A product of rows that it adds and normalises by itself. */
+export function multiplyNormed(
+  { outputs: [out], attributes: { weight, bias } }: NodeOf<'linear'>,
+  rows: NormedSum,
+  lowering: Lowering,
+): void {
+  const block = lowering.encoded(weight) as BlockWeight;
+  const offset = bias ? lowering.dense(bias, 'linear') : '';
+  const normed = normOf(rows, lowering);
+  lowering.model.node(
+    'MultiplyNormed',
+    [normed.rows, ...partsOf(block), offset, ...normed.inputs],
+    [lowering.name(out!), normed.sum],
+    { ...lengthsOf(weight, block), ...normed.attributes },
+  );
+}
+
 /** Two products and what a swiglu makes of them, in one pass over both weights. */
 export function multiplyGated(
   { outputs: [out] }: NodeOf<'swiglu'>,
   { gate, up }: Gate,
-  { model, name, encoded }: Lowering,
+  lowering: Lowering,
+  rows?: NormedSum,
 ): void {
+  const { model, name, encoded } = lowering;
   const matrices = [gate, up].map(({ attributes }) => encoded(attributes.weight) as BlockWeight);
-  const parts = matrices.flatMap(({ values, scales, zeroPoints }) => [
-    ...[values.name, scales.name, zeroPoints?.name ?? ''],
-  ]);
-  const { bits, blockSize: block } = matrices[0]!;
-  const [outWidth, inWidth] = gate.attributes.weight.shape;
-  model.node('MultiplyGated', [name(gate.inputs[0]!), ...parts], [name(out!)], {
-    ...{ in: inWidth!, out: outWidth!, bits, block },
-  });
+  const parts = matrices.flatMap(partsOf);
+  const lengths = lengthsOf(gate.attributes.weight, matrices[0]!);
+  if (!rows) {
+    model.node('MultiplyGated', [name(gate.inputs[0]!), ...parts], [name(out!)], lengths);
+    return;
+  }
+  const normed = normOf(rows, lowering);
+  const operands = [normed.rows, ...parts, ...normed.inputs];
+  const attributes = { ...lengths, ...normed.attributes };
+  model.node('MultiplyGatedNormed', operands, [name(out!), normed.sum], attributes);
+}
+
+/** What an operator is given to add rows and to normalise them. */
+function normOf({ sum, norm }: NormedSum, { name, dense }: Lowering) {
+  const [rows, others] = sum.inputs.map(name) as [string, string];
+  const { weight, epsilon } = norm.attributes;
+  return {
+    ...{ rows, sum: name(sum.outputs[0]!), inputs: [others, dense(weight, 'rmsNorm')] },
+    attributes: { epsilon: { float: epsilon } },
+  };
+}
+
+function partsOf({ values, scales, zeroPoints }: BlockWeight): readonly string[] {
+  return [values.name, scales.name, zeroPoints?.name ?? ''];
+}
+
+function lengthsOf(
+  { shape: [out, width] }: Weight,
+  { bits, blockSize: block }: Pick<BlockWeight, 'bits' | 'blockSize'>,
+) {
+  return { in: width!, out: out!, bits, block };
 }
 
 /** Activations are rounded to int8 with one scale for all rows of a run. */
