@@ -58,8 +58,9 @@ void roundRow(const BlockMatrix *matrix, const float *numbers, const RoundedRows
 
 /** RMSNorm (Zhang and Sennrich, 2019) of a row that is a sum of two: both are written. */
 typedef struct {
-  /** [in] each; numbers of a row in a multiple of 16. */
+  /** [in]. */
   const float *gamma;
+  /** A multiple of 16. */
   int64_t in;
   float epsilon;
 } Norm;

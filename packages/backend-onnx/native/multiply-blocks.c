@@ -160,18 +160,19 @@ static OrtStatus *multiply(const OrtKernelContext *context, Work *work, int64_t 
   return inParallel(context, multiplyOne, countPieces(work->matrix, rows), true, work);
 }
 
-/** What is needed meanwhile: rounded rows, the product that a gate is for, and rows with their norm. */
+/** What is needed meanwhile: rounded rows, and what one after the other takes: rows with their norm, and the product that a gate is for. */
 static OrtStatus *multiplyRows(const Kernel *own, OrtKernelContext *context, Work *work) {
   int64_t rows;
   TRY(createProduct(context, work, &rows));
   if (rows == 0) return NULL;
   const size_t second = work->second ? (size_t)(rows * work->matrix->out) * 4 : 0;
   const size_t normed = work->norm.gamma ? (size_t)(rows * work->matrix->in) * 4 : 0;
-  uint8_t *memory = own->allocator->alloc(own->allocator, second + normed + roundedBytes(work->matrix, rows));
+  const size_t first = second > normed ? second : normed;
+  uint8_t *memory = own->allocator->alloc(own->allocator, first + roundedBytes(work->matrix, rows));
   if (!memory) return fail(ORT_FAIL, "no memory for rounded rows");
   work->secondProduct = (float *)memory;
-  work->normed = (float *)(memory + second);
-  work->rounded = placeRounded(work->matrix, rows, memory + second + normed);
+  work->normed = (float *)memory;
+  work->rounded = placeRounded(work->matrix, rows, memory + first);
   OrtStatus *status = multiply(context, work, rows);
   own->allocator->free(own->allocator, memory);
   return status;
@@ -227,7 +228,9 @@ static int typeOf(size_t input) {
   return isBytes(input) ? ORT_UINT8 : ORT_FLOAT;
 }
 /** Where another matrix has its numbers, a product of one has a bias, and a norm what it takes. */
-static int inputType(const OrtCustomOp *operator, size_t input) { return (void)operator, input >= BIAS ? ORT_FLOAT : typeOf(input); }
+static int inputType(const OrtCustomOp *operator, size_t input) {
+  return (void)operator, input >= BIAS ? ORT_FLOAT : typeOf(input);
+}
 static int gatedInputType(const OrtCustomOp *operator, size_t input) { return (void)operator, typeOf(input); }
 static int inputKind(const OrtCustomOp *operator, size_t input) {
   return (void)operator, input == FIRST + ZEROS || input == BIAS ? ORT_OPTIONAL : ORT_REQUIRED;

@@ -11,12 +11,13 @@ import {
   type WeightSource,
 } from '@lingbi/core';
 import { randomFloats, relativeError } from '@lingbi/core/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { onnx } from './backend.ts';
 import { findGates } from './fuse-gates.ts';
 import { findNormedProducts } from './fuse-normed-products.ts';
 import { findFusedNorms } from './fuse-norms.ts';
 import { missingKernels } from './kernels.ts';
+import { ModelWriter } from './model-writer.ts';
 import type { BlockWeight, LoadedWeight } from './shared-weights.ts';
 import {
   type BlockMatrix,
@@ -33,6 +34,7 @@ interface Parts {
   readonly norm: Tensor;
   readonly rows: Tensor;
   product(of: Tensor): Tensor;
+  biased(of: Tensor): Tensor;
   gated(of: Tensor): Tensor;
 }
 type Build = (parts: Parts) => Record<string, Tensor>;
@@ -46,6 +48,7 @@ function graphOf(build: Build, width: number = kind.width, epsilon = 0): Graph {
     return build({
       ...{ sum, norm, rows: x },
       product: (of) => linear(of, matrix('gate')),
+      biased: (of) => linear(of, matrix('gate'), { name: 'bias', shape: [kind.out] }),
       gated: (of) => swiglu(linear(of, matrix('gate')), linear(of, matrix('up'))),
     });
   });
@@ -63,6 +66,7 @@ function found(build: Build, weightOf: (name: string) => LoadedWeight = () => bl
 }
 
 const alone: Build = ({ sum, norm, product }) => ({ y: product(norm), sum });
+const biased: Build = ({ sum, norm, biased }) => ({ y: biased(norm), sum });
 const gate: Build = ({ sum, norm, gated }) => ({ y: gated(norm), sum });
 /** As models go on: what was multiplied comes to the sum. */
 const goneOn: Build = ({ sum, norm, gated }) => ({ y: gated(norm), more: add(sum, sum) });
@@ -108,14 +112,34 @@ describe('a product adds and normalises its rows by itself', () => {
 });
 
 describe.skipIf(missingKernels())('normed products', () => {
-  const kinds = [4, 8].flatMap((bits) => [32, 128].map((blockSize) => ({ bits, blockSize })));
+  const kinds = ([4, 8] as const).flatMap((bits) =>
+    ([32, 128] as const).flatMap((blockSize) => [
+      { what: 'zero points', bits, blockSize },
+      { what: 'neither', bits, blockSize, zeroPoints: false, scales: 'float16' as const },
+    ]),
+  );
 
   /** The same with the norm as a result, which keeps them apart. */
   const apart =
     (build: Build): Build =>
     (parts) => ({ ...build(parts), norm: parts.norm });
 
-  describe.each(kinds)('of $blockSize numbers of $bits bits', (own) => {
+  test('are what models are made of', async () => {
+    const written = vi.spyOn(ModelWriter.prototype, 'node');
+    const x = randomFloats('x', [3, kind.width]);
+    const operators = async (build: Build) => {
+      written.mockClear();
+      await run(build, { x, other: x }, sourceOf());
+      return written.mock.calls.map(([name]) => name).filter((name) => name !== 'Identity');
+    };
+    expect(await operators(alone)).toEqual(['MultiplyNormed']);
+    expect(await operators(gate)).toEqual(['MultiplyGatedNormed']);
+    const norm = 'SkipSimplifiedLayerNormalization';
+    expect(await operators(apart(alone))).toEqual([norm, 'MultiplyBlocks']);
+    expect(await operators(apart(gate))).toEqual([norm, 'MultiplyGated']);
+  });
+
+  describe.each(kinds)('of $blockSize numbers of $bits bits with $what', (own) => {
     const width = 3 * own.blockSize;
     const weights = sourceOf({ ...own, width } as Partial<BlockMatrixKind>);
 
@@ -127,7 +151,7 @@ describe.skipIf(missingKernels())('normed products', () => {
         const halves = x.data.map((each) => Math.round(64 * each) / 64);
         const other = halves.map((each, at) => ((at * 7) % 3 ? 1 : -1) - each);
         const inputs = { x: { ...x, data: halves }, other: { ...x, data: other } };
-        for (const build of [alone, gate, goneOn]) {
+        for (const build of [alone, biased, gate, goneOn]) {
           const [one, two] = [
             await run(build, inputs, weights),
             await run(apart(build), inputs, weights),
@@ -198,15 +222,18 @@ function sourceOf(size: Partial<BlockMatrixKind> = {}): WeightSource {
     gate: randomBlocks('gate', of),
     up: randomBlocks('up', of),
   };
-  const gamma = Float32Array.from({ length: of.width }, (_, at) => 2 ** ((at % 5) - 2));
+  const dense: Record<string, Float32Array<ArrayBuffer>> = {
+    gamma: Float32Array.from({ length: of.width }, (_, at) => 2 ** ((at % 5) - 2)),
+    bias: Float32Array.from({ length: of.out }, (_, at) => at),
+  };
   return {
     has: () => true,
     describe(name) {
       const matrix = blocks[name];
-      if (!matrix) return { shape: [of.width], encoding: { kind: 'dense', dtype: 'float32' } };
-      return { shape: [matrix.out, matrix.width], encoding: matrix.encoding };
+      if (matrix) return { shape: [matrix.out, matrix.width], encoding: matrix.encoding };
+      return { shape: [dense[name]!.length], encoding: { kind: 'dense', dtype: 'float32' } };
     },
     read: async (name, part = 'values') =>
-      blocks[name]?.parts[part] ?? new Uint8Array(gamma.buffer),
+      blocks[name]?.parts[part] ?? new Uint8Array(dense[name]!.buffer),
   };
 }
