@@ -9,8 +9,10 @@
 /** Before a loop whose length is such a constant: what it sums up stays in registers. */
 #ifdef __clang__
 #define UNROLLED _Pragma("clang loop unroll(full)")
+#define UNROLLED_BY_8 _Pragma("clang loop unroll_count(8)")
 #else
 #define UNROLLED _Pragma("GCC unroll 64")
+#define UNROLLED_BY_8 _Pragma("GCC unroll 8")
 #endif
 
 static inline int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -9,9 +9,17 @@
 
 enum {
   WALKS = 4,
-  /** How far ahead of their use values and zero points are asked for, in bytes. */
-  AHEAD = 2048,
-  ZEROS_AHEAD = 64,
+  /**
+   * How far ahead of their use values are asked for, in bytes: first into the larger cache of a core, then into the one
+   * next to it. A core waits for only so much memory at a time, and for more of it in its larger cache.
+   */
+  FAR_AHEAD = 2048,
+  AHEAD = 1024,
+  /** Scales and zero points of several rows lie side by side: a line of the cache or two at a time. */
+  SCALES_AHEAD = 256,
+  ZEROS_AHEAD = 128,
+  /** Walks that begin further apart get in each other's way, and such as are nearer end too often. */
+  STRETCH_BYTES = 1 << 18,
 };
 
 /** The next blocks of four rows of the matrix, and of all rounded rows. */
@@ -153,6 +161,7 @@ INLINE void loadStep(const uint8_t *values, int64_t left, __m512i parts[2], cons
   UNROLLED
   for (int at = 0; at < STEP_BYTES(bits, block); at += 64) {
     _mm_prefetch((const char *)values + at + AHEAD, _MM_HINT_T0);
+    _mm_prefetch((const char *)values + at + FAR_AHEAD, _MM_HINT_T1);
     parts[at / 64] = _mm512_maskz_loadu_epi8(bytesLeft(left - at), values + at);
   }
   if (bits == 8) return; // Their order is that of the rows already.
@@ -211,12 +220,17 @@ INLINE void multiply16(const Walk *walk, __m512 *sums, const int bits, const int
   float worths[ROWS_AT_ONCE][16 * WALKS] __attribute__((aligned(64)));
   UNROLLED
   for (int each = 0; each < WALKS; each++) {
-    _mm_prefetch((const char *)walk->scales[each] + AHEAD * 8 / (bits * block) * walk->scaleBytes, _MM_HINT_T0);
+    _mm_prefetch((const char *)walk->scales[each] + SCALES_AHEAD, _MM_HINT_T0);
     if (walk->zeros[each]) _mm_prefetch((const char *)walk->zeros[each] + ZEROS_AHEAD, _MM_HINT_T0);
   }
   weighBlocks(walk, worths, sums, bits, rows);
   const int64_t steps = ceilDivide(least(walk->blocks, 16), STEP_BLOCKS(bits, block));
-  for (int64_t step = 0; step < steps; step++) multiplyStep(walk, step, worths, sums, bits, block, rows);
+  if (rows > 1) {
+    for (int64_t step = 0; step < steps; step++) multiplyStep(walk, step, worths, sums, bits, block, rows);
+  } else {
+    UNROLLED_BY_8 // One row has so little to compute that counting steps takes its time as well.
+    for (int64_t step = 0; step < steps; step++) multiplyStep(walk, step, worths, sums, bits, block, rows);
+  }
 }
 
 /** A sum of each column. */
@@ -284,11 +298,22 @@ INLINE void multiplyRows(const BlockMatrix *matrix, const RoundedRows *rounded, 
   }
 }
 
+/** A piece in stretches of equal length. */
+INLINE void multiplyStretches(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from, int64_t to, float *product,
+                              const int bits, const int block) {
+  const int64_t columns = to - from;
+  const int64_t stretches = least(ceilDivide(columns * rowBytes(matrix), STRETCH_BYTES), ceilDivide(columns, WALKS));
+  for (int64_t each = 0; each < stretches; each++) {
+    const int64_t first = from + columns * each / stretches, end = from + columns * (each + 1) / stretches;
+    multiplyRows(matrix, rounded, first, end, product, bits, block);
+  }
+}
+
 /** One function for each kind of matrix, whose loops know its lengths. */
 #define WALK(bits, block)                                                                                          \
   AVX512 static void walk##bits##x##block(const BlockMatrix *matrix, const RoundedRows *rounded, int64_t from,     \
                                           int64_t to, float *product) {                                            \
-    multiplyRows(matrix, rounded, from, to, product, bits, block);                                                 \
+    multiplyStretches(matrix, rounded, from, to, product, bits, block);                                            \
   }
 WALK(4, 32)
 WALK(4, 64)
