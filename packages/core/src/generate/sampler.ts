@@ -59,7 +59,7 @@ const STRETCH = 1024;
 
 /**
  * The place of the largest number; of equal ones the first (as the reference's argmax). Places are asked
- * about only where a stretch has a number larger than all before it: that takes half as long.
+ * about only where a stretch has a number larger than all before it.
  */
 export function likeliest(logits: Float32Array): number {
   let largest = logits[0]!;
