@@ -13,8 +13,10 @@ enum {
   WALKS = 4,
   /** Positions of a part: its scores fit into the cache next to the processor. */
   PART = 1024,
-  /** How far ahead of its use the cache is asked for, in numbers. */
+  /** How far ahead of its use the cache is asked for, in numbers; halves in two steps (see walk-product.c). */
   AHEAD = 1024,
+  HALVES_AHEAD = 512,
+  HALVES_FAR_AHEAD = 2048,
 };
 
 bool areFew(const Attention *attention) { return queriesOf(attention) <= FEW_QUERIES; }
@@ -55,8 +57,11 @@ INLINE __m512 numbersAt(const Rows *rows, int64_t place, const Kind kind) {
 /** Once a line of the cache, of which 2 lines of halves are one, or 4 of bytes. */
 INLINE void askAhead(const Rows *rows, int64_t place, const int line, const Kind kind) {
   if (kind == NUMBERS) _mm_prefetch((const char *)(rows->numbers + place + AHEAD), _MM_HINT_T0);
-  else if (kind == HALVES && line % 2 == 0) _mm_prefetch((const char *)(rows->halves + place + AHEAD), _MM_HINT_T0);
-  else if (kind == STEPS && line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place + AHEAD), _MM_HINT_T0);
+  if (kind == STEPS && line % 4 == 0) _mm_prefetch((const char *)(rows->steps + place + AHEAD), _MM_HINT_T0);
+  if (kind == HALVES && line % 2 == 0) {
+    _mm_prefetch((const char *)(rows->halves + place + HALVES_FAR_AHEAD), _MM_HINT_T1);
+    _mm_prefetch((const char *)(rows->halves + place + HALVES_AHEAD), _MM_HINT_T0);
+  }
 }
 
 /** `lines` times 16 numbers of the key of a position. */
