@@ -220,7 +220,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   ): Promise<Outputs> {
     using _bound = bindRun(this.runtime, session, lowered, plan);
     const results = await session.run({
-      ...{ signal, atOnce: this.#isQuick(plan), shapes: resultShapes(plan) },
+      ...{ signal, shapes: resultShapes(plan) },
     });
     const outputs = Object.entries(plan.graph.outputs).map(([key, { dtype }], index) => {
       const tensor = new OnnxTensor(this.runtime, dtype, results[index]!, {
@@ -231,11 +231,6 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       return [key, tensor];
     });
     return Object.fromEntries(outputs);
-  }
-
-  /** Never on a device: its first run may compile, and this thread would wait for it. */
-  #isQuick(plan: RunPlan): boolean {
-    return this.provider.name === 'cpu' && isShortLookup(plan);
   }
 
   #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
@@ -371,15 +366,6 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   #requireOpen(): void {
     if (this.#closing) throw new RunError('This onnx program has been disposed');
   }
-}
-
-/** Ids of so few rows are looked up while another thread would still be waking. */
-const SHORT_LOOKUP = 16;
-
-function isShortLookup({ graph, inputs }: RunPlan): boolean {
-  if (!graph.nodes.every(({ op }) => op === 'embed')) return false;
-  const ids = Object.values(inputs).flatMap(({ shape }) => shape);
-  return ids.reduce((product, each) => product * each, 1) <= SHORT_LOOKUP;
 }
 
 function commitRun({ graph, cache, segments, groups }: RunPlan, outputs: Outputs): void {
