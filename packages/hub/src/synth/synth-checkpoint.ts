@@ -41,7 +41,7 @@ export interface SynthOptions
  * await synthCheckpoint('/models/synth-1.8b', { shape: 'internlm2-1.8b', weights: 'int4', block: 128 });
  * ```
  *
- * @throws OutputExistsError, OutputBusyError, DiskFullError
+ * @throws OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError
  */
 export async function synthCheckpoint(folder: string, options: SynthOptions): Promise<void> {
   const out = resolve(folder);
