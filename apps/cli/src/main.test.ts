@@ -1,4 +1,6 @@
+import { DiskFullError } from '@lingbi/hub';
 import { describe, expect, test } from 'vitest';
+import { exitCodeOf } from './exit-codes.ts';
 import { createProgram } from './program.ts';
 import { eventsOf, fixture, lingbi, microModel } from './test-support/run-lingbi.ts';
 
@@ -80,6 +82,10 @@ describe('exit codes', () => {
     expect(eventsOf(ended)).toEqual([expect.objectContaining({ name: 'OfflineError' })]);
   });
 
+  test('3 when the disk has no room for a checkpoint', async () => {
+    expect(await exitCodeOf(new DiskFullError('ixc-int4.partial', 2, 1))).toBe(3);
+  });
+
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -100,7 +106,9 @@ describe('exit codes', () => {
       },
     });
     expect(ended.code).toBe(expected);
-    expect(eventsOf(ended).at(-1)).toMatchObject({ type: 'error', name: 'InterruptedError' });
+    expect(eventsOf(ended).at(-1)).toMatchObject({
+      ...{ type: 'error', name: 'InterruptedError', message: 'Interrupted' },
+    });
   });
 
   test('0 when whoever reads the output has enough', async () => {
