@@ -60,10 +60,21 @@ describe('lingbi convert', () => {
     expect(stderr).toContain(message);
   });
 
-  test('knows two adapters', async () => {
-    const words = ['convert', fixture('ixc25-micro'), join(folder, 'x'), '--adapters', 'web,draw'];
-    const { code, stderr } = await lingbi(words);
-    expect({ code, stderr }).toMatchObject({ code: 2 });
-    expect(stderr).toContain('There is no adapter draw');
+  test.each(['web,draw', 'both'])(
+    '--adapters %s is refused in the words that work',
+    async (adapters) => {
+      const words = ['convert', fixture('ixc25-micro'), join(folder, 'x'), '--adapters', adapters];
+      const { code, stderr } = await lingbi(words);
+      expect({ code, stderr }).toMatchObject({ code: 2 });
+      expect(stderr).toContain('It must be web, write, "web,write" or none.');
+    },
+  );
+
+  test.each(['none', ''])('--adapters "%s" keeps none', async (adapters) => {
+    const out = join(folder, `without-${adapters}`);
+    const words = ['convert', fixture('ixc25-micro'), out, '--weights', 'f16'];
+    expect(await lingbi([...words, '--adapters', adapters])).toMatchObject({ code: 0 });
+    const { weights } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
+    expect(Object.keys(weights).some((name) => /\.(web|write)\./.test(name))).toBe(false);
   });
 });

@@ -19,7 +19,7 @@ interface ConvertFlags extends OutputFlags {
 const more = `
 Examples:
   lingbi convert internlm-xcomposer2d5-7b ixc-int4 --weights int4 --vision int8
-  lingbi convert internlm-xcomposer2d5-7b-4bit ixc-awq --adapters ""
+  lingbi convert internlm-xcomposer2d5-7b-4bit ixc-awq --adapters none
 
 Reads safetensors and .bin files, plain or packed by AWQ or GPTQ. The folder is written as OUT.partial and
 renamed when it is whole; a conversion that broke off goes on where it was. docs/quantisation.md says what
@@ -63,7 +63,7 @@ export function addConvertCommand(program: Command): void {
     )
     .option(
       '--adapters <names>',
-      'task adapters to keep: web, write, both or none (default: all)',
+      'task adapters to keep: web, write, "web,write" or none (default: all)',
       parseAdapters,
     )
     .addOption(
@@ -83,12 +83,12 @@ export function addConvertCommand(program: Command): void {
   addOutputOptions(command);
 }
 
-/** `web,write`, one of them, or nothing. */
+/** `web,write`, one of them, or none; an empty text is none, too. */
 function parseAdapters(text: string): TaskAdapter[] {
-  const names = text.split(',').filter((name) => name !== '');
-  const wrong = names.find((name) => name !== 'web' && name !== 'write');
-  if (wrong === undefined) return names as TaskAdapter[];
-  throw new InvalidArgumentError(`There is no adapter ${wrong}, only web and write.`);
+  if (text === '' || text === 'none') return [];
+  const names = text.split(',').map((name) => name.trim());
+  if (names.every((name) => name === 'web' || name === 'write')) return names;
+  throw new InvalidArgumentError('It must be web, write, "web,write" or none.');
 }
 
 async function convert(
