@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cacheFolderAs } from './test-support/hub-cache.ts';
 import { eventsOf, fixture, lingbi } from './test-support/run-lingbi.ts';
 
 describe('lingbi convert', () => {
@@ -76,5 +77,32 @@ describe('lingbi convert', () => {
     expect(await lingbi([...words, '--adapters', adapters])).toMatchObject({ code: 0 });
     const { weights } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
     expect(Object.keys(weights).some((name) => /\.(web|write)\./.test(name))).toBe(false);
+  });
+
+  test('takes an id of the hub that is in the cache', async () => {
+    const cache = join(folder, 'cache');
+    await cacheFolderAs(cache, 'somebody/micro', fixture('ixc25-micro'));
+    const env = { HF_HUB_CACHE: cache, HF_HUB_OFFLINE: '1' };
+    const out = join(folder, 'of-the-hub');
+    const words = ['convert', 'somebody/micro', out, '--weights', 'f16'];
+    expect(await lingbi(words, { env })).toMatchObject({ code: 0, stdout: `${out}\n` });
+    const other = await lingbi(['convert', 'somebody/other', join(folder, 'other')], { env });
+    expect(other.code).toBe(3);
+    expect(other.stderr).toContain('somebody/other@main cannot be had offline');
+    // Before anything is downloaded.
+    const { stderr } = await lingbi(['convert', 'somebody/other', out], { env });
+    expect(stderr).toContain('it exists. Choose another name');
+  });
+
+  test('says what would be right for a source that is not there', async () => {
+    const { stderr } = await lingbi(['convert', join(folder, 'nowhere'), join(folder, 'x')]);
+    expect(stderr).toContain('there is no such folder. Give the path of a folder');
+  });
+
+  test('says where no folder can be made, and exits with 3', async () => {
+    const out = join(fixture('ixc25-micro'), 'config.json', 'out');
+    const { code, stderr } = await lingbi(['convert', fixture('ixc25-micro'), out]);
+    expect({ code, stderr }).toMatchObject({ code: 3 });
+    expect(stderr).toContain(`Cannot make the folder ${out}: a part of its path is a file`);
   });
 });

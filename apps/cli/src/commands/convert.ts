@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import type { BlockSize, ConvertOptions, TaskAdapter, WeightFormat } from '@lingbi/hub';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { findShownFolder } from '../open-model.ts';
 import { addOutputOptions } from '../options.ts';
 import type { OutputFlags } from '../report/report.ts';
 import { showConversion } from '../report/show-conversion.ts';
@@ -20,6 +22,7 @@ const more = `
 Examples:
   lingbi convert internlm-xcomposer2d5-7b ixc-int4 --weights int4 --vision int8
   lingbi convert internlm-xcomposer2d5-7b-4bit ixc-awq --adapters none
+  lingbi convert internlm/internlm-xcomposer2d5-7b ixc-int8 --weights int8
 
 Reads safetensors and .bin files, plain or packed by AWQ or GPTQ. The folder is written as OUT.partial and
 renamed when it is whole; a conversion that broke off goes on where it was. docs/quantisation.md says what
@@ -29,7 +32,7 @@ export function addConvertCommand(program: Command): void {
   const command = program
     .command('convert')
     .description('write a checkpoint again with smaller weights, laid out so that it opens at once')
-    .argument('<source>', 'folder of the checkpoint')
+    .argument('<source>', 'folder of the checkpoint, or its id on the hub')
     .argument('<out>', 'folder to write')
     .addOption(
       new Option('--weights <format>', "the decoder's matrices")
@@ -95,12 +98,15 @@ async function convert(
   source: string,
   out: string,
   flags: ConvertFlags,
-  { report, signal }: Run,
+  run: Run,
 ): Promise<object> {
+  const { report, signal } = run;
   const { weights, block, scales, head, vision, adapters, rounding, repairWith } = flags;
+  const { convertCheckpoint, requirePlace } = await import('@lingbi/hub');
+  await requirePlace(resolve(out)); // before gigabytes are downloaded
+  const folder = await findShownFolder(source, run);
   using shown = showConversion(report);
-  const { convertCheckpoint } = await import('@lingbi/hub');
-  await convertCheckpoint(source, out, {
+  await convertCheckpoint(folder, out, {
     weights,
     vision,
     ...(rounding && { rounding }),
