@@ -105,4 +105,21 @@ describe('lingbi convert', () => {
     expect({ code, stderr }).toMatchObject({ code: 3 });
     expect(stderr).toContain(`Cannot make the folder ${out}: a part of its path is a file`);
   });
+
+  test('stopped by Ctrl-C, says that it goes on, and does', async () => {
+    const out = join(folder, 'stopped');
+    const words = ['convert', fixture('ixc25-micro'), out, '--json'];
+    let isAsked = false;
+    const stopped = await lingbi(words, {
+      onLine: (line, child) => {
+        if (!isAsked && line.includes('"weight-written"')) isAsked = child.kill('SIGINT');
+      },
+    });
+    expect(stopped.code).toBe(130);
+    expect(eventsOf(stopped).at(-1)).toMatchObject({
+      name: 'InterruptedError',
+      message: 'Interrupted. The same command goes on after what is finished',
+    });
+    expect(await lingbi(words)).toMatchObject({ code: 0 });
+  });
 });

@@ -81,7 +81,7 @@ export function addConvertCommand(program: Command): void {
     )
     .addHelpText('after', more)
     .action((source: string, out: string, flags: ConvertFlags) =>
-      runCommand(flags, (run) => convert(source, out, flags, run)),
+      runCommand(flags, (run) => convert(source, out, flags, run), { goesOn: true }),
     );
   addOutputOptions(command);
 }
