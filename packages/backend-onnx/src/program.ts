@@ -236,6 +236,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
     if (graph.cache.length === 0 || !cache) return [];
     cache.requireUsable(segments);
+    if (cache.kv === 'float16') this.#requireHalves([graph]); // it may have come after the cache
     return groupSegments(segments, cache, cache.kv === 'int8' && this.#attendsByKernel(graph));
   }
 
@@ -305,19 +306,19 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       );
     }
     if (kv === 'float16') {
-      this.#requireHalves();
+      this.#requireHalves(Object.values<Graph>(this.graphs));
       return hostStore(this.runtime, size, 'float16');
     }
     if (this.#deviceMemory) return deviceStore(this.runtime, this.#deviceMemory, size);
     return hostStore(this.runtime, size);
   }
 
-  #requireHalves(): void {
-    const graphs = Object.values<Graph>(this.graphs).filter(({ cache }) => cache.length > 0);
-    if (graphs.every((graph) => this.#attendsByKernel(graph))) return;
+  #requireHalves(graphs: readonly Graph[]): void {
+    const other = graphs.find((graph) => graph.cache.length > 0 && !this.#attendsByKernel(graph));
+    if (!other) return;
     const why =
       missingKernels() ??
-      "the program was made without them, or the model's heads are none they know";
+      `the program was made without them, or the model's heads or the angles of "${other.name}" are none they know`;
     throw new UnsupportedError(
       `onnx keeps keys and values as float16 only for kernels of its own, on the cpu: ${why}. Leave out kv`,
     );
