@@ -120,6 +120,7 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     memory!.unmap(whole.address + BigInt(8 * MEGABYTE), hole); // touching it would end the process
     const part = (start: number, length: number): MappedFile => ({
       ...{ address: whole.address + BigInt(start), length },
+
       [Symbol.dispose]: () => {},
     });
     const [first, second] = [part(0, 8 * MEGABYTE), part(8 * MEGABYTE + hole, 8 * MEGABYTE)];
@@ -141,14 +142,12 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     });
     pages.add(mapped, 0, mapped.length);
     let turns = 0;
-    await pages.move({
-      inTurn: async (step) => {
-        expect(copies).toBe(turns++);
-        await new Promise((resolve) => setImmediate(resolve)); // others have theirs
-        expect(copies).toBe(turns - 1);
-        expect(isSame(mapped)).toBe(true);
-        return step();
-      },
+    await pages.moveInTurns(async (step) => {
+      expect(copies).toBe(turns++);
+      await new Promise((resolve) => setImmediate(resolve)); // others have theirs
+      expect(copies).toBe(turns - 1);
+      expect(isSame(mapped)).toBe(true);
+      return step();
     });
     expect(turns).toBeGreaterThanOrEqual(6);
     expect(ofFile(mapped, everywhere)).toEqual([]);
@@ -170,7 +169,8 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     await new Promise((resolve) => setImmediate(resolve));
     expect(isOver).toBe(false);
     endCopy(new Error('no thread'));
-    await Promise.all([stopping, moving]);
+    await expect(moving).rejects.toThrow('no thread');
+    await stopping;
     await pages.move();
     expect(ofFile(mapped, everywhere)).toEqual(everywhere);
   });
@@ -179,10 +179,27 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     const mapped = mapFile();
     const pages = open();
     pages.add(mapped, 0, mapped.length);
-    const moving = pages.move({ after: 1e6 });
+    const moving = pages.moveInTurns((step) => step(), 1e6);
     await pages.stop();
     await moving;
     expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+  });
+
+  test('at once for who has a turn, while steps wait for theirs', async () => {
+    const mapped = mapFile();
+    const pages = open();
+    pages.add(mapped, 0, mapped.length);
+    let giveTurn = () => {};
+    const turn = new Promise<void>((resolve) => {
+      giveTurn = resolve;
+    });
+    const inTurns = pages.moveInTurns((step) => turn.then(step));
+    await new Promise((resolve) => setImmediate(resolve));
+    await pages.move();
+    expect(ofFile(mapped, everywhere)).toEqual([]);
+    giveTurn();
+    await inTurns;
+    expect(isSame(mapped)).toBe(true);
   });
 
   test('the rest of it when it is asked again, after an abort or where there was no room', async () => {
@@ -201,7 +218,7 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     expect(copies).toBe(2);
     expect(ofFile(mapped, everywhere).length).toBeGreaterThan(10);
     free = room();
-    await pages.move({ signal: reason.signal });
+    await pages.move(reason.signal);
     expect(copies).toBe(3);
     await pages.move();
     expect(ofFile(mapped, everywhere)).toEqual([]);
@@ -240,7 +257,7 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
         ...broken,
       });
       pages.add(mapped, 0, mapped.length);
-      await pages.move();
+      await pages.move().catch(() => {});
       expect(held).toBe(0);
       expect(ofFile(mapped, everywhere)).toEqual(everywhere);
       expect(isSame(mapped)).toBe(true);
@@ -249,7 +266,11 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
 });
 
 test('without calls of the system nothing moves', async () => {
-  const mapped = { address: 2n ** 21n, length: 100 * MEGABYTE, [Symbol.dispose]: () => {} };
+  const mapped: MappedFile = {
+    ...{ address: 2n ** 21n, length: 100 * MEGABYTE },
+
+    [Symbol.dispose]: () => {},
+  };
   const pages = new LargePages(undefined, room, given);
   pages.add(mapped, 0, mapped.length);
   await pages.move();
