@@ -235,6 +235,38 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     }
   });
 
+  test('only while as much stays free, though another process moves as well', async () => {
+    let free = 2 * LENGTH + 6 * MEGABYTE;
+    const processes = [mapFile(), mapFile()].map((mapped) => {
+      const copy: SystemMemory['copy'] = (to, from, length) => {
+        free -= length;
+        return memory!.copy(to, from, length);
+      };
+      const pages = open({ copy }, () => free);
+      pages.add(mapped, 0, mapped.length);
+      return pages;
+    });
+    for (let time = 0; time < 3; time++) {
+      await Promise.all(processes.map((pages) => pages.moveInTurns((step) => step())));
+    }
+    expect(free).toBeLessThan(2 * LENGTH);
+    expect(free).toBeGreaterThan(LENGTH);
+  });
+
+  test('once, though it comes again', async () => {
+    const mapped = mapFile();
+    const free: number[] = [];
+    const pages = open({}, () => {
+      free.push(room());
+      return room();
+    });
+    for (let time = 0; time < 2; time++) {
+      pages.add(mapped, 0, mapped.length);
+      await pages.move();
+    }
+    expect(free.length).toBeLessThan(9); // steps of 4 MB, 21 in all
+  });
+
   test.each<[string, Partial<SystemMemory>]>([
     ['gives no memory', { map: () => undefined }],
     ['gives no large pages', { advise: () => false }],

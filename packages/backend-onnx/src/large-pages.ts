@@ -10,8 +10,6 @@ const LARGE_PAGE = 2 ** 21;
 const SMALL_PAGE = 2 ** 12;
 /** Bytes that are moved in one step: so much is there twice meanwhile. */
 const STEP = 2 ** 22;
-/** As much again stays free for others. */
-const ROOM = 2;
 
 /** PROT_READ and PROT_WRITE, MAP_PRIVATE and MAP_ANONYMOUS, MADV_HUGEPAGE on Linux (sys/mman.h). */
 const OWN = { protection: 3, flags: 0x22 };
@@ -33,9 +31,12 @@ export type InTurn = <T>(step: () => Promise<T>) => Promise<T>;
  * address, and whoever reads meanwhile finds the same bytes (docs/decisions/086).
  */
 export class LargePages {
+  readonly #known = new Set<Handle>();
   readonly #added: FileRange[] = [];
   /** What has not moved. */
   readonly #steps: FileRange[] = [];
+  /** Bytes of all steps there were: so many stay free for others. */
+  #total = 0;
   readonly #stop = new AbortController();
   #moving: Promise<void> | undefined;
   #movingInTurns: Promise<void> | undefined;
@@ -46,7 +47,11 @@ export class LargePages {
     readonly given: () => boolean = givesHugePages,
   ) {}
 
+  /** What comes again, after an extension was taken out, moves once. */
   add(file: MappedFile, start: number, length: number): void {
+    const address = file.address + BigInt(start);
+    if (this.#known.has(address)) return;
+    this.#known.add(address);
     this.#added.push({ file, start, end: start + length });
   }
 
@@ -110,10 +115,12 @@ export class LargePages {
     if (!this.hasMore) return;
     const steps = join(this.#added.splice(0)).flatMap(stepsOf);
     this.#steps.push(...steps);
+    this.#total += lengthOfAll(steps);
   }
 
+  /** As much again stays free after the last step, whoever else took memory meanwhile. */
   #hasRoom(): boolean {
-    return this.free() >= ROOM * lengthOfAll(this.#steps);
+    return this.free() >= lengthOfAll(this.#steps) + this.#total;
   }
 
   async #moveStep(step: FileRange): Promise<boolean> {
