@@ -295,6 +295,45 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
       expect(isSame(mapped)).toBe(true);
     },
   );
+
+  test.each<[string, Partial<SystemMemory>]>([
+    ['refused', { replace: () => false }],
+    ['failed', { copy: () => Promise.reject(new Error('no thread')) }],
+  ])('never again after it was %s', async (_, broken) => {
+    const mapped = mapFile();
+    let taken = 0;
+    const map: SystemMemory['map'] = (...of) => {
+      taken++;
+      return memory!.map(...of);
+    };
+    const pages = open({ map, ...broken });
+    for (let time = 0; time < 3; time++) {
+      pages.add(mapped, 4 * time * MEGABYTE, 4 * MEGABYTE);
+      await pages.moveInTurns((step) => step());
+      await pages.move().catch(() => {});
+    }
+    expect(taken).toBe(1);
+  });
+
+  test('and who waits is told what failed', async () => {
+    const mapped = mapFile();
+    const pages = open({ copy: () => Promise.reject(new Error('no thread')) });
+    pages.add(mapped, 0, mapped.length);
+    await expect(pages.move()).rejects.toThrow('no thread');
+    await pages.move();
+  });
+
+  test('without another look where Linux gives no large pages', async () => {
+    const mapped = mapFile();
+    let looks = 0;
+    const pages = open({}, room, () => ++looks === 0);
+    for (let time = 0; time < 3; time++) {
+      pages.add(mapped, 4 * time * MEGABYTE, 4 * MEGABYTE);
+      await pages.move();
+      expect(pages.hasMore).toBe(false);
+    }
+    expect(looks).toBe(1);
+  });
 });
 
 test('without calls of the system nothing moves', async () => {

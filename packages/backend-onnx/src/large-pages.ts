@@ -37,6 +37,8 @@ export class LargePages {
   readonly #steps: FileRange[] = [];
   /** Bytes of all steps there were: so many stay free for others. */
   #total = 0;
+  /** Linux has refused once, and would again. */
+  #isRefused = false;
   readonly #stop = new AbortController();
   #moving: Promise<void> | undefined;
   #movingInTurns: Promise<void> | undefined;
@@ -50,7 +52,7 @@ export class LargePages {
   /** What comes again, after an extension was taken out, moves once. */
   add(file: MappedFile, start: number, length: number): void {
     const address = file.address + BigInt(start);
-    if (this.#known.has(address)) return;
+    if (this.#isRefused || this.#known.has(address)) return;
     this.#known.add(address);
     this.#added.push({ file, start, end: start + length });
   }
@@ -61,7 +63,7 @@ export class LargePages {
   }
 
   /**
-   * Ends when all that was added has moved, there is no room for the rest, Linux refuses, or somebody stopped it. What had no
+   * Ends when all that was added has moved, there is no room for the rest, or Linux or somebody stopped it. What had no
    * room moves when it is called again. Belongs into a turn, where steps that wait for theirs do not go on.
    */
   async move(signal?: AbortSignal): Promise<void> {
@@ -105,10 +107,15 @@ export class LargePages {
   async #moveNext(): Promise<boolean> {
     this.#planSteps();
     const [step] = this.#steps;
-    if (!step || this.#stop.signal.aborted || !this.given() || !this.#hasRoom()) return false;
-    if (!(await this.#moveStep(step))) return false;
-    this.#steps.shift();
-    return true;
+    if (!step || this.#stop.signal.aborted || !this.#hasRoom()) return false;
+    let hasMoved = false;
+    try {
+      hasMoved = await this.#moveStep(step);
+    } finally {
+      if (hasMoved) this.#steps.shift();
+      else this.#giveUp();
+    }
+    return hasMoved;
   }
 
   #planSteps(): void {
@@ -116,11 +123,18 @@ export class LargePages {
     const steps = join(this.#added.splice(0)).flatMap(stepsOf);
     this.#steps.push(...steps);
     this.#total += lengthOfAll(steps);
+    if (!this.given()) this.#giveUp();
   }
 
   /** As much again stays free after the last step, whoever else took memory meanwhile. */
   #hasRoom(): boolean {
     return this.free() >= lengthOfAll(this.#steps) + this.#total;
+  }
+
+  #giveUp(): void {
+    this.#isRefused = true;
+    this.#steps.length = 0;
+    this.#added.length = 0;
   }
 
   async #moveStep(step: FileRange): Promise<boolean> {

@@ -106,6 +106,12 @@ describe.skipIf(missing || !hasLargePages)("with largePages 'first'", () => {
     await expect.poll(() => mapped(['early']), { timeout: 20_000 }).toEqual([]);
   });
 
+  test('a model whose move fails does not open', async () => {
+    imagined.free = 1e12;
+    imagined.system = () => ({ copy: () => Promise.reject(new Error('no thread')) });
+    await expect(open('first')).rejects.toThrow('no thread');
+  });
+
   test('runs look for nothing when there is nothing to move', async () => {
     imagined.free = 1e12;
     await using program = await open('first');
