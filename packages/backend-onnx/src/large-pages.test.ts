@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import koffi from 'koffi';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { LostWeightsError } from './errors.ts';
 import { LargePages } from './large-pages.ts';
 import { createFileMapper, FORGOTTEN_PAGE, type MappedFile } from './mapped-file.ts';
 import { openSystemMemory, type SystemMemory } from './system-memory.ts';
@@ -120,7 +121,7 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     memory!.unmap(whole.address + BigInt(8 * MEGABYTE), hole); // touching it would end the process
     const part = (start: number, length: number): MappedFile => ({
       ...{ address: whole.address + BigInt(start), length },
-
+      restore: () => false,
       [Symbol.dispose]: () => {},
     });
     const [first, second] = [part(0, 8 * MEGABYTE), part(8 * MEGABYTE + hole, 8 * MEGABYTE)];
@@ -336,10 +337,48 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
   });
 });
 
+describe.skipIf(process.platform !== 'linux')('a move that takes pages of the file away', () => {
+  const takeAway: SystemMemory['replace'] = (address, _, length) => {
+    memory!.unmap(address, length);
+    return false;
+  };
+
+  test('brings them back, of the same file, whatever has its name by now', async () => {
+    const mapped = mapFile();
+    renameSync(file, `${file} of before`);
+    onTestFinished(() => renameSync(`${file} of before`, file));
+    writeFileSync(file, Buffer.alloc(LENGTH));
+    const pages = new LargePages({ ...memory!, replace: takeAway }, room, given);
+    pages.add(mapped, 3 * MEGABYTE + 100, 8 * MEGABYTE);
+    await pages.move();
+    expect(isSame(mapped)).toBe(true);
+    pages.requireWhole();
+  });
+
+  test('says so when it cannot, and their place is left to others', async () => {
+    let unmapped = 0;
+    const system: SystemMemory = {
+      ...memory!,
+      map: (length, use, descriptor, at) =>
+        at ? undefined : memory!.map(length, use, descriptor, at),
+      replace: () => false,
+    };
+    const unmap: SystemMemory['unmap'] = () => unmapped++;
+    const mapped = createFileMapper({ ...system, unmap })!.map(file);
+    onTestFinished(() => memory!.unmap(mapped.address, mapped.length));
+    const pages = new LargePages(system, room, given);
+    pages.add(mapped, 0, mapped.length);
+    await expect(pages.move()).rejects.toThrow(LostWeightsError);
+    expect(() => pages.requireWhole()).toThrow(/\d+ bytes of weights are lost/);
+    mapped[Symbol.dispose]();
+    expect(unmapped).toBe(0);
+  });
+});
+
 test('without calls of the system nothing moves', async () => {
   const mapped: MappedFile = {
     ...{ address: 2n ** 21n, length: 100 * MEGABYTE },
-
+    restore: () => false,
     [Symbol.dispose]: () => {},
   };
   const pages = new LargePages(undefined, room, given);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freeMemory } from '@lingbi/core';
 import type { Handle } from './api.ts';
+import { LostWeightsError } from './errors.ts';
 import { FORGOTTEN_PAGE, type MappedFile } from './mapped-file.ts';
 import type { SystemMemory } from './system-memory.ts';
 
@@ -39,6 +40,7 @@ export class LargePages {
   #total = 0;
   /** Linux has refused once, and would again. */
   #isRefused = false;
+  #lost: LostWeightsError | undefined;
   readonly #stop = new AbortController();
   #moving: Promise<void> | undefined;
   #movingInTurns: Promise<void> | undefined;
@@ -60,6 +62,11 @@ export class LargePages {
   /** Whether something came that nobody has tried to move. */
   get hasMore(): boolean {
     return this.#added.length > 0;
+  }
+
+  /** @throws LostWeightsError when a move took away what it could not bring back. */
+  requireWhole(): void {
+    if (this.#lost) throw this.#lost;
   }
 
   /**
@@ -148,10 +155,18 @@ export class LargePages {
       await memory.copy(copy, place, length);
       memory.protect(copy, length, READ_ONLY);
       hasMoved = memory.replace(place, copy, length);
+      if (!hasMoved) this.#restore(step);
       return hasMoved;
     } finally {
       if (!hasMoved) memory.unmap(copy, length);
     }
+  }
+
+  /** Linux may have taken the file's pages away before it failed to put others there. */
+  #restore(step: FileRange): void {
+    if (step.file.restore(step.start, lengthOf(step))) return;
+    this.#lost = new LostWeightsError(lengthOf(step));
+    throw this.#lost;
   }
 
   /** Memory in which large pages begin where they begin at an address. */

@@ -6,6 +6,7 @@ import { type Graph, linear, type Program, trace, type WeightSource } from '@lin
 import { randomFloats } from '@lingbi/core/testing';
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { onnx } from './backend.ts';
+import { LostWeightsError } from './errors.ts';
 import { missingKernels } from './kernels.ts';
 import { LargePages } from './large-pages.ts';
 import type { LargePagesOption } from './options.ts';
@@ -121,5 +122,21 @@ describe.skipIf(missing || !hasLargePages)("with largePages 'first'", () => {
     expect(moves).not.toHaveBeenCalled();
     expect(imagined.looks).toBe(looks);
     moves.mockRestore();
+  });
+});
+
+describe.skipIf(missing || !hasLargePages)('weights that are lost while they move', () => {
+  test('end the program with an error instead of the process', async () => {
+    imagined.system = ({ map }) => ({
+      map: (length, use, descriptor, at) => (at ? undefined : map(length, use, descriptor)),
+      replace: () => false,
+    });
+    await using program = await open('meanwhile');
+    await run(program, 'early');
+    imagined.free = 1e12;
+    const failure = () => run(program, 'early').catch((error) => error);
+    await expect.poll(failure, { timeout: 20_000 }).toBeInstanceOf(LostWeightsError);
+    await expect(run(program, 'late')).rejects.toThrow(LostWeightsError);
+    expect(mapped(['late'])).toEqual([]); // nothing is compiled any more
   });
 });

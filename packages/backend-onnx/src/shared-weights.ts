@@ -81,6 +81,7 @@ export class SharedWeights implements AsyncDisposable {
     signal?: AbortSignal,
     onProgress?: (progress: CompileProgress) => void,
   ): Promise<void> {
+    this.#pages.requireWhole();
     const missing = weights.filter(({ name }) => !this.#loaded.has(name));
     const total = new Set(missing.map(({ name }) => name)).size;
     let loaded = 0;
@@ -114,8 +115,10 @@ export class SharedWeights implements AsyncDisposable {
   /**
    * Moves what every run reads into large pages, where it can be: at once, or a while later step by step between runs.
    * Belongs into a turn, which it never waits for others of.
+   * @throws LostWeightsError for what a move before could not bring back.
    */
   async moveToLargePages(inTurn: InTurn, signal?: AbortSignal): Promise<void> {
+    this.#pages.requireWhole();
     const { largePages } = this.usage.settings;
     if (largePages === 'never') return;
     if (largePages === 'first' && this.#pages.hasMore) await this.#pages.move(signal);
