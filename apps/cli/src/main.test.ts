@@ -69,6 +69,10 @@ describe('exit codes', () => {
       ['chat', ...microModel, '--engine', 'cpu', 'Hello'],
       '--engine cpu belongs to --backend tfjs',
     ],
+    [
+      ['chat', ...microModel, '--backend', 'tfjs', '--large-pages', 'never', 'Hello'],
+      '--large-pages never belongs to --backend onnx',
+    ],
   ])('2 for %s', async (_, words, message) => {
     const { code, stdout, stderr } = await lingbi(words);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
