@@ -70,6 +70,7 @@ describe('exit codes', () => {
       '--engine cpu belongs to --backend tfjs',
     ],
     [
+      'an option of onnx for another backend',
       ['chat', ...microModel, '--backend', 'tfjs', '--large-pages', 'never', 'Hello'],
       '--large-pages never belongs to --backend onnx',
     ],
