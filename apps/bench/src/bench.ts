@@ -33,8 +33,8 @@ export interface Row {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** The same work done by somebody else, in the same unit, measured in turns with ours. */
-  readonly peer?: Peer;
+  /** The same work done by others, in the same unit, measured in turns with ours. */
+  readonly peers?: readonly Peer[];
   /** What else there is to say: a share of what the machine can do. */
   readonly note?: string;
   /** Where it stands in the bench's plot. */
@@ -55,12 +55,14 @@ export interface Peer {
 export function rowOf(figure: string, unit: string, runs: readonly number[], peer?: Peer): Row {
   const sorted = [...runs].sort((a, b) => a - b);
   const [min, max] = [sorted[0]!, sorted.at(-1)!];
-  return { figure, unit, median: medianOf(runs), min, max, ...(peer && { peer }) };
+  return { figure, unit, median: medianOf(runs), min, max, ...(peer && { peers: [peer] }) };
 }
 
+/** Of an even number of runs, halfway between the two in the middle. */
 export function medianOf(runs: readonly number[]): number {
   const sorted = [...runs].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
+  const [below, above] = [sorted[(sorted.length - 1) >> 1]!, sorted[sorted.length >> 1]!];
+  return (below + above) / 2;
 }
 
 /** Does some work once and says the figure: milliseconds, or a rate. */

@@ -93,7 +93,7 @@ export async function decodeAt(
     const share = ({ median }: Row) =>
       metered && `${((bytes * median) / 1e7 / metered).toFixed(0)} % of ${metered.toFixed(1)} GB/s`;
     const plain = noted(rows, `lingbi ${own}`, (row) => share(row) || undefined);
-    return pairsOf(`lingbi ${own}`, `llama.cpp ${llama}`).reduce<readonly (Row | Absence)[]>(
+    return pairsOf({ own, llama, transformers }).reduce<readonly (Row | Absence)[]>(
       (all, [name, rival]) => besides(all, name, rival),
       noted(plain, `lingbi ${own} mapped`, (row) => share(row) || undefined),
     );
@@ -102,12 +102,13 @@ export async function decodeAt(
   }
 }
 
-/** Who is compared with whom. */
-function pairsOf(own: string, peer: string): readonly (readonly [own: string, peer: string])[] {
-  return [
-    [own, peer],
-    [`${own} with int8 cache`, peer],
-    [`${own} with float32 cache`, peer],
-    [`${own} mapped`, peer],
-  ];
+type Pair = readonly [own: string, peer: string];
+
+/** Who is compared with whom. transformers.js keeps keys and values in float32. */
+export function pairsOf({ own, llama, transformers }: Rivals): readonly Pair[] {
+  const [ours, first, second] = [`lingbi ${own}`, `llama.cpp ${llama}`, `transformers.js ${own}`];
+  const [rounded, float32] = [`${ours} with int8 cache`, `${ours} with float32 cache`];
+  const withFirst = [ours, rounded, float32, `${ours} mapped`].map((each): Pair => [each, first]);
+  const withSecond = [ours, float32].map((each): Pair => [each, second]);
+  return transformers ? [...withFirst, ...withSecond] : withFirst;
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Absence, Row } from './bench.ts';
+import type { Absence, Peer, Row } from './bench.ts';
 
 export interface Machine {
   readonly processor: string;
@@ -50,16 +50,20 @@ export function machineLine({
 }
 
 export function markdownTable(rows: readonly (Row | Absence)[]): string {
-  const compared = rows.some((row) => 'peer' in row);
+  const compared = rows.some((row) => 'peers' in row);
   const noted = rows.some((row) => 'note' in row);
   const head = [
     ...['figure', 'median', 'spread', 'worst ÷ median'],
     ...(compared ? ['peer', 'ours ÷ peer'] : []),
     ...(noted ? ['note'] : []),
   ];
-  const cells = rows.map((row) => {
-    if ('absent' in row) return [row.figure, `not measured: ${row.absent}`];
-    return [...ownCells(row), ...(compared ? peerCells(row) : []), row.note ?? ''];
+  const cells = rows.flatMap((row) => {
+    if ('absent' in row) return [[row.figure, `not measured: ${row.absent}`]];
+    const [first, ...others] = row.peers ?? [];
+    return [
+      [...ownCells(row), ...(compared ? peerCells(row, first) : []), row.note ?? ''],
+      ...others.map((peer) => [...ownCells(row), ...peerCells(row, peer)]),
+    ];
   });
   const line = (row: readonly string[]) => `| ${head.map((_, at) => row[at] ?? '').join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...cells.map(line)].join('\n');
@@ -71,19 +75,24 @@ function ownCells({ figure, unit, median, min, max }: Row): string[] {
   return [figure, `${digits(median)} ${unit}`, `${digits(min)}–${digits(max)}`, worst.toFixed(2)];
 }
 
-function peerCells({ unit, median, peer }: Row): string[] {
+function peerCells({ unit, median }: Row, peer: Peer | undefined): string[] {
   if (!peer) return ['', ''];
-  return [`${digits(peer.median)} ${unit} (${peer.name})`, ratio(median, peer.median)];
+  return [`${digits(peer.median)} ${unit} (${peer.name})`, (median / peer.median).toFixed(2)];
+}
+
+/** Rows as plain data; every peer says how many times its median ours is. */
+export function plainRows(rows: readonly (Row | Absence)[]): readonly object[] {
+  return rows.map((row) => {
+    if ('absent' in row || !row.peers) return row;
+    const peers = row.peers.map((peer) => ({ ...peer, ratio: row.median / peer.median }));
+    return { ...row, peers };
+  });
 }
 
 /** Three digits that matter; whole numbers above a hundred. */
 function digits(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-function ratio(own: number, peer: number): string {
-  return (own / peer).toFixed(2);
 }
 
 /** Looked up from its owner: a package may not let its package.json be imported. */

@@ -97,7 +97,7 @@ export async function measureTurns(
   }
 }
 
-/** Our rows with the median of each peer's beside them, so that the table shows the ratio. */
+/** Our row with the median of one more peer beside it, so that the table shows the ratio. */
 export function besides(
   rows: readonly (Row | Absence)[],
   own: string,
@@ -107,7 +107,10 @@ export function besides(
   const theirs = rows.find((row): row is Row => isOf(row, peer) && 'median' in row);
   if (!theirs) return [...rows];
   const beside = { name: peer, median: theirs.median };
-  return rows.map((row) => (isOf(row, own) && 'median' in row ? { ...row, peer: beside } : row));
+  return rows.map((row) => {
+    if (!isOf(row, own) || 'absent' in row) return row;
+    return { ...row, peers: [...(row.peers ?? []), beside] };
+  });
 }
 
 /** One run of every contender that is not kept: to fill a cache, to touch all memory. */
