@@ -3,13 +3,15 @@
  * bench-results/ as well, and drawn where they depend on something.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import type { Absence, Bench, BenchOptions, Row } from './bench.ts';
+import { type Benches, readCommand, usageOf } from './command.ts';
 import { drawPlot } from './plot.ts';
-import { describeMachine, type Machine, machineLine, markdownTable } from './report.ts';
+import { describeMachine, type Machine, machineLine, markdownTable, plainRows } from './report.ts';
 
-/** Imported when asked for: a bench may need a library that another does without. */
-const benches = {
+/** As shells and other programs say that they were called wrongly. */
+const CALLED_WRONGLY = 2;
+
+const benches: Benches = {
   tokenizer: async () => (await import('./tokenizer.ts')).tokenizerBench,
   vision: async () => (await import('./vision.ts')).visionBench,
   video: async () => (await import('./video.ts')).videoBench,
@@ -26,47 +28,41 @@ const benches = {
   batch: async () => (await import('./batch.ts')).batchBench,
   lookup: async () => (await import('./lookup.ts')).lookupBench,
   generation: async () => (await import('./generation.ts')).generationBench,
-} satisfies Record<string, () => Promise<Bench>>;
-type BenchName = keyof typeof benches;
+};
 
-const { values, positionals } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    shape: { type: 'string' },
-    only: { type: 'string' },
-    runs: { type: 'string' },
-  },
-  allowPositionals: true,
-});
-const options = optionsOf();
-const complaints = await complaintsOf(positionals);
-if (positionals.length === 0 || complaints.length > 0) {
-  for (const complaint of complaints) console.error(complaint);
-  await printUsage();
-  process.exitCode = complaints.length > 0 ? 1 : 0;
-} else {
-  const machine = describeMachine();
-  console.log(`${machineLine(machine)}\n`);
-  for (const name of positionals as BenchName[]) await measure(name, machine);
+const command = await readCommand(process.argv.slice(2), benches);
+switch (command.kind) {
+  case 'help':
+    console.log(await usageOf(benches));
+    break;
+  case 'refusal':
+    for (const complaint of command.complaints) console.error(complaint);
+    process.exitCode = CALLED_WRONGLY;
+    break;
+  case 'measure': {
+    const machine = describeMachine();
+    console.log(`${machineLine(machine)}\n`);
+    for (const name of command.names) await measure(name, machine, command);
+    break;
+  }
+  default:
+    command satisfies never;
 }
 
-async function measure(name: BenchName, machine: Machine): Promise<void> {
-  const bench = await benches[name]();
+interface Wishes {
+  readonly options: BenchOptions;
+  readonly json: boolean;
+}
+
+async function measure(name: string, machine: Machine, { options, json }: Wishes): Promise<void> {
+  const bench = await benches[name]!();
   console.log(`## ${name}\n\n${bench.describe}\n`);
   const rows = await bench.run(options);
   console.log(`${markdownTable(rows)}\n`);
-  if (values.json) console.log(`Written to ${writeResult(name, bench, machine, rows)}\n`);
+  if (json) console.log(`Written to ${writeResult(name, bench, machine, rows)}\n`);
 }
 
-function optionsOf(): BenchOptions {
-  const { shape, only, runs } = values;
-  return {
-    ...(shape && { shape }),
-    ...(only && { only: only.split(',') }),
-    ...(runs && { runs: Number(runs) }),
-  };
-}
-
+/** @returns the file's path without its ending */
 function writeResult(
   name: string,
   { plot }: Bench,
@@ -76,42 +72,8 @@ function writeResult(
   const time = new Date().toISOString();
   const file = `bench-results/${name}-${time.replaceAll(/[:.]/g, '-')}`;
   mkdirSync('bench-results', { recursive: true });
-  writeFileSync(`${file}.json`, `${JSON.stringify({ name, time, machine, rows }, null, 2)}\n`);
+  const result = { name, time, machine, rows: plainRows(rows) };
+  writeFileSync(`${file}.json`, `${JSON.stringify(result, null, 2)}\n`);
   if (plot) writeFileSync(`${file}.svg`, drawPlot(name, plot, rows));
   return file;
-}
-
-/** What stands in the way, before anything is measured. */
-async function complaintsOf(names: readonly string[]): Promise<string[]> {
-  const complaints: string[] = [];
-  if (options.runs !== undefined && !(Number.isInteger(options.runs) && options.runs >= 1)) {
-    complaints.push(`--runs is a whole number from 1 on, not ${values.runs}.`);
-  }
-  for (const name of names) {
-    if (!Object.hasOwn(benches, name)) complaints.push(`There is no bench ${name}.`);
-    else complaints.push(...(await misfitsOf(name as BenchName)));
-  }
-  return complaints;
-}
-
-async function misfitsOf(name: BenchName): Promise<string[]> {
-  const { takes = [], choices = [] } = await benches[name]();
-  const ignored = (Object.keys(options) as (keyof BenchOptions)[]).filter(
-    (option) => !takes.includes(option),
-  );
-  const complaints = ignored.map((option) => `The bench ${name} has no --${option}.`);
-  if (ignored.includes('only')) return complaints;
-  const unknown = (options.only ?? []).filter((each) => !choices.includes(each));
-  const offer = `It takes ${choices.join(', ')}.`;
-  return [
-    ...complaints,
-    ...unknown.map((each) => `The bench ${name} has no part ${each}. ${offer}`),
-  ];
-}
-
-async function printUsage(): Promise<void> {
-  console.log('npm run bench -- NAME… [--json] [--shape 7b] [--only int4-128,4096] [--runs 20]\n');
-  for (const [name, load] of Object.entries(benches)) {
-    console.log(`  ${name.padEnd(12)} ${(await load()).describe}`);
-  }
 }
