@@ -87,11 +87,13 @@ export async function decodeAt(
       unit: 'tokens/s',
       rate: steadyTokensPerSecond(TOKENS),
       runs,
-      ...(meter && { meter }),
+      ...(meter && { meters: new Map([['memory', meter]]) }),
     });
+    const bandwidth = metered.get('memory');
     const bytes = bytesPerToken(synthShapes[shape], own, context);
     const share = ({ median }: Row) =>
-      metered && `${((bytes * median) / 1e7 / metered).toFixed(0)} % of ${metered.toFixed(1)} GB/s`;
+      bandwidth &&
+      `${((bytes * median) / 1e7 / bandwidth).toFixed(0)} % of ${bandwidth.toFixed(1)} GB/s`;
     const plain = noted(rows, `lingbi ${own}`, (row) => share(row) || undefined);
     return pairsOf({ own, llama, transformers }).reduce<readonly (Row | Absence)[]>(
       (all, [name, rival]) => besides(all, name, rival),

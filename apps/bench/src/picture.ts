@@ -7,10 +7,10 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Bench } from './bench.ts';
+import type { Bench, Row } from './bench.ts';
 import { lingbiProgram, THREADS } from './contenders/programs.ts';
 import { torchTower } from './contenders/torch-tower.ts';
-import { productMeter } from './product-meter.ts';
+import { productMeter, shareOfProducts } from './product-meter.ts';
 import { besides, endAll, measureTurns, noted, startAll } from './side-by-side.ts';
 
 const RUNS = 7;
@@ -32,20 +32,21 @@ export const pictureBench: Bench = {
         opening: { model: '', threads: THREADS, capacity: 0 },
       }),
     ]);
-    await using meter = await productMeter();
+    await using int8 = await productMeter('int8');
+    await using f32 = await productMeter('f32');
+    const meters = { int8, f32 };
     try {
       const { rows, metered } = await measureTurns(contenders, {
         ...{ figure: 'a tile', work: { task: 'tile' }, unit: 's', runs },
         rate: ([time]) => time! / 1000,
-        meter: meter.measure,
+        meters: new Map(encodings.map((each) => [each, meters[each].measure])),
       });
-      const share = ({ median }: { readonly median: number }) =>
-        `${((100 * OPERATIONS) / median / 1e9 / metered!).toFixed(0)} % of ${metered!.toFixed(0)} GFLOP/s in float32`;
-      const own = encodings.map((vision) => `lingbi vision ${vision}`);
-      return own.reduce(
-        (all, name) => besides(noted(all, name, share), name, 'PyTorch float32'),
-        rows,
-      );
+      return encodings.reduce((all, vision) => {
+        const share = ({ median }: Row) =>
+          shareOfProducts(OPERATIONS / median / 1e9, metered.get(vision)!, vision);
+        const name = `lingbi vision ${vision}`;
+        return besides(noted(all, name, share), name, 'PyTorch float32');
+      }, rows);
     } finally {
       await endAll(contenders);
     }

@@ -12,7 +12,7 @@ import {
   rivals,
   shapeNamed,
 } from './contenders/programs.ts';
-import { productMeter } from './product-meter.ts';
+import { productMeter, shareOfProducts } from './product-meter.ts';
 import { besides, endAll, measureTurns, noted, startAll, tokensPerSecond } from './side-by-side.ts';
 import { operationsOf } from './work-of.ts';
 
@@ -42,7 +42,7 @@ async function prefill(
     () => lingbiProgram(name, own, PROMPT + 8),
     () => llamaProgram(name, llama, PROMPT + 8),
   ]);
-  await using meter = await productMeter();
+  await using meter = await productMeter(own);
   try {
     const { rows, metered } = await measureTurns(contenders, {
       figure: `prefill of ${PROMPT}`,
@@ -50,11 +50,10 @@ async function prefill(
       unit: 'tokens/s',
       rate: tokensPerSecond(PROMPT),
       runs,
-      meter: meter.measure,
+      meters: new Map([[own, meter.measure]]),
     });
     const perToken = operationsOf(synthShapes[name], 1) / 1e9;
-    const share = ({ median }: Row) =>
-      `${((100 * perToken * median) / metered!).toFixed(0)} % of ${metered!.toFixed(0)} GFLOP/s in float32`;
+    const share = ({ median }: Row) => shareOfProducts(perToken * median, metered.get(own)!, own);
     return besides(noted(rows, `lingbi ${own}`, share), `lingbi ${own}`, `llama.cpp ${llama}`);
   } finally {
     await endAll(contenders);

@@ -40,17 +40,18 @@ export interface Turns {
   rate(times: readonly number[]): number;
   readonly runs: number;
   readonly warmUp?: number;
-  /** Measured in the same turns: what the machine can do at that time. */
-  readonly meter?: Step;
+  /** Measured in the same turns, each under a name of its own: what the machine can do at that time. */
+  readonly meters?: ReadonlyMap<string, Step>;
 }
 
 export interface Measured {
   readonly rows: readonly (Row | Absence)[];
-  /** The median of the meter. */
-  readonly metered: number | undefined;
+  /** The median of each meter. */
+  readonly metered: ReadonlyMap<string, number>;
 }
 
-const METER = 'meter';
+/** Sets meters apart from contenders. */
+const METER = 'meter: ';
 /** Milliseconds before a turn, so that threads of the last contender have stopped waiting awake. */
 const REST = 150;
 
@@ -67,14 +68,14 @@ export function steadyTokensPerSecond(tokens: number): (times: readonly number[]
 /** Every contender in turn, run after run. One that fails drops out with a row that says why. */
 export async function measureTurns(
   contenders: readonly (Contender | Absent)[],
-  { figure, work, unit, rate, runs, warmUp = 1, meter }: Turns,
+  { figure, work, unit, rate, runs, warmUp = 1, meters = new Map() }: Turns,
 ): Promise<Measured> {
   const failures = new Map<string, string>();
   const present = contenders.filter((each): each is Contender => !isAbsent(each));
   const steps = new Map<string, Step>(
     present.map(({ name, work: run }) => [name, () => attempt(name, () => run(work))]),
   );
-  if (meter) steps.set(METER, () => sleep(REST).then(meter));
+  for (const [name, meter] of meters) steps.set(METER + name, () => sleep(REST).then(meter));
   const found = await takeTurns(steps, { runs, warmUp });
   const rows = contenders.map((each): Row | Absence => {
     const why = isAbsent(each) ? each.why : failures.get(each.name);
@@ -82,8 +83,8 @@ export async function measureTurns(
     const row = rowOf(`${each.name}, ${figure}`, unit, found.get(each.name)!);
     return isAbsent(each) ? row : { ...row, note: each.opened.runtime };
   });
-  const metered = found.get(METER);
-  return { rows, metered: metered && medianOf(metered) };
+  const medianOfMeter = (name: string) => medianOf(found.get(METER + name)!);
+  return { rows, metered: new Map([...meters.keys()].map((name) => [name, medianOfMeter(name)])) };
 
   async function attempt(name: string, task: () => Promise<readonly number[]>): Promise<number> {
     if (failures.has(name)) return Number.NaN;
