@@ -28,8 +28,8 @@ export interface ProductMeter extends AsyncDisposable {
 
 /**
  * How fast this machine multiplies by matrices that are stored so, through the same backend and kernels as models
- * (AMX where they use it): 512 rows by one matrix of 2048 × 2048, again and again, so that it stays in a cache. Weights that had to be fetched from memory, norms
- * and attention can only be slower.
+ * (AMX where they use it): 512 rows by one matrix of 2048 × 2048, again and again, so that it stays in a cache.
+ * Weights that have to be fetched from memory, norms and attention can only be slower.
  */
 export async function productMeter(products: Products): Promise<ProductMeter> {
   const w = { name: 'w', shape: [SIDE, SIDE] };
