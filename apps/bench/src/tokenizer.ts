@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { createTokenizer, type Tokenizer } from '@lingbi/tokenizer';
-import { type Bench, milliseconds, type Row, rowOf, type Step, takeTurns } from './bench.ts';
+import {
+  type Absence,
+  type Bench,
+  medianOf,
+  milliseconds,
+  type Row,
+  rowOf,
+  type Step,
+  takeTurns,
+} from './bench.ts';
+import { openLlamaTokenizer, type PeerTokenizer } from './contenders/llama-tokenizer.ts';
 
 const RUNS = 9;
 const RUN_MILLISECONDS = 250;
@@ -8,11 +18,15 @@ const RUN_MILLISECONDS = 250;
 const fixtures = new URL('../../../fixtures/', import.meta.url);
 
 export const tokenizerBench: Bench = {
-  describe: 'Millions of tokens a second on one core, text to ids and back',
+  describe: 'Millions of tokens a second on one core, text to ids and back, beside llama.cpp',
   run: benchTokenizer,
 };
 
-async function benchTokenizer(): Promise<Row[]> {
+const PEER = 'llama.cpp';
+/** Begins the name of a step that the peer does. */
+const peerMark = `${PEER}: `;
+
+async function benchTokenizer(): Promise<(Row | Absence)[]> {
   const bytes = readFileSync(new URL('internlm2/tokenizer.model', fixtures));
   const tokenizer = createTokenizer(bytes);
   const uncached = createTokenizer(tokenizer.model, { cache: false });
@@ -25,17 +39,60 @@ async function benchTokenizer(): Promise<Row[]> {
     ['encode Chinese', rateOf(() => encodeAll(tokenizer, texts.chinese))],
     ['decode mixed text', rateOf(() => tokenizer.decode(ids).length && ids.length)],
   ]);
-  const rates = await takeTurns(tasks, { runs: RUNS, warmUp: 1 });
+  const peer = await openPeer(tokenizer, texts.mixed);
+  const steps = 'absent' in peer ? tasks : new Map([...tasks, ...peerSteps(peer, texts)]);
+  const rates = await takeTurns(steps, { runs: RUNS, warmUp: 1 });
+  if (!('absent' in peer)) await peer[Symbol.asyncDispose]();
   const open = new Map([['open', () => milliseconds(() => createTokenizer(bytes))]]);
   const loads = await takeTurns(open, { runs: 5, warmUp: 0 });
   return [
-    ...[...rates].map(([figure, runs]) => rowOf(figure, 'M tokens/s', runs)),
+    ...besidePeer(rates),
     rowOf('open tokenizer.model', 'ms', loads.get('open')!),
+    ...('absent' in peer ? [peer] : []),
   ];
 }
 
+/** @returns an absence as well where it finds other ids: its speed would be that of other work. */
+async function openPeer(tokenizer: Tokenizer, text: string): Promise<PeerTokenizer | Absence> {
+  try {
+    const peer = await openLlamaTokenizer(tokenizer.model);
+    const own = tokenizer.encode(text, { parseSpecial: 'user-defined' });
+    if (peer.encode(text).join() === own.join()) return peer;
+    await peer[Symbol.asyncDispose]();
+    return { figure: PEER, absent: 'it finds other ids' };
+  } catch (error) {
+    return { figure: PEER, absent: (error as Error).message };
+  }
+}
+
+function peerSteps(peer: PeerTokenizer, { mixed, english, chinese }: BenchTexts): [string, Step][] {
+  const ids = peer.encode(mixed);
+  return [
+    [`${peerMark}encode mixed text`, rateOf(() => peer.encode(mixed).length)],
+    [`${peerMark}encode English`, rateOf(() => peer.encode(english).length)],
+    [`${peerMark}encode Chinese`, rateOf(() => peer.encode(chinese).length)],
+    [`${peerMark}decode mixed text`, rateOf(() => peer.decode(ids).length && ids.length)],
+  ];
+}
+
+function besidePeer(rates: ReadonlyMap<string, readonly number[]>): Row[] {
+  return [...rates]
+    .filter(([figure]) => !figure.startsWith(peerMark))
+    .map(([figure, runs]) => {
+      const theirs = rates.get(peerMark + figure);
+      const peer = theirs && { name: PEER, median: medianOf(theirs) };
+      return rowOf(figure, 'M tokens/s', runs, peer);
+    });
+}
+
+interface BenchTexts {
+  readonly mixed: string;
+  readonly english: string;
+  readonly chinese: string;
+}
+
 /** Recorded lines and prompts: many scripts, code, runs of white space; English and Chinese prose. */
-function benchTexts(): { mixed: string; english: string; chinese: string } {
+function benchTexts(): BenchTexts {
   const read = (name: string) =>
     JSON.parse(readFileSync(new URL(`goldens/${name}`, fixtures), 'utf8'));
   const lines: { text: string }[] = read('tokenizer.json').sentencepiece_0_1_97;

@@ -3,8 +3,9 @@
  * github.com/ggml-org/ggml, docs/gguf.md).
  */
 import { randomFillSync } from 'node:crypto';
-import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import type { CheckpointSizes } from '@lingbi/core';
+import type { PieceType, TokenizerModel } from '@lingbi/tokenizer';
 
 /** How a matrix is stored: its number in the format, and the blocks it consists of. */
 interface TensorType {
@@ -48,6 +49,27 @@ export function writeGguf(file: string, shape: CheckpointSizes, encoding: GgufEn
   renameSync(`${file}.part`, file);
 }
 
+/** A file of a vocabulary alone, for llama.cpp to tokenise with; what a model would need is of no meaning. */
+export function writeGgufVocabulary(file: string, { pieces, normalizer }: TokenizerModel): void {
+  const sizes = { hiddenSize: 64, mlpSize: 64, layers: 1, heads: 1, kvHeads: 1 };
+  const shape = { ...sizes, vocabularySize: pieces.length };
+  const vocabulary: Vocabulary = {
+    addSpacePrefix: normalizer.addDummyPrefix,
+    tokenOf: (id) => ({ ...pieces[id]!, type: tokenTypes[pieces[id]!.type] }),
+  };
+  writeFileSync(file, header(shape, 0, [], vocabulary));
+}
+
+interface Vocabulary {
+  readonly addSpacePrefix: boolean;
+  tokenOf(id: number): { readonly text: string; readonly score: number; readonly type: number };
+}
+
+/** llama.cpp's kinds of tokens. */
+const tokenTypes: Readonly<Record<PieceType, number>> = {
+  ...{ normal: 1, unknown: 2, control: 3, 'user-defined': 4, unused: 5, byte: 6 },
+};
+
 function listTensors(shape: CheckpointSizes, matrix: TensorType): TensorInfo[] {
   const { hiddenSize, mlpSize, vocabularySize, layers } = shape;
   const headDim = hiddenSize / shape.heads;
@@ -85,8 +107,9 @@ function header(
   shape: CheckpointSizes,
   fileType: number,
   tensors: readonly TensorInfo[],
+  vocabulary = withoutMeaning,
 ): Uint8Array {
-  const fields = metadata(shape, fileType);
+  const fields = metadata(shape, fileType, vocabulary);
   const out = new GgufBytes().raw(Buffer.from('GGUF')).uint32(VERSION);
   out.uint64(tensors.length).uint64(fields.length);
   for (const [key, write] of fields) write(out.text(key));
@@ -103,7 +126,7 @@ function header(
 
 type Field = readonly [key: string, write: (out: GgufBytes) => void];
 
-function metadata(shape: CheckpointSizes, fileType: number): Field[] {
+function metadata(shape: CheckpointSizes, fileType: number, tokens: Vocabulary): Field[] {
   const { vocabularySize: vocabulary } = shape;
   const text = (key: string, value: string): Field => [key, (out) => out.uint32(8).text(value)];
   const count = (key: string, value: number): Field => [key, (out) => out.uint32(4).uint32(value)];
@@ -131,9 +154,10 @@ function metadata(shape: CheckpointSizes, fileType: number): Field[] {
     count('llama.vocab_size', vocabulary),
     text('tokenizer.ggml.model', 'llama'),
     text('tokenizer.ggml.pre', 'default'),
-    list('tokenizer.ggml.tokens', 8, (out, id) => out.text(tokenText(id))),
-    list('tokenizer.ggml.scores', 6, (out, id) => out.float32(-id)),
-    list('tokenizer.ggml.token_type', 5, (out, id) => out.uint32(tokenType(id))),
+    list('tokenizer.ggml.tokens', 8, (out, id) => out.text(tokens.tokenOf(id).text)),
+    list('tokenizer.ggml.scores', 6, (out, id) => out.float32(tokens.tokenOf(id).score)),
+    list('tokenizer.ggml.token_type', 5, (out, id) => out.uint32(tokens.tokenOf(id).type)),
+    ['tokenizer.ggml.add_space_prefix', (out) => out.uint32(7).byte(Number(tokens.addSpacePrefix))],
     count('tokenizer.ggml.bos_token_id', 1),
     count('tokenizer.ggml.eos_token_id', 2),
     count('tokenizer.ggml.unknown_token_id', 0),
@@ -141,16 +165,20 @@ function metadata(shape: CheckpointSizes, fileType: number): Field[] {
 }
 
 /** Three control tokens, a token for each byte, and texts without a meaning. */
+const withoutMeaning: Vocabulary = {
+  addSpacePrefix: true,
+  tokenOf: (id) => ({ text: tokenText(id), score: -id, type: tokenTypes[tokenType(id)] }),
+};
+
 function tokenText(id: number): string {
   if (id < 3) return ['<unk>', '<s>', '</s>'][id]!;
   if (id < 259) return `<0x${(id - 3).toString(16).toUpperCase().padStart(2, '0')}>`;
   return `t${id}`;
 }
 
-/** llama.cpp's kinds: 1 text, 2 unknown, 3 control, 6 a byte. */
-function tokenType(id: number): number {
-  if (id < 3) return id === 0 ? 2 : 3;
-  return id < 259 ? 6 : 1;
+function tokenType(id: number): PieceType {
+  if (id < 3) return id === 0 ? 'unknown' : 'control';
+  return id < 259 ? 'byte' : 'normal';
 }
 
 function writeTensor(descriptor: number, tensor: TensorInfo): void {
@@ -189,6 +217,10 @@ class GgufBytes {
   raw(bytes: Uint8Array): this {
     this.#parts.push(bytes);
     return this;
+  }
+
+  byte(value: number): this {
+    return this.raw(Uint8Array.of(value));
   }
 
   uint32(value: number): this {
