@@ -53,15 +53,10 @@ function formatsOf({ weights = 'int4', vision = 'f32', formats }: WeightChoice):
   };
 }
 
-/**
- * How a weight is stored under a choice.
- *
- * @throws RangeError when `formats` asks for what no backend reads.
- */
+/** How a weight is stored under a choice. */
 export function encodingOf(name: string, shape: readonly number[], choice: WeightChoice): Encoding {
   const role = weightRole(name);
   const format: WeightFormat = formatsOf(choice)[role];
-  if (role === 'embeddings' || role === 'plain') requireDense(role, format);
   switch (format) {
     case 'f32':
       return { kind: 'dense', dtype: 'float32' };
@@ -83,13 +78,6 @@ export function encodingOf(name: string, shape: readonly number[], choice: Weigh
     default:
       throw format satisfies never;
   }
-}
-
-function requireDense(role: DenseRole, format: WeightFormat): void {
-  if (format === 'f32' || format === 'f16') return;
-  throw new RangeError(
-    `formats.${role} is "${format}", but these weights are never multiplied: it should be "f32" or "f16"`,
-  );
 }
 
 /** The largest block up to the wanted one that divides a row; where none from 32 on does, the wanted one. */

@@ -284,8 +284,42 @@ describe('what cannot be converted is said before anything is written', () => {
   ] as const)('%s as %s, which no backend reads', async (role, format) => {
     const formats = { [role]: format } as unknown as NonNullable<ConvertOptions['formats']>;
     const error = await failureOf(convertCheckpoint(micro, join(folder, 'unread'), { formats }));
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error.message).toContain(`formats.${role} is "${format}"`);
+    expect(error).toMatchObject({ name: 'InvalidOptionError', option: `formats.${role}` });
+    expect(error.message).toBe(
+      `formats.${role}: it is "${format}", but it should be "f32" or "f16"`,
+    );
+  });
+
+  test.each([
+    [{ weights: 'int5' }, 'weights: it is "int5", but it should be "int4", "int8", "f16" or "f32"'],
+    [{ block: 48 }, 'block: it is 48, but it should be 32, 64 or 128'],
+    [{ vision: 'f16' }, 'vision: it is "f16", but it should be "f32" or "int8"'],
+    [{ zeroPoints: 'no' }, 'zeroPoints: it is "no", but it should be a boolean'],
+    [{ rounding: 'foo' }, 'rounding: it is "foo", but it should be "search" or "nearest"'],
+    [{ scales: 'f16' }, 'scales: it is "f16", but it should be "float16" or "float32"'],
+    [{ shardBytes: -5 }, 'shardBytes: it is -5, but it should be a whole number from 1 on'],
+    [{ shardBytes: Number.NaN }, 'shardBytes: it is NaN'],
+    [{ adapters: ['wb'] }, 'adapters: it is "wb", but it should be "web" or "write"'],
+    [{ adapters: 'web' }, 'adapters: it is "web", but it should be a list of "web" and "write"'],
+    [{ formats: { head: 'int5' } }, 'formats.head: it is "int5", but it should be "f32", "f16"'],
+    [{ formats: 'int4' }, 'formats: it is "int4", but it should be an object'],
+  ])('%j, a value that no option has', async (wrong, message) => {
+    const out = join(folder, 'wrong-value');
+    const error = await failureOf(convertCheckpoint(micro, out, wrong as ConvertOptions));
+    expect(error).toMatchObject({ name: 'InvalidOptionError' });
+    expect(error.message).toContain(message);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test.each([
+    [{ wieghts: 'int8' }, 'convertCheckpoint: unknown option wieghts. It takes weights, vision,'],
+    [{ formats: { heads: 'int8' } }, 'convertCheckpoint: formats: unknown option heads. It takes'],
+  ])('%j, an option that there is not', async (unknown, message) => {
+    const out = join(folder, 'unknown-option');
+    const error = await failureOf(convertCheckpoint(micro, out, unknown as ConvertOptions));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain(message);
+    expect(existsSync(out)).toBe(false);
   });
 
   test('a place that is taken, before the source is hashed', async () => {

@@ -9,6 +9,7 @@ import { requireKnownPacking } from './packed/require-known-packing.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import { planWeights } from './plan-weights.ts';
 import { requireAbsent } from './require-absent.ts';
+import { requireOptions } from './require-options.ts';
 import { requireUsedOptions } from './require-used-options.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
@@ -39,7 +40,8 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * It is written under a temporary name, `<out>.partial`. An interrupted conversion goes on there when
  * it is started again with the same source and options, and comes to the same bytes.
  *
- * @throws SourceError, OptionError, RepairError, OutputExistsError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
+ * @throws TypeError for an option that is not known, InvalidOptionError for a value that none can have;
+ * SourceError, OptionError, RepairError, OutputExistsError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
  * MissingWeightError before anything is written.
  */
 export async function convertCheckpoint(
@@ -47,6 +49,7 @@ export async function convertCheckpoint(
   folder: string,
   options: ConvertOptions = {},
 ): Promise<void> {
+  requireOptions(options);
   const out = resolve(folder);
   await requireAbsent(out); // before gigabytes are hashed
   const { rounding = 'search', repairWith, signal, onProgress } = options;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { terabytes } from '../test-tools/terabytes.ts';
-import { synthCheckpoint } from './synth-checkpoint.ts';
+import { failureOf } from '../test-tools/workbench.ts';
+import { type SynthOptions, synthCheckpoint } from './synth-checkpoint.ts';
 
 test.each(['int4', 'bf16'] as const)('in %s, the name may end in a slash', async (weights) => {
   const folder = await mkdtemp(join(tmpdir(), 'lingbi-synth-'));
@@ -20,4 +21,19 @@ test.each(['int4', 'bf16'] as const)('in %s, what has no room leaves nothing', a
   await expect(writing).rejects.toMatchObject({ name: 'DiskFullError' });
   expect(await readdir(folder)).toEqual([]);
   await rm(folder, { recursive: true });
+});
+
+test.each([
+  [{ shape: '8b' }, 'InvalidOptionError', 'shape: it is "8b", but it should be sizes of your own'],
+  [{ shape: '7b', weights: 'int5' }, 'InvalidOptionError', 'weights: it is "int5"'],
+  [
+    { shape: '7b', formats: { plain: 'int8' } },
+    'InvalidOptionError',
+    'formats.plain: it is "int8"',
+  ],
+  [{ shape: '7b', sede: 2 }, 'TypeError', 'synthCheckpoint: unknown option sede'],
+])('%j cannot be meant', async (options, name, message) => {
+  const error = await failureOf(synthCheckpoint('never', options as unknown as SynthOptions));
+  expect(error).toMatchObject({ name });
+  expect(error.message).toContain(message);
 });

@@ -12,6 +12,7 @@ import { type DescribedTensors, planWeights } from '../convert/plan-weights.ts';
 import { type WriteConvertedOptions, writeConverted } from '../convert/write-converted.ts';
 import type { WeightPiece } from '../convert/write-shard.ts';
 import { normalTable, randomPart, xorshift } from './noise.ts';
+import { requireSynthOptions } from './require-synth-options.ts';
 import { clipLarge, type SynthShape, synthShapes } from './shapes.ts';
 import { synthTokenizer } from './synth-tokenizer.ts';
 import { writePlain } from './write-plain.ts';
@@ -41,9 +42,10 @@ export interface SynthOptions
  * await synthCheckpoint('/models/synth-1.8b', { shape: 'internlm2-1.8b', weights: 'int4', block: 128 });
  * ```
  *
- * @throws OutputExistsError, OutputBusyError, DiskFullError
+ * @throws TypeError, InvalidOptionError for what cannot be meant; OutputExistsError, OutputBusyError, DiskFullError
  */
 export async function synthCheckpoint(folder: string, options: SynthOptions): Promise<void> {
+  requireSynthOptions(options);
   const out = resolve(folder);
   const { weights = 'int4', vision = 'none', seed = 1 } = options;
   const sizes = sizesOf(options);
