@@ -10,7 +10,7 @@ interface ConvertFlags extends OutputFlags {
   readonly block?: string;
   readonly scales?: NonNullable<ConvertOptions['scales']>;
   readonly head?: WeightFormat;
-  readonly vision: 'f32' | 'int8';
+  readonly vision?: NonNullable<ConvertOptions['vision']>;
   readonly adapters?: readonly TaskAdapter[];
   readonly rounding?: NonNullable<ConvertOptions['rounding']>;
   readonly repairWith?: string;
@@ -57,9 +57,10 @@ export function addConvertCommand(program: Command): void {
       ]),
     )
     .addOption(
-      new Option('--vision <format>', "the vision tower's matrices")
-        .choices(['f32', 'int8'])
-        .default('f32'),
+      new Option('--vision <format>', "the vision tower's matrices (default: f32)").choices([
+        'f32',
+        'int8',
+      ]),
     )
     .option(
       '--adapters <names>',
@@ -102,7 +103,7 @@ async function convert(
   const { convertCheckpoint } = await import('@lingbi/hub');
   await convertCheckpoint(source, out, {
     weights,
-    vision,
+    ...(vision && { vision }),
     ...(rounding && { rounding }),
     ...(block && { block: Number(block) as BlockSize }),
     ...(scales && { scales }),

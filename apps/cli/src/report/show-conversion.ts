@@ -12,6 +12,7 @@ export function showConversion(report: Report): ShownConversion {
   const update = (event: ConvertEvent): void => {
     report.event(event);
     if (event.type === 'tensors-ignored') report.warn(ignoredText(event.names));
+    if (event.type === 'blocks-narrowed') report.warn(narrowedText(event.block, event.names));
     if (event.type === 'weight-written' || event.type === 'file-kept') {
       bar.update(event.written, event.total);
     }
@@ -21,4 +22,8 @@ export function showConversion(report: Report): ShownConversion {
 
 function ignoredText(names: readonly string[]): string {
   return `no weight of this family is made of ${listNames(names)}: left out`;
+}
+
+function narrowedText(block: number, names: readonly string[]): string {
+  return `rows of ${listNames(names)} do not divide into blocks of ${block}: stored in smaller ones`;
 }

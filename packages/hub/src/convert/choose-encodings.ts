@@ -20,11 +20,17 @@ export type FormatChoices = Readonly<
 export interface WeightChoice {
   /** Of the decoder's matrices. Default: `int4`. */
   readonly weights?: Exclude<WeightFormat, 'channels'>;
-  /** Of the vision tower's matrices. Default: `f32`. */
+  /** Of the vision tower's matrices, when there is one. Default: `f32`. */
   readonly vision?: 'f32' | 'int8';
-  /** Numbers that share a scale. Default: 128. */
+  /**
+   * Numbers that share a scale. Default: 128, or those of a packed source. Rows that do not divide into
+   * blocks of that size have smaller ones.
+   */
   readonly block?: BlockSize;
-  /** Whether blocks have zero points of their own. Default: in `int4`, where they pay. */
+  /**
+   * Whether blocks have zero points of their own. Default: in `int4`, where they pay; of a packed source,
+   * those that it has.
+   */
   readonly zeroPoints?: boolean;
   /**
    * Number format of the scales of blocks. Default: `float16`; of a packed source, those that it has.

@@ -20,6 +20,7 @@ import {
   xcomposerWeightMap,
 } from '@lingbi/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthCheckpoint } from '../synth/synth-checkpoint.ts';
 import { torchOf } from '../test-tools/torch-of.ts';
 import { failureOf } from '../test-tools/workbench.ts';
 import { type ConvertOptions, convertCheckpoint } from './convert-checkpoint.ts';
@@ -260,12 +261,26 @@ describe('what cannot be converted is said before anything is written', () => {
     [{ weights: 'f16', block: 64 }, 'block (--block) would change nothing: no weight is stored in'],
     [{ weights: 'f32', zeroPoints: true }, 'zeroPoints would change nothing'],
     [{ weights: 'f32', rounding: 'search' }, 'rounding (--rounding) would change nothing'],
+    [{ formats: { head: 'f32', linear: 'f16' }, block: 128 }, 'block (--block) would change'],
   ] as const)('%j, of which a part would change nothing', async (unused, message) => {
     const out = join(folder, 'unused');
     const error = await failureOf(convertCheckpoint(micro, out, unused));
     expect(error).toMatchObject({ name: 'OptionError' });
     expect(error.message).toContain(message);
     expect(existsSync(out)).toBe(false);
+  });
+
+  test.each([
+    [{ vision: 'int8' }, 'vision (--vision) would change nothing: the checkpoint has no vision'],
+    [{ formats: { tower: 'f16' } }, 'formats.tower would change nothing: there are no weights of'],
+    [{ formats: { lora: 'f32' } }, 'formats.lora would change nothing'],
+    [{ block: 128 }, 'block (--block) would change nothing: no row divides into blocks of 128'],
+  ] as const)('%j, for what a small checkpoint of text has not', async (unused, message) => {
+    const source = await textSource('text-source', 96);
+    const error = await failureOf(convertCheckpoint(source, join(folder, 'of-text'), unused));
+    expect(error).toMatchObject({ name: 'OptionError' });
+    expect(error.message).toContain(message);
+    await rm(source, { recursive: true });
   });
 
   test('an adapter that the checkpoint does not have', async () => {
@@ -427,6 +442,28 @@ test.each([
   expect(existsSync(out)).toBe(false);
 });
 
+test('blocks that some rows are too short for are told, and the others have them', async () => {
+  const source = await textSource('two-widths', 256);
+  const events: ConvertEvent[] = [];
+  const onProgress = (event: ConvertEvent) => void events.push(event);
+  const out = join(folder, 'of-two-widths');
+  await convertCheckpoint(source, out, { block: 128, onProgress });
+  const told = events.filter(({ type }) => type === 'blocks-narrowed');
+  const names = ['attention.qkv', 'attention.out', 'mlp.gate', 'mlp.up'].map(
+    (n) => `layers.0.${n}`,
+  );
+  expect(told).toEqual([
+    { type: 'blocks-narrowed', block: 128, names: expect.arrayContaining([...names, 'head']) },
+  ]);
+  await using converted = await openWeights(out);
+  const { encoding } = converted.weights.describe('layers.0.mlp.down');
+  expect(encoding).toMatchObject({ blockSize: 128 });
+  expect(JSON.stringify(told)).not.toContain('mlp.down');
+  const silent: ConvertEvent[] = [];
+  await convertCheckpoint(source, `${out}-usual`, { onProgress: (each) => void silent.push(each) });
+  expect(silent.filter(({ type }) => type === 'blocks-narrowed')).toEqual([]);
+});
+
 test('PyTorch files come to the same bytes as safetensors', async () => {
   const source = join(folder, 'torch-source');
   await cp(micro, source, { recursive: true, filter: (path) => !/safetensors/.test(path) });
@@ -442,6 +479,14 @@ test('PyTorch files come to the same bytes as safetensors', async () => {
   const [one, other] = await Promise.all(outs.map(readManifest));
   expect(one).toEqual(other);
 });
+
+/** A checkpoint without a tower and low-rank additions, whose rows are 64 and `mlpSize` numbers long. */
+async function textSource(name: string, mlpSize: number): Promise<string> {
+  const source = join(folder, name);
+  const sizes = { vocabularySize: 320, hiddenSize: 64, mlpSize, layers: 1, heads: 4, kvHeads: 2 };
+  await synthCheckpoint(source, { shape: sizes, weights: 'bf16' });
+  return source;
+}
 
 /** Without what it says of the source's files. */
 async function readManifest(path: string): Promise<object> {

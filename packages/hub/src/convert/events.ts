@@ -2,6 +2,8 @@
 export type ConvertEvent =
   /** The checkpoint holds tensors that no weight of this family is made of. */
   | { readonly type: 'tensors-ignored'; readonly names: readonly string[] }
+  /** Rows of these weights do not divide into blocks of the size that was asked for: theirs are smaller. */
+  | { readonly type: 'blocks-narrowed'; readonly block: number; readonly names: readonly string[] }
   /** A source file is read to its end for its hash. */
   | { readonly type: 'source-hashed'; readonly file: string; readonly bytes: number }
   | {
