@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -25,6 +25,26 @@ describe('lingbi convert', () => {
     expect(Object.keys(weights).filter((name) => name.includes('.sft.'))).toEqual([]);
     const chat = await lingbi(['chat', '--model', out, '--max-new-tokens', '2', 'Hello']);
     expect(chat).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('writes hashes by which doctor finds a damaged file', async () => {
+    const out = join(folder, 'checked');
+    await lingbi(['convert', fixture('ixc25-micro'), out]);
+    const checked = async () =>
+      eventsOf(await lingbi(['doctor', '--model', out, '--json'])).find(
+        ({ name }) => name === 'converted files',
+      );
+    expect(await checked()).toMatchObject({ state: 'good' });
+    const path = join(out, 'model-00001-of-00001.safetensors');
+    const bytes = await readFile(path);
+    bytes[bytes.length - 100]! ^= 1;
+    await writeFile(path, bytes);
+    expect(await checked()).toMatchObject({
+      state: 'bad',
+      detail: expect.stringContaining(
+        'model-00001-of-00001.safetensors of the converted checkpoint',
+      ),
+    });
   });
 
   test('does not write over what is there', async () => {

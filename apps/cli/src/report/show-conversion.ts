@@ -13,6 +13,7 @@ export function showConversion(report: Report): ShownConversion {
     report.event(event);
     if (event.type === 'tensors-ignored') report.warn(ignoredText(event.names));
     if (event.type === 'blocks-narrowed') report.warn(narrowedText(event.block, event.names));
+    if (event.type === 'file-damaged') report.warn(`${event.file} was damaged: written again`);
     if (event.type === 'weight-written' || event.type === 'file-kept') {
       bar.update(event.written, event.total);
     }

@@ -11,9 +11,9 @@ import { type PlannedWeight, planWeights } from './plan-weights.ts';
 import { requireAbsent } from './require-absent.ts';
 import { requireOptions } from './require-options.ts';
 import { requireUsedOptions, weightsWithSmallerBlocks } from './require-used-options.ts';
+import { sha256Of } from './sha256-of.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
-import { sha256Of } from './write-shard.ts';
 
 export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
   /** Task adapters to keep. Default: all that the checkpoint holds. */
@@ -158,7 +158,7 @@ async function hashSources(
   for (const path of checkpoint.files) {
     const { size: bytes } = await stat(path);
     const file = basename(path);
-    hashes[file] = { bytes, sha256: await sha256Of(path, signal) };
+    hashes[file] = { bytes, sha256: await sha256Of(path, { signal }) };
     onProgress?.({ type: 'source-hashed', file, bytes });
   }
   return hashes;

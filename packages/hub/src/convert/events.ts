@@ -20,4 +20,6 @@ export type ConvertEvent =
       readonly written: number;
       readonly total: number;
     }
+  /** An interrupted run had finished this file, and it is not as it was written: it is written again. */
+  | { readonly type: 'file-damaged'; readonly file: string }
   | { readonly type: 'file-finished'; readonly file: string; readonly bytes: number };
