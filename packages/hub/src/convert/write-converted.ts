@@ -24,7 +24,7 @@ export interface ConvertedCheckpoint {
 }
 
 export interface WriteConvertedOptions {
-  /** Of a file, in bytes; a single weight may exceed it. Default: 1 GiB. */
+  /** Of a file, in bytes; a single weight may exceed it. Default: 256 MiB. */
   readonly shardBytes?: number;
   readonly onProgress?: (event: ConvertEvent) => void;
   readonly signal?: AbortSignal;
