@@ -73,7 +73,7 @@ function requireUsed({ weights, block, vision }: SynthFlags): void {
 async function synth(out: string, flags: SynthFlags, { report, signal }: Run): Promise<object> {
   const { shape, weights, block, vision, seed, tokenizer } = flags;
   requireUsed(flags);
-  using shown = showConversion(report);
+  using shown = showConversion(report, 'writing (weights)');
   const { synthCheckpoint } = await import('@lingbi/hub');
   await synthCheckpoint(out, {
     shape,

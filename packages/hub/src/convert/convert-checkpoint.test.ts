@@ -77,6 +77,18 @@ describe('a converted checkpoint holds the weights of its source', () => {
     expect(converted.checkpoint.manifest).toBeDefined();
   });
 
+  test('after its source was read for hashes, of which every byte is told', async () => {
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(micro, join(folder, 'told'), { onProgress });
+    const hashed = events.filter((event) => event.type === 'bytes-hashed').at(-1)!;
+    const sizes = events.flatMap((event) => (event.type === 'source-hashed' ? [event.bytes] : []));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    expect(hashed).toMatchObject({ hashedBytes: bytes, totalBytes: bytes });
+    const types = events.map(({ type }) => type);
+    expect(types.indexOf('bytes-hashed')).toBeLessThan(types.indexOf('weight-written'));
+  });
+
   test('in a folder that says where it comes from and what it should be', async () => {
     const out = join(folder, 'described');
     await convertCheckpoint(micro, out);

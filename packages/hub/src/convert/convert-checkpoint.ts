@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { type Checkpoint, namesIn, openCheckpoint, type Rounding } from '@lingbi/core';
 import type { WeightChoice } from './choose-encodings.ts';
 import { SourceError } from './errors.ts';
+import { hashSources } from './hash-sources.ts';
 import { makeWeight } from './make-weight.ts';
 import { repairedCheckpoint } from './packed/repaired-checkpoint.ts';
 import { requireKnownPacking } from './packed/require-known-packing.ts';
@@ -11,7 +12,6 @@ import { type PlannedWeight, planWeights } from './plan-weights.ts';
 import { requireAbsent } from './require-absent.ts';
 import { requireOptions } from './require-options.ts';
 import { requireUsedOptions, weightsWithSmallerBlocks } from './require-used-options.ts';
-import { sha256Of } from './sha256-of.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
 
@@ -147,19 +147,4 @@ function parseConfig(source: string, text: string): Record<string, unknown> {
   } catch (cause) {
     throw new SourceError(source, `its config.json is not JSON: ${(cause as Error).message}`);
   }
-}
-
-/** Size and hash of each file that holds tensors, by its name. */
-async function hashSources(
-  checkpoint: Checkpoint,
-  { signal, onProgress }: ConvertOptions,
-): Promise<Record<string, { bytes: number; sha256: string }>> {
-  const hashes: Record<string, { bytes: number; sha256: string }> = {};
-  for (const path of checkpoint.files) {
-    const { size: bytes } = await stat(path);
-    const file = basename(path);
-    hashes[file] = { bytes, sha256: await sha256Of(path, { signal }) };
-    onProgress?.({ type: 'source-hashed', file, bytes });
-  }
-  return hashes;
 }

@@ -4,6 +4,13 @@ export type ConvertEvent =
   | { readonly type: 'tensors-ignored'; readonly names: readonly string[] }
   /** Rows of these weights do not divide into blocks of the size that was asked for: theirs are smaller. */
   | { readonly type: 'blocks-narrowed'; readonly block: number; readonly names: readonly string[] }
+  /** Source files are read for their hashes: so many bytes of all of them so far. */
+  | {
+      readonly type: 'bytes-hashed';
+      readonly file: string;
+      readonly hashedBytes: number;
+      readonly totalBytes: number;
+    }
   /** A source file is read to its end for its hash. */
   | { readonly type: 'source-hashed'; readonly file: string; readonly bytes: number }
   | {

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { ConvertEvent } from '../convert/events.ts';
 import { terabytes } from '../test-tools/terabytes.ts';
 import { failureOf } from '../test-tools/workbench.ts';
 import { type SynthOptions, synthCheckpoint } from './synth-checkpoint.ts';
@@ -12,6 +13,26 @@ test.each(['int4', 'bf16'] as const)('in %s, the name may end in a slash', async
   await synthCheckpoint(`${join(folder, 'out')}/`, { shape, weights });
   expect(await readdir(folder)).toEqual(['out']);
   expect(await readdir(join(folder, 'out'))).toContain('config.json');
+  await rm(folder, { recursive: true });
+});
+
+test.each(['int4', 'bf16'] as const)('in %s, every weight and file is told', async (weights) => {
+  const folder = await mkdtemp(join(tmpdir(), 'lingbi-synth-'));
+  const shape = { ...terabytes, mlpSize: 64, layers: 2 };
+  const events: ConvertEvent[] = [];
+  const onProgress = (event: ConvertEvent) => void events.push(event);
+  await synthCheckpoint(join(folder, 'out'), { shape, weights, shardBytes: 50_000, onProgress });
+  const written = events.filter((event) => event.type === 'weight-written');
+  const total = 3 + 2 * 7;
+  expect(written.map(({ written }) => written)).toEqual(
+    Array.from({ length: total }, (_, i) => i + 1),
+  );
+  expect(new Set(written.map(({ name }) => name)).size).toBe(total);
+  expect(new Set(written.map(({ total }) => total))).toEqual(new Set([total]));
+  const files = events.filter((event) => event.type === 'file-finished').map(({ file }) => file);
+  const names = await readdir(join(folder, 'out'));
+  expect(files).toEqual(names.filter((name) => /^model-/.test(name)).sort());
+  expect(files.length).toBeGreaterThan(1);
   await rm(folder, { recursive: true });
 });
 
