@@ -80,6 +80,42 @@ describe('lingbi convert', () => {
     expect(stderr).toContain(message);
   });
 
+  test('synth takes the sizes of any config.json, with a tower and low-rank additions', async () => {
+    const out = join(folder, 'mine');
+    const config = ['--config', fixture('ixc25-micro/config.json'), '--vision', 'f32'];
+    const ranks = ['--lora-rank', 'Plora=8', '--lora-rank', 'lora_web=4'];
+    const made = await lingbi(['synth', out, ...config, ...ranks, '--block', '128', '--json']);
+    expect(made.code).toBe(0);
+    expect(eventsOf(made)).toContainEqual(
+      expect.objectContaining({ type: 'blocks-narrowed', block: 128 }),
+    );
+    const { tensors, weights } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
+    expect(tensors['model.layers.2.feed_forward.w1.weight']).toEqual([128, 64]);
+    expect(tensors['model.layers.0.attention.wo.lora_web_A.weight']).toEqual([4, 64]);
+    expect(weights['tower.2.query']).toMatchObject({ shape: [16, 16] });
+    const chat = await lingbi(['chat', '--model', out, '--max-new-tokens', '2', 'Hello']);
+    expect(chat).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test.each([
+    ['{"hidden_size": 64', 2, 'wrong.json is not JSON'],
+    ['{"hidden_size": 64}', 1, 'ConfigError: config.json has no num_attention_heads'],
+    [undefined, 2, 'wrong.json cannot be read'],
+  ])('synth from %s as a config.json is an error', async (text, exit, message) => {
+    const file = join(folder, 'wrong.json');
+    await (text === undefined ? rm(file) : writeFile(file, text));
+    const { code, stderr } = await lingbi(['synth', join(folder, 'never'), '--config', file]);
+    expect({ code, stderr }).toMatchObject({ code: exit });
+    expect(stderr).toContain(message);
+  });
+
+  test('synth takes either a shape or a config.json', async () => {
+    const words = ['synth', join(folder, 'never'), '--shape', '7b', '--config', 'config.json'];
+    const { code, stderr } = await lingbi(words);
+    expect({ code, stderr }).toMatchObject({ code: 2 });
+    expect(stderr).toContain("'--config <file>' cannot be used with option '--shape <name>'");
+  });
+
   test('knows two adapters', async () => {
     const words = ['convert', fixture('ixc25-micro'), join(folder, 'x'), '--adapters', 'web,draw'];
     const { code, stderr } = await lingbi(words);

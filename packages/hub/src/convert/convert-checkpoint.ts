@@ -8,10 +8,11 @@ import { makeWeight } from './make-weight.ts';
 import { repairedCheckpoint } from './packed/repaired-checkpoint.ts';
 import { requireKnownPacking } from './packed/require-known-packing.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
-import { type PlannedWeight, planWeights } from './plan-weights.ts';
+import { planWeights } from './plan-weights.ts';
+import { reportNarrowedBlocks } from './report-narrowed-blocks.ts';
 import { requireAbsent } from './require-absent.ts';
 import { requireOptions } from './require-options.ts';
-import { requireUsedOptions, weightsWithSmallerBlocks } from './require-used-options.ts';
+import { requireUsedOptions } from './require-used-options.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
 
@@ -78,15 +79,6 @@ export async function convertCheckpoint(
     makeWeight(byName.get(name)!, checkpoint, { rounding }, signal);
   const converted = { weights: planned, tensors: new Map(shapes), files: files.all, origin };
   await writeConverted(out, converted, make, options);
-}
-
-/** The usual size is nobody's wish; another than was asked for is said. */
-function reportNarrowedBlocks(
-  { block, onProgress }: ConvertOptions,
-  planned: readonly PlannedWeight[],
-): void {
-  const names = block === undefined ? [] : weightsWithSmallerBlocks(block, planned);
-  if (names.length > 0) onProgress?.({ type: 'blocks-narrowed', block: block!, names });
 }
 
 async function openSource(source: string, signal?: AbortSignal): Promise<UnpackedCheckpoint> {

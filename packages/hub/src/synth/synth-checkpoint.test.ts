@@ -1,11 +1,16 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { ConvertEvent } from '../convert/events.ts';
 import { terabytes } from '../test-tools/terabytes.ts';
 import { failureOf } from '../test-tools/workbench.ts';
 import { type SynthOptions, synthCheckpoint } from './synth-checkpoint.ts';
+
+const sizes = { vocabularySize: 320, hiddenSize: 64, mlpSize: 96, layers: 1, heads: 4, kvHeads: 2 };
+/** Where nothing is written. */
+const never = join(tmpdir(), 'lingbi-synth-never');
+afterAll(() => rm(never, { recursive: true, force: true }));
 
 test.each(['int4', 'bf16'] as const)('in %s, the name may end in a slash', async (weights) => {
   const folder = await mkdtemp(join(tmpdir(), 'lingbi-synth-'));
@@ -46,15 +51,58 @@ test.each(['int4', 'bf16'] as const)('in %s, what has no room leaves nothing', a
 
 test.each([
   [{ shape: '8b' }, 'InvalidOptionError', 'shape: it is "8b", but it should be sizes of your own'],
-  [{ shape: '7b', weights: 'int5' }, 'InvalidOptionError', 'weights: it is "int5"'],
+  [{ shape: sizes, weights: 'int5' }, 'InvalidOptionError', 'weights: it is "int5"'],
   [
-    { shape: '7b', formats: { plain: 'int8' } },
+    { shape: sizes, formats: { plain: 'int8' } },
     'InvalidOptionError',
     'formats.plain: it is "int8"',
   ],
-  [{ shape: '7b', sede: 2 }, 'TypeError', 'synthCheckpoint: unknown option sede'],
+  [{ shape: sizes, sede: 2 }, 'TypeError', 'synthCheckpoint: unknown option sede'],
 ])('%j cannot be meant', async (options, name, message) => {
-  const error = await failureOf(synthCheckpoint('never', options as unknown as SynthOptions));
+  const error = await failureOf(synthCheckpoint(never, options as unknown as SynthOptions));
   expect(error).toMatchObject({ name });
   expect(error.message).toContain(message);
+});
+
+const vision = { hiddenSize: 32, mlpSize: 64, layers: 1, heads: 2, tileSize: 56, patchSize: 14 };
+test.each([
+  [
+    { layers: 1e9 },
+    'shape.layers: it is 1000000000, but it should be a whole number from 1 to 4096',
+  ],
+  [{ hiddenSize: -64 }, 'shape.hiddenSize: it is -64, but it should be a whole number from 1'],
+  [{ heads: 2.5 }, 'shape.heads: it is 2.5, but it should be a whole number'],
+  [{ heads: 64 }, 'shape.heads: it is 64, which does not divide 64 features of even heads'],
+  [{ kvHeads: 3 }, 'shape.kvHeads: it is 3, which does not divide 4 query heads'],
+  [
+    { vocabularySize: 100 },
+    'shape.vocabularySize: it is 100, but a vocabulary that is made up has',
+  ],
+  [{ hiddenSize: 2 ** 16, mlpSize: 2 ** 15 }, 'no tensor may have 2147483648 numbers'],
+  [{ loraRanks: { Plora: 0 } }, 'loraRanks.Plora: it is 0, but it should be a whole number from 1'],
+  [{ vision: { ...vision, tileSize: 60 } }, 'shape.vision.patchSize: it is 14, which does not'],
+])('a shape with %j is refused by name', async (changes, message) => {
+  const shape = { ...sizes, ...changes };
+  const error = await failureOf(synthCheckpoint(never, { shape }));
+  expect(error).toMatchObject({ name: 'InvalidOptionError' });
+  expect(error.message).toContain(message);
+});
+
+test.each([
+  [{ loraRanks: { lora: 8 } }, 'loraRanks: unknown option lora. It takes Plora, lora_web'],
+  [{ width: 64 }, 'shape: unknown option width. It takes vocabularySize'],
+])('a shape with %j is refused, with the names that there are', async (changes, message) => {
+  const error = await failureOf(synthCheckpoint(never, { shape: { ...sizes, ...changes } }));
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error.message).toContain(message);
+});
+
+test('the least vocabulary is that of its tokenizer, and others bring their own', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lingbi-synth-'));
+  await synthCheckpoint(join(folder, 'least'), { shape: { ...sizes, vocabularySize: 265 } });
+  const tokenizer = new Uint8Array(8);
+  const shape = { ...sizes, vocabularySize: 64 };
+  await synthCheckpoint(join(folder, 'own'), { shape, tokenizer });
+  expect(await readdir(folder)).toEqual(['least', 'own']);
+  await rm(folder, { recursive: true });
 });
