@@ -22,8 +22,8 @@ Examples:
   lingbi convert internlm-xcomposer2d5-7b-4bit ixc-awq --adapters ""
 
 Reads safetensors and .bin files, plain or packed by AWQ or GPTQ. The folder is written as OUT.partial and
-renamed when it is whole; a conversion that broke off goes on where it was. docs/quantisation.md says what
-each choice costs.`;
+renamed when it is whole; a conversion that broke off goes on after its last finished file, of 256 MiB.
+docs/quantisation.md says what each choice costs; lingbi doctor --model OUT checks the hashes of a folder.`;
 
 export function addConvertCommand(program: Command): void {
   const command = program
