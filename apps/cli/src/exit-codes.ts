@@ -8,7 +8,7 @@ export const exitCodes = {
   usage: { code: 2, meaning: 'the command line is wrong; nothing was done' },
   hub: {
     code: 3,
-    meaning: 'a checkpoint could not be had: the network, the hub, its terms, the disk',
+    meaning: 'a checkpoint could not be had or written: the network, the hub, its terms, the disk',
   },
   memory: {
     code: 4,
@@ -30,9 +30,10 @@ export async function exitCodeOf(error: unknown): Promise<number> {
   // Asking for help or the version ends so as well, and is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage.code;
   if (error instanceof UsageError) return exitCodes.usage.code;
-  const { HubError, OptionError } = await import('@lingbi/hub');
+  const { DiskFullError, HubError, OptionError, OutputPlaceError } = await import('@lingbi/hub');
   if (error instanceof OptionError) return exitCodes.usage.code;
-  if (error instanceof HubError) return exitCodes.hub.code;
+  const ofHubOrDisk = [HubError, DiskFullError, OutputPlaceError];
+  if (ofHubOrDisk.some((type) => error instanceof type)) return exitCodes.hub.code;
   const { MemoryBudgetError } = await import('@lingbi/core');
   return (error instanceof MemoryBudgetError ? exitCodes.memory : exitCodes.failed).code;
 }

@@ -1,4 +1,6 @@
+import { DiskFullError } from '@lingbi/hub';
 import { describe, expect, test } from 'vitest';
+import { exitCodeOf } from './exit-codes.ts';
 import { createProgram } from './program.ts';
 import { eventsOf, fixture, lingbi, microModel } from './test-support/run-lingbi.ts';
 
@@ -67,6 +69,11 @@ describe('exit codes', () => {
       ['chat', ...microModel, '--engine', 'cpu', 'Hello'],
       '--engine cpu belongs to --backend tfjs',
     ],
+    [
+      'an option of onnx for another backend',
+      ['chat', ...microModel, '--backend', 'tfjs', '--large-pages', 'never', 'Hello'],
+      '--large-pages never belongs to --backend onnx',
+    ],
   ])('2 for %s', async (_, words, message) => {
     const { code, stdout, stderr } = await lingbi(words);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -78,6 +85,10 @@ describe('exit codes', () => {
     const ended = await lingbi(['pull', 'somebody/something', '--json'], { env });
     expect(ended.code).toBe(3);
     expect(eventsOf(ended)).toEqual([expect.objectContaining({ name: 'OfflineError' })]);
+  });
+
+  test('3 when the disk has no room for a checkpoint', async () => {
+    expect(await exitCodeOf(new DiskFullError('ixc-int4.partial', 2, 1))).toBe(3);
   });
 
   test.each([
@@ -100,7 +111,9 @@ describe('exit codes', () => {
       },
     });
     expect(ended.code).toBe(expected);
-    expect(eventsOf(ended).at(-1)).toMatchObject({ type: 'error', name: 'InterruptedError' });
+    expect(eventsOf(ended).at(-1)).toMatchObject({
+      ...{ type: 'error', name: 'InterruptedError', message: 'Interrupted' },
+    });
   });
 
   test('0 when whoever reads the output has enough', async () => {

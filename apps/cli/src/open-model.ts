@@ -5,6 +5,13 @@ import type { ModelFlags } from './options.ts';
 import { showDownload } from './report/show-download.ts';
 import type { Run } from './run-command.ts';
 
+/** The folder of a checkpoint, by its path or id; shows how it comes. */
+export async function findShownFolder(model: string, { report, signal }: Run): Promise<string> {
+  const { findFolder } = await import('@lingbi/tasks');
+  using downloading = showDownload(report);
+  return await findFolder(model, { signal, onDownload: downloading.update });
+}
+
 /** Opens the checkpoint that `addModelOptions` asked for, and shows how it comes and loads. */
 export async function openShownModel(flags: ModelFlags, { report, signal }: Run): Promise<Model> {
   const { openModel } = await import('@lingbi/tasks');

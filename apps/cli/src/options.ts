@@ -1,7 +1,13 @@
 /** Options that several commands share: the same name means the same everywhere. */
 import type { KvFormat } from '@lingbi/core';
 import { type Command, Option } from 'commander';
-import { type BackendChoice, backendNames, engineNames, providerNames } from './backends.ts';
+import {
+  type BackendChoice,
+  backendNames,
+  engineNames,
+  largePagesNames,
+  providerNames,
+} from './backends.ts';
 import { parseAnother, parseCount } from './parse-value.ts';
 
 export interface ModelFlags extends BackendChoice {
@@ -39,6 +45,12 @@ function addBackendOptions(command: Command): Command {
       new Option('--provider <name>', 'what ONNX Runtime runs on (default: "cpu")').choices([
         ...providerNames,
       ]),
+    )
+    .addOption(
+      new Option(
+        '--large-pages <when>',
+        'when int4 and int8 weights move out of their file into memory of the process, which is faster (default: "meanwhile"; "first": before the model opens, "never": they stay where processes share them)',
+      ).choices([...largePagesNames]),
     )
     .addOption(
       new Option('--engine <name>', 'which engine TensorFlow.js uses (default: "auto")').choices([

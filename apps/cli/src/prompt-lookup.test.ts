@@ -1,13 +1,42 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onnx } from '@lingbi/backend-onnx';
+import { missingKernels, onnx } from '@lingbi/backend-onnx';
 import { tfjs } from '@lingbi/backend-tfjs';
-import type { Backend } from '@lingbi/core';
+import { type Backend, finishPrefill, relativeError } from '@lingbi/core';
+import { convertCheckpoint } from '@lingbi/hub';
 import { openModel } from '@lingbi/tasks';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const folder = fileURLToPath(new URL('../../../fixtures/ixc25-micro', import.meta.url));
 const picture = fileURLToPath(new URL('../../../fixtures/pictures/cars1.jpg', import.meta.url));
 const backends: readonly Backend[] = [onnx(), tfjs({ engine: 'wasm' })];
+
+const missing = missingKernels();
+
+describe.skipIf(missing)('weights in 4 bits, by kernels of our own', () => {
+  const out = join(mkdtempSync(join(tmpdir(), 'lingbi-')), 'int4');
+  beforeAll(() => convertCheckpoint(folder, out, { weights: 'int4', block: 32 }));
+  afterAll(() => rmSync(dirname(out), { recursive: true }));
+
+  test.each(['float32', 'float16', 'int8'] as const)(
+    'find for nine tokens at once what they find one by one, to the bit, over a past in %s',
+    async (kv) => {
+      await using model = await openModel(out, { backend: onnx(), kv });
+      using sequence = model.xcomposer.openSequence({ capacity: 100 });
+      const ids = Int32Array.from({ length: 60 }, (_, at) => 300 + 17 * at);
+      await finishPrefill(sequence.prefill([{ type: 'text', ids }]));
+      const more = Array.from({ length: 9 }, (_, at) => 5000 + 31 * at);
+      const together = await sequence.feedAll(more);
+      sequence.truncate(60);
+      for (const [at, token] of more.entries()) {
+        const alone = await sequence.feed(token);
+        expect(relativeError(alone, together[at]!), `token ${at}`).toBe(0);
+      }
+    },
+  );
+});
 
 describe.each(backends)('prompt lookup on $name', (backend) => {
   test.each([

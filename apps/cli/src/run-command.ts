@@ -1,5 +1,5 @@
 import { exitCodeOf } from './exit-codes.ts';
-import { catchInterrupt } from './interrupt.ts';
+import { catchInterrupt, type InterruptOptions } from './interrupt.ts';
 import { createReport, type OutputFlags, type Report } from './report/report.ts';
 
 /** What a command works with. */
@@ -16,9 +16,10 @@ export interface Run {
 export async function runCommand(
   flags: OutputFlags,
   work: (run: Run) => Promise<object | undefined>,
+  options: InterruptOptions = {},
 ): Promise<void> {
   const report = createReport(flags);
-  using interrupt = catchInterrupt();
+  using interrupt = catchInterrupt(options);
   try {
     const result = await work({ report, signal: interrupt.signal });
     report.event({ type: 'done', ...result });

@@ -2,8 +2,8 @@
  * AttendToRounded: rows [tokens, (heads + 2 · kvHeads) · headDim], keys (uint8 around 128) and values (int8) [kvHeads,
  * capacity, headDim], the worths of their steps [kvHeads, capacity, 1], the place of the last token [1], cosines and
  * sines [.., headDim / 2], angles [1, tokens] → attended [tokens, heads · headDim], and keys, values and worths with
- * new ones behind them, which are expected to be bound to the memory that they come from. The new rows are seen as
- * they are by this run, and rounded by those after it. See attention.h.
+ * new ones behind them, which are expected to be bound to the memory that they come from. Few new rows are seen as
+ * they are kept, so that it is all one with how many others they come; many are seen as they are. See attention.h.
  */
 #include "attend.h"
 
@@ -40,15 +40,21 @@ static OrtStatus *createOutputs(OrtKernelContext *context, const Tensor *inputs,
   return createPresent(context, NEW_VALUE_SIZES, &inputs[VALUE_SIZES], sizes, 3, (void **)&values->sizes);
 }
 
-/** The past, and the new rows. */
+static Rows rowsOfKept(const KeptRows *kept) { return (Rows){.steps = kept->steps, .zero = kept->zero, .sizes = kept->sizes}; }
+
+/** What is kept, new rows included or not, and then these as they are. */
 static void addStretches(const Tensor *inputs, Attention *attention) {
-  const int64_t past = attention->lastPositions[0] + 1 - attention->tokens;
+  const int64_t length = attention->lastPositions[0] + 1, past = length - attention->tokens;
+  const bool areKept = seesKept(attention);
   attention->stretches[0] = (Stretch){
-      .keys = roundedKeys(&inputs[KEYS], &inputs[KEY_SIZES]),
-      .values = roundedValues(&inputs[VALUES], &inputs[VALUE_SIZES]),
+      .keys = rowsOfKept(&attention->keptKeys),
+      .values = rowsOfKept(&attention->keptValues),
       .apart = inputs[KEYS].axes[1],
-      .positions = past,
+      .positions = areKept ? length : past,
   };
+  attention->countStretches = 1;
+  attention->areBehind = areKept;
+  if (areKept) return;
   attention->stretches[1] = (Stretch){.apart = attention->tokens, .positions = attention->tokens, .first = past};
   attention->countStretches = 2;
 }

@@ -57,6 +57,8 @@ static inline int64_t firstNew(const Attention *attention, int64_t sequence) {
   return attention->areBehind ? seenBy(attention, sequence, 0) - 1 : 0;
 }
 
+bool areFew(const Attention *attention);
+
 /** Writes the new key and value of a token, turned, and rounded where that is wanted. */
 void placeHead(const Attention *attention, int64_t sequence, int64_t head, int64_t token);
 
@@ -133,7 +135,6 @@ INLINE float exponentialOf(float x) { return _mm512_cvtss_f32(exponential(_mm512
 static inline float atLeastFinite(float largest) { return largest > -FLT_MAX ? largest : -FLT_MAX; }
 
 /* Few queries (walk-attention.c). */
-bool areFew(const Attention *attention);
 /** Memory for what they find, in numbers. */
 int64_t walkNumbers(const Attention *attention);
 int64_t countWalks(const Attention *attention);

@@ -12,13 +12,15 @@ bool canAttend(const Attention *attention) {
   return headDim > 0 && headDim % 16 == 0 && headDim <= MOST_HEAD_DIM && kvHeads > 0 && heads > 0 && heads % kvHeads == 0;
 }
 
+bool seesKept(const Attention *attention) { return attention->keptKeys.steps && areFew(attention); }
+
 static int64_t queryBytes(const Attention *attention) {
   return aligned(attention->sequences * attention->tokens * attention->heads * attention->headDim * 4);
 }
 
 /** Of new keys, and of new values. */
 static int64_t newBytes(const Attention *attention) {
-  if (attention->newKeys || attention->newHalfKeys) return 0;
+  if (attention->newKeys || attention->newHalfKeys || seesKept(attention)) return 0;
   return aligned(attention->sequences * attention->kvHeads * attention->newApart * attention->headDim * 4);
 }
 
@@ -98,24 +100,29 @@ AVX512 static void turnQueries(const Attention *attention, int64_t row) {
   }
 }
 
+/** Where a row of a head goes whose numbers are kept in bytes, behind those of the first stretch. */
+static int64_t keptPlace(const Attention *attention, int64_t sequence, int64_t head, int64_t token) {
+  return head * attention->stretches[0].apart + seenBy(attention, sequence, token) - 1;
+}
+
 AVX512 void placeHead(const Attention *attention, int64_t sequence, int64_t head, int64_t token) {
   const int64_t headDim = attention->headDim, row = sequence * attention->tokens + token;
   const float *key = rowAt(attention, row) + (attention->heads + head) * headDim, *value = key + attention->kvHeads * headDim;
   const int64_t angle = attention->angles[row] * (headDim / 2);
+  float turned[MOST_HEAD_DIM];
+  turn(key, attention->cosines + angle, attention->sines + angle, headDim, 1, turned);
   const int64_t position = firstNew(attention, sequence) + token;
   const int64_t place = ((sequence * attention->kvHeads + head) * attention->newApart + position) * headDim;
   if (attention->newHalfKeys) {
-    float turned[MOST_HEAD_DIM];
-    turn(key, attention->cosines + angle, attention->sines + angle, headDim, 1, turned);
     halve(turned, headDim, attention->newHalfKeys + place);
     halve(value, headDim, attention->newHalfValues + place);
-    return;
+  } else if (attention->newKeys) {
+    memcpy(attention->newKeys + place, turned, headDim * 4);
+    memcpy(attention->newValues + place, value, headDim * 4);
   }
-  turn(key, attention->cosines + angle, attention->sines + angle, headDim, 1, attention->newKeys + place);
-  memcpy(attention->newValues + place, value, headDim * 4);
   if (!attention->keptKeys.steps) return;
-  const int64_t kept = head * attention->stretches[0].apart + seenBy(attention, sequence, token) - 1;
-  keep(&attention->keptKeys, kept, attention->newKeys + place, headDim);
+  const int64_t kept = keptPlace(attention, sequence, head, token);
+  keep(&attention->keptKeys, kept, turned, headDim);
   keep(&attention->keptValues, kept, value, headDim);
 }
 

@@ -58,7 +58,7 @@ typedef struct {
   int64_t maskWidth;
   /**
    * New keys and values, [sequences, kvHeads, newApart, headDim]: behind a sequence's others, or from 0 on. NULL:
-   * nobody else needs them, and they are the last stretch.
+   * nobody else needs them, and they are the last stretch, unless they are seen as they are kept.
    */
   float *newKeys, *newValues;
   /** Or the same in float16. */
@@ -77,6 +77,9 @@ typedef struct {
 
 /** Whether its heads are of a kind that these functions know. */
 bool canAttend(const Attention *attention);
+
+/** Whether new rows are seen as they are kept in bytes: few are, like all before them. */
+bool seesKept(const Attention *attention);
 
 /** Memory for queries, parts, and new rows that nobody else needs. */
 size_t attentionBytes(const Attention *attention);

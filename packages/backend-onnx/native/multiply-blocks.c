@@ -72,16 +72,15 @@ static void destroy(void *kernel) {
 }
 
 /** What is beyond its length belongs to others. */
-static OrtStatus *requireBytes(const Tensor *tensor, const char *what, int64_t bytes) {
-  return !tensor->isThere || tensor->bytes == bytes ? NULL : refuse(what, tensor->bytes, bytes);
+static OrtStatus *requireBytes(const void *data, const char *what, int64_t found, int64_t bytes) {
+  return !data || found == bytes ? NULL : refuse(what, found, bytes);
 }
 
 /** Checks the length. NULL when the input was left out. */
 static OrtStatus *dataOf(const OrtKernelContext *context, size_t input, const char *what, int64_t bytes, void *data) {
-  Tensor tensor;
-  TRY(readTensor(context, input, &tensor));
-  *(const void **)data = tensor.data;
-  return requireBytes(&tensor, what, bytes);
+  int64_t found;
+  TRY(readBytes(context, input, data, &found));
+  return requireBytes(*(const void **)data, what, found, bytes);
 }
 
 /** Scales may be float32 or float16; their type says which. */
@@ -93,7 +92,7 @@ static OrtStatus *placeScales(const OrtKernelContext *context, size_t input, Blo
   }
   matrix->scales = tensor.data;
   matrix->scaleBytes = tensor.type == ORT_FLOAT ? 4 : 2;
-  return requireBytes(&tensor, "bytes of scales", matrix->out * (matrix->in / matrix->block) * matrix->scaleBytes);
+  return requireBytes(tensor.data, "bytes of scales", tensor.bytes, matrix->out * (matrix->in / matrix->block) * matrix->scaleBytes);
 }
 
 /** Finds the numbers of a matrix. */
@@ -180,10 +179,11 @@ static OrtStatus *multiplyRows(const Kernel *own, OrtKernelContext *context, Wor
 
 /** Finds what is added to the rows and their norm, from an input on. */
 static OrtStatus *placeNorm(const OrtKernelContext *context, size_t first, const Kernel *own, Work *work) {
-  Tensor numbers;
-  TRY(readTensor(context, NUMBERS, &numbers));
+  const void *numbers;
+  int64_t bytes;
+  TRY(readBytes(context, NUMBERS, &numbers, &bytes));
   work->norm = (Norm){.in = own->matrix.in, .epsilon = own->epsilon};
-  TRY(dataOf(context, first + OTHERS, "bytes of what is added", numbers.bytes, &work->others));
+  TRY(dataOf(context, first + OTHERS, "bytes of what is added", bytes, &work->others));
   return dataOf(context, first + GAMMA, "bytes of gamma", own->matrix.in * 4, &work->norm.gamma);
 }
 

@@ -39,6 +39,18 @@ OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *ten
   return ortTensorData((OrtValue *)value, &tensor->data);
 }
 
+OrtStatus *readBytes(const OrtKernelContext *context, size_t input, const void **data, int64_t *bytes) {
+  const OrtValue *value;
+  size_t found;
+  *data = NULL;
+  *bytes = 0;
+  TRY(ortInput(context, input, &value));
+  if (!value) return NULL;
+  TRY(ortTensorBytes(value, &found));
+  *bytes = (int64_t)found;
+  return ortTensorData((OrtValue *)value, (void **)data);
+}
+
 OrtStatus *inParallel(const OrtKernelContext *context, void (*task)(void *, size_t), int64_t count, bool isWorthIt, void *work) {
   if (isWorthIt) return ortParallel(context, task, (size_t)count, 0, work);
   for (int64_t at = 0; at < count; at++) task(work, (size_t)at);

@@ -19,6 +19,8 @@ typedef struct {
 
 /** A tensor that was left out is not there, and has no data. */
 OrtStatus *readTensor(const OrtKernelContext *context, size_t input, Tensor *tensor);
+/** Of an input that can be of one type only: where its numbers stand, which is quicker to ask for than its axes are. */
+OrtStatus *readBytes(const OrtKernelContext *context, size_t input, const void **data, int64_t *bytes);
 /** Makes a result, or finds the memory that is bound to it. */
 OrtStatus *createTensor(OrtKernelContext *context, size_t output, const int64_t *axes, size_t rank, void **data);
 /** A result that is an input with more in it: expected to be bound to its memory, otherwise a copy. */

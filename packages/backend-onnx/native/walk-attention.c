@@ -4,8 +4,8 @@
 #include "attention-steps.h"
 
 enum {
-  /** More are worth tiles. */
-  FEW_QUERIES = 32,
+  /** More are worth tiles: nine tokens, as a run has that checks guesses, with four heads for each of keys. */
+  FEW_QUERIES = 36,
   /** Queries at a time, and lines of 16 numbers whose sums registers hold for few of them. */
   WALKERS = 8,
   LINES = 8,

@@ -1,4 +1,4 @@
-import { type KvFormat, UnsupportedError } from '@lingbi/core';
+import { add, attention, type KvFormat, trace, UnsupportedError } from '@lingbi/core';
 import { noiseWeights, relativeError } from '@lingbi/core/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import {
   exactAttention,
   imaginedText,
   roundableText,
+  rowsOf,
   textKeptIn,
   withNumber,
 } from './test-tools/attended-text.ts';
@@ -309,6 +310,26 @@ describe.skipIf(missing)('a past in float16', () => {
     const create = () => program.createCache({ kv: 'float16', capacity: 9 });
     expect(create).toThrow(UnsupportedError);
     expect(create).toThrow(message);
+  });
+
+  test('is refused to a graph that came later, in which no kernel of ours attends', async () => {
+    await using program = await open(of);
+    using cache = program.createCache({ kv: 'float16', capacity: 9 });
+    const text = imaginedText('text', of, 2);
+    const { heads, kvHeads, headDim } = of;
+    const angles = { shape: ['tokens', headDim / 2], dtype: 'float32' } as const;
+    const qkv = { shape: ['tokens', text.qkv.shape[1]!], dtype: 'float32' } as const;
+    const late = trace('late', { qkv, cos: angles, sin: angles }, ({ qkv, cos, sin }) => ({
+      y: attention(qkv, { cos, sin }, { heads, cache: { layer: 0, kvHeads, headDim } }),
+      angles: add(cos, sin), // which are no table then
+    }));
+    await using extension = await program.extend({ late }, noiseWeights([]));
+    const run = extension.run('late', rowsOf([{ text, from: 0, to: 2 }]), { cache });
+    await expect(run).rejects.toThrow(UnsupportedError);
+    await expect(run).rejects.toThrow('the angles of "late"');
+    expect(await readingError(program, cache, [{ text, to: 2 }])).toBeLessThan(2e-3);
+    using wide = program.createCache({ capacity: 9 });
+    await extension.run('late', rowsOf([{ text, from: 0, to: 2 }]), { cache: wide });
   });
 });
 

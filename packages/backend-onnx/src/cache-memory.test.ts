@@ -285,14 +285,11 @@ function batchModel(program: Wide, onCache: (cache: KvCache) => void): BatchMode
       onCache(cache);
       return cache;
     },
-    async embed({ length }) {
-      const qkv = randomFloats('rows', [length, 3 * wide.heads * wide.headDim]);
-      return { ...qkv, read: async () => qkv, [Symbol.dispose]() {} };
-    },
     encodeImage: () => Promise.reject(new Error('this model sees no pictures')),
-    async decode({ x, angles, cache, segments }) {
-      const qkv = 'data' in x ? x : await x.read();
-      const shape = [qkv.shape[0]!, wide.headDim / 2];
+    async decode({ angles, cache, segments }) {
+      const tokens = segments.reduce((sum, segment) => sum + segment.tokens, 0);
+      const qkv = randomFloats('rows', [tokens, 3 * wide.heads * wide.headDim]);
+      const shape = [tokens, wide.headDim / 2];
       const table = (data: Float32Array) => ({ dtype: 'float32', shape, data }) as const;
       const inputs = { qkv, cos: table(angles.cos), sin: table(angles.sin) };
       const { y } = await program.run('wide', inputs, { cache, segments });

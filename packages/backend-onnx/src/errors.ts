@@ -65,6 +65,20 @@ export class WeightBytesError extends Error {
   }
 }
 
+/** Weights were to move into large pages, and the system neither took them nor gave back where they stood. */
+export class LostWeightsError extends Error {
+  override readonly name = 'LostWeightsError';
+  constructor(
+    /** Of weights that are in no memory any more. */
+    readonly bytes: number,
+  ) {
+    super(
+      `${bytes} bytes of weights are lost: the system ran out of memory or of mappings while they moved into large pages. ` +
+        "Open the model again, with onnx({ largePages: 'never' }) or more memory",
+    );
+  }
+}
+
 /** ONNX Runtime refused or failed; the message carries its own words. */
 export class OnnxRuntimeError extends Error {
   override readonly name = 'OnnxRuntimeError';

@@ -2,6 +2,7 @@ export { onnx } from './backend.ts';
 export {
   IncompatibleLibraryError,
   KernelsInUseError,
+  LostWeightsError,
   MissingLibraryError,
   MissingProviderError,
   OnnxRuntimeError,

@@ -35,7 +35,7 @@ describe.skipIf(missing)('kernels of ours', () => {
     const graph = productGraph({ out, width, bias: undefined } as BlockMatrix);
     const taken = async (kernels: 'lingbi' | 'onnxruntime') => {
       const before = ownMemory();
-      await using program = await onnx({ threads: 1, kernels }).compile(
+      await using program = await onnx({ threads: 1, kernels, largePages: 'never' }).compile(
         { multiply: graph },
         source,
       );

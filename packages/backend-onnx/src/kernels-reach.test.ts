@@ -89,7 +89,8 @@ describe.skipIf(missing)('kernels of ours read no further than what they attend 
 
   test.each(sizes)('$past + $tokens tokens, heads of $headDim', async (size) => {
     const end = size.past + size.tokens;
-    const operator = { name: 'AttendToPast', outputs: { y: 2, keys2: 4, values2: 4 } };
+    const over = { keys2: 'keys', values2: 'values' };
+    const operator = { name: 'AttendToPast', outputs: { y: 2, keys2: 4, values2: 4 }, over };
     const cache = numbers([1, 2, end, size.headDim]);
     await attend(operator, size, { ...cache, last: last(end - 1) });
     const types = { keys2: 'float16', values2: 'float16' } as const;
@@ -104,7 +105,11 @@ describe.skipIf(missing)('kernels of ours read no further than what they attend 
     const types = { keys2: 'uint8', values2: 'int8' } as const;
     const sizes = { shape: [2, end, 1] };
     const cache = { ...bytes([2, end, size.headDim]), keySizes: sizes, valueSizes: sizes };
-    const operator = { name: 'AttendToRounded', outputs, types };
+    const over = {
+      ...{ keys2: 'keys', values2: 'values' },
+      ...{ keySizes2: 'keySizes', valueSizes2: 'valueSizes' },
+    };
+    const operator = { name: 'AttendToRounded', outputs, types, over };
     await attend(operator, size, { ...cache, last: last(end - 1) });
   });
 

@@ -127,6 +127,16 @@ describe.skipIf(missing)('products with weights in blocks', () => {
       }
     });
 
+    test('of few rows are exact with a large matrix too, whose pieces are worked through in stretches', async () => {
+      const width = 4096 + kind.blockSize;
+      const out = Math.round((5 * 2 ** 20) / (width * (kind.bits / 8)));
+      const matrix = matrixOf({ out, width });
+      await using program = await compile(matrix, 1, 2);
+      for (const rows of [1, 2]) {
+        await expectExact(program, matrix, randomFloats(`${rows}`, [rows, width]));
+      }
+    });
+
     test.each([
       ['narrow', 5 * kind.blockSize, 24],
       ['wide', 8192 + 17 * kind.blockSize, 11],

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import koffi from 'koffi';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { LostWeightsError } from './errors.ts';
 import { LargePages } from './large-pages.ts';
 import { createFileMapper, FORGOTTEN_PAGE, type MappedFile } from './mapped-file.ts';
 import { openSystemMemory, type SystemMemory } from './system-memory.ts';
@@ -120,6 +121,7 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     memory!.unmap(whole.address + BigInt(8 * MEGABYTE), hole); // touching it would end the process
     const part = (start: number, length: number): MappedFile => ({
       ...{ address: whole.address + BigInt(start), length },
+      restore: () => false,
       [Symbol.dispose]: () => {},
     });
     const [first, second] = [part(0, 8 * MEGABYTE), part(8 * MEGABYTE + hole, 8 * MEGABYTE)];
@@ -141,14 +143,12 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     });
     pages.add(mapped, 0, mapped.length);
     let turns = 0;
-    await pages.move({
-      inTurn: async (step) => {
-        expect(copies).toBe(turns++);
-        await new Promise((resolve) => setImmediate(resolve)); // others have theirs
-        expect(copies).toBe(turns - 1);
-        expect(isSame(mapped)).toBe(true);
-        return step();
-      },
+    await pages.moveInTurns(async (step) => {
+      expect(copies).toBe(turns++);
+      await new Promise((resolve) => setImmediate(resolve)); // others have theirs
+      expect(copies).toBe(turns - 1);
+      expect(isSame(mapped)).toBe(true);
+      return step();
     });
     expect(turns).toBeGreaterThanOrEqual(6);
     expect(ofFile(mapped, everywhere)).toEqual([]);
@@ -170,7 +170,8 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     await new Promise((resolve) => setImmediate(resolve));
     expect(isOver).toBe(false);
     endCopy(new Error('no thread'));
-    await Promise.all([stopping, moving]);
+    await expect(moving).rejects.toThrow('no thread');
+    await stopping;
     await pages.move();
     expect(ofFile(mapped, everywhere)).toEqual(everywhere);
   });
@@ -179,10 +180,27 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     const mapped = mapFile();
     const pages = open();
     pages.add(mapped, 0, mapped.length);
-    const moving = pages.move({ after: 1e6 });
+    const moving = pages.moveInTurns((step) => step(), 1e6);
     await pages.stop();
     await moving;
     expect(ofFile(mapped, everywhere)).toEqual(everywhere);
+  });
+
+  test('at once for who has a turn, while steps wait for theirs', async () => {
+    const mapped = mapFile();
+    const pages = open();
+    pages.add(mapped, 0, mapped.length);
+    let giveTurn = () => {};
+    const turn = new Promise<void>((resolve) => {
+      giveTurn = resolve;
+    });
+    const inTurns = pages.moveInTurns((step) => turn.then(step));
+    await new Promise((resolve) => setImmediate(resolve));
+    await pages.move();
+    expect(ofFile(mapped, everywhere)).toEqual([]);
+    giveTurn();
+    await inTurns;
+    expect(isSame(mapped)).toBe(true);
   });
 
   test('the rest of it when it is asked again, after an abort or where there was no room', async () => {
@@ -201,7 +219,7 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
     expect(copies).toBe(2);
     expect(ofFile(mapped, everywhere).length).toBeGreaterThan(10);
     free = room();
-    await pages.move({ signal: reason.signal });
+    await pages.move(reason.signal);
     expect(copies).toBe(3);
     await pages.move();
     expect(ofFile(mapped, everywhere)).toEqual([]);
@@ -216,6 +234,38 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
       await pages.move();
       expect(ofFile(mapped, everywhere)).toEqual(everywhere);
     }
+  });
+
+  test('only while as much stays free, though another process moves as well', async () => {
+    let free = 2 * LENGTH + 6 * MEGABYTE;
+    const processes = [mapFile(), mapFile()].map((mapped) => {
+      const copy: SystemMemory['copy'] = (to, from, length) => {
+        free -= length;
+        return memory!.copy(to, from, length);
+      };
+      const pages = open({ copy }, () => free);
+      pages.add(mapped, 0, mapped.length);
+      return pages;
+    });
+    for (let time = 0; time < 3; time++) {
+      await Promise.all(processes.map((pages) => pages.moveInTurns((step) => step())));
+    }
+    expect(free).toBeLessThan(2 * LENGTH);
+    expect(free).toBeGreaterThan(LENGTH);
+  });
+
+  test('once, though it comes again', async () => {
+    const mapped = mapFile();
+    const free: number[] = [];
+    const pages = open({}, () => {
+      free.push(room());
+      return room();
+    });
+    for (let time = 0; time < 2; time++) {
+      pages.add(mapped, 0, mapped.length);
+      await pages.move();
+    }
+    expect(free.length).toBeLessThan(9); // steps of 4 MB, 21 in all
   });
 
   test.each<[string, Partial<SystemMemory>]>([
@@ -240,16 +290,97 @@ describe.skipIf(process.platform !== 'linux')('what a mapped file holds moves', 
         ...broken,
       });
       pages.add(mapped, 0, mapped.length);
-      await pages.move();
+      await pages.move().catch(() => {});
       expect(held).toBe(0);
       expect(ofFile(mapped, everywhere)).toEqual(everywhere);
       expect(isSame(mapped)).toBe(true);
     },
   );
+
+  test.each<[string, Partial<SystemMemory>]>([
+    ['refused', { replace: () => false }],
+    ['failed', { copy: () => Promise.reject(new Error('no thread')) }],
+  ])('never again after it was %s', async (_, broken) => {
+    const mapped = mapFile();
+    let taken = 0;
+    const map: SystemMemory['map'] = (...of) => {
+      taken++;
+      return memory!.map(...of);
+    };
+    const pages = open({ map, ...broken });
+    for (let time = 0; time < 3; time++) {
+      pages.add(mapped, 4 * time * MEGABYTE, 4 * MEGABYTE);
+      await pages.moveInTurns((step) => step());
+      await pages.move().catch(() => {});
+    }
+    expect(taken).toBe(1);
+  });
+
+  test('and who waits is told what failed', async () => {
+    const mapped = mapFile();
+    const pages = open({ copy: () => Promise.reject(new Error('no thread')) });
+    pages.add(mapped, 0, mapped.length);
+    await expect(pages.move()).rejects.toThrow('no thread');
+    await pages.move();
+  });
+
+  test('without another look where Linux gives no large pages', async () => {
+    const mapped = mapFile();
+    let looks = 0;
+    const pages = open({}, room, () => ++looks === 0);
+    for (let time = 0; time < 3; time++) {
+      pages.add(mapped, 4 * time * MEGABYTE, 4 * MEGABYTE);
+      await pages.move();
+      expect(pages.hasMore).toBe(false);
+    }
+    expect(looks).toBe(1);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('a move that takes pages of the file away', () => {
+  const takeAway: SystemMemory['replace'] = (address, _, length) => {
+    memory!.unmap(address, length);
+    return false;
+  };
+
+  test('brings them back, of the same file, whatever has its name by now', async () => {
+    const mapped = mapFile();
+    renameSync(file, `${file} of before`);
+    onTestFinished(() => renameSync(`${file} of before`, file));
+    writeFileSync(file, Buffer.alloc(LENGTH));
+    const pages = new LargePages({ ...memory!, replace: takeAway }, room, given);
+    pages.add(mapped, 3 * MEGABYTE + 100, 8 * MEGABYTE);
+    await pages.move();
+    expect(isSame(mapped)).toBe(true);
+    pages.requireWhole();
+  });
+
+  test('says so when it cannot, and their place is left to others', async () => {
+    let unmapped = 0;
+    const system: SystemMemory = {
+      ...memory!,
+      map: (length, use, descriptor, at) =>
+        at ? undefined : memory!.map(length, use, descriptor, at),
+      replace: () => false,
+    };
+    const unmap: SystemMemory['unmap'] = () => unmapped++;
+    const mapped = createFileMapper({ ...system, unmap })!.map(file);
+    onTestFinished(() => memory!.unmap(mapped.address, mapped.length));
+    const pages = new LargePages(system, room, given);
+    pages.add(mapped, 0, mapped.length);
+    await expect(pages.move()).rejects.toThrow(LostWeightsError);
+    expect(() => pages.requireWhole()).toThrow(/\d+ bytes of weights are lost/);
+    mapped[Symbol.dispose]();
+    expect(unmapped).toBe(0);
+  });
 });
 
 test('without calls of the system nothing moves', async () => {
-  const mapped = { address: 2n ** 21n, length: 100 * MEGABYTE, [Symbol.dispose]: () => {} };
+  const mapped: MappedFile = {
+    ...{ address: 2n ** 21n, length: 100 * MEGABYTE },
+    restore: () => false,
+    [Symbol.dispose]: () => {},
+  };
   const pages = new LargePages(undefined, room, given);
   pages.add(mapped, 0, mapped.length);
   await pages.move();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freeMemory } from '@lingbi/core';
 import type { Handle } from './api.ts';
+import { LostWeightsError } from './errors.ts';
 import { FORGOTTEN_PAGE, type MappedFile } from './mapped-file.ts';
 import type { SystemMemory } from './system-memory.ts';
 
@@ -10,42 +11,39 @@ const LARGE_PAGE = 2 ** 21;
 const SMALL_PAGE = 2 ** 12;
 /** Bytes that are moved in one step: so much is there twice meanwhile. */
 const STEP = 2 ** 22;
-/** As much again stays free for others. */
-const ROOM = 2;
 
 /** PROT_READ and PROT_WRITE, MAP_PRIVATE and MAP_ANONYMOUS, MADV_HUGEPAGE on Linux (sys/mman.h). */
 const OWN = { protection: 3, flags: 0x22 };
 const READ_ONLY = 1;
 const HUGE_PAGES = 14;
 
-/** Bytes of a mapped file, or of memory. */
-interface Range<Place = number> {
-  readonly start: Place;
-  readonly end: Place;
-}
-
-interface FileRange extends Range {
+/** Bytes of a mapped file. */
+interface FileRange {
   readonly file: MappedFile;
+  readonly start: number;
+  readonly end: number;
 }
 
-export interface MoveOptions {
-  /** Where each step takes its turn among others. Default: all at once. */
-  readonly inTurn?: <T>(step: () => Promise<T>) => Promise<T>;
-  /** Milliseconds before the first step. Default: 0. */
-  readonly after?: number;
-  readonly signal?: AbortSignal;
-}
+/** Does a step when it is its turn among others. */
+export type InTurn = <T>(step: () => Promise<T>) => Promise<T>;
 
 /**
  * Moves what mapped files hold into memory of this process, in pages of 2 MB, step by step. All stays at its
  * address, and whoever reads meanwhile finds the same bytes (docs/decisions/086).
  */
 export class LargePages {
+  readonly #known = new Set<Handle>();
   readonly #added: FileRange[] = [];
   /** What has not moved. */
   readonly #steps: FileRange[] = [];
+  /** Bytes of all steps there were: so many stay free for others. */
+  #total = 0;
+  /** Linux has refused once, and would again. */
+  #isRefused = false;
+  #lost: LostWeightsError | undefined;
   readonly #stop = new AbortController();
   #moving: Promise<void> | undefined;
+  #movingInTurns: Promise<void> | undefined;
 
   constructor(
     readonly memory: SystemMemory | undefined,
@@ -53,7 +51,11 @@ export class LargePages {
     readonly given: () => boolean = givesHugePages,
   ) {}
 
+  /** What comes again, after an extension was taken out, moves once. */
   add(file: MappedFile, start: number, length: number): void {
+    const address = file.address + BigInt(start);
+    if (this.#isRefused || this.#known.has(address)) return;
+    this.#known.add(address);
     this.#added.push({ file, start, end: start + length });
   }
 
@@ -62,58 +64,109 @@ export class LargePages {
     return this.#added.length > 0;
   }
 
+  /** @throws LostWeightsError when a move took away what it could not bring back. */
+  requireWhole(): void {
+    if (this.#lost) throw this.#lost;
+  }
+
   /**
-   * Ends when all that was added before has moved, there is no room for the rest, or somebody stopped it. What has not
-   * moved does when it is called again. Never throws.
+   * Ends when all that was added has moved, there is no room for the rest, or Linux or somebody stopped it. What had no
+   * room moves when it is called again. Belongs into a turn, where steps that wait for theirs do not go on.
    */
-  async move(options: MoveOptions = {}): Promise<void> {
-    if (!this.hasMore && this.#steps.length === 0 && !this.#moving) return;
-    this.#moving ??= this.#moveAll(options)
+  async move(signal?: AbortSignal): Promise<void> {
+    this.#moving = this.#moveAll(signal);
+    await this.#moving;
+  }
+
+  /**
+   * The same a while later, each step in its turn, unless that goes on already. Must not be waited for in a turn.
+   * Never throws.
+   */
+  async moveInTurns(inTurn: InTurn, after = 0): Promise<void> {
+    if (!this.hasMore && this.#steps.length === 0) return;
+    this.#movingInTurns ??= this.#moveAllInTurns(inTurn, after)
       .catch(() => {})
       .finally(() => {
-        this.#moving = undefined;
+        this.#movingInTurns = undefined;
       });
-    await this.#moving;
+    await this.#movingInTurns;
   }
 
   /** What was moved stays so. Memory must not be unmapped before this has ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#moving;
+    await Promise.allSettled([this.#moving, this.#movingInTurns]);
   }
 
-  async #moveAll({ inTurn, after, signal }: MoveOptions): Promise<void> {
-    const stopped = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
+  async #moveAll(signal: AbortSignal | undefined): Promise<void> {
+    for (let goesOn = true; goesOn && !signal?.aborted; ) goesOn = await this.#moveNext();
+  }
+
+  async #moveAllInTurns(inTurn: InTurn, after: number): Promise<void> {
     // Timers that keep no process alive: who has nothing else to do may end before all has moved.
     const rest = (milliseconds: number) =>
-      sleep(milliseconds, undefined, { ref: false, signal: stopped });
-    if (after !== undefined) await rest(after);
-    if (!this.given()) return;
-    this.#steps.push(...join(this.#added.splice(0)).flatMap(stepsOf));
-    for (let [step] = this.#steps; step; [step] = this.#steps) {
-      const place = placeOf(step);
-      if (stopped.aborted || this.free() < ROOM * sum(this.#steps.map(lengthOf))) return;
-      const move = () => this.#moveStep(place);
-      if (!(await (inTurn ? inTurn(move) : move()))) return;
-      this.#steps.shift();
-      if (inTurn) await rest(0);
-    }
+      sleep(milliseconds, undefined, { ref: false, signal: this.#stop.signal });
+    await rest(after);
+    while (await inTurn(() => this.#moveNext())) await rest(0);
   }
 
-  async #moveStep(place: Range<Handle>): Promise<boolean> {
+  /** Whether there was a step, and it was done. */
+  async #moveNext(): Promise<boolean> {
+    this.#planSteps();
+    const [step] = this.#steps;
+    if (!step || this.#stop.signal.aborted || !this.#hasRoom()) return false;
+    let hasMoved = false;
+    try {
+      hasMoved = await this.#moveStep(step);
+    } finally {
+      if (hasMoved) this.#steps.shift();
+      else this.#giveUp();
+    }
+    return hasMoved;
+  }
+
+  #planSteps(): void {
+    if (!this.hasMore) return;
+    const steps = join(this.#added.splice(0)).flatMap(stepsOf);
+    this.#steps.push(...steps);
+    this.#total += lengthOfAll(steps);
+    if (!this.given()) this.#giveUp();
+  }
+
+  /** As much again stays free after the last step, whoever else took memory meanwhile. */
+  #hasRoom(): boolean {
+    return this.free() >= lengthOfAll(this.#steps) + this.#total;
+  }
+
+  #giveUp(): void {
+    this.#isRefused = true;
+    this.#steps.length = 0;
+    this.#added.length = 0;
+  }
+
+  async #moveStep(step: FileRange): Promise<boolean> {
     const { memory } = this;
-    const length = Number(place.end - place.start);
-    const copy = memory?.replace && this.#take(place.start, length);
+    const place = placeOf(step);
+    const length = lengthOf(step);
+    const copy = memory?.replace && this.#take(place, length);
     if (!memory?.replace || copy === undefined) return false;
     let hasMoved = false;
     try {
-      await memory.copy(copy, place.start, length);
+      await memory.copy(copy, place, length);
       memory.protect(copy, length, READ_ONLY);
-      hasMoved = memory.replace(place.start, copy, length);
+      hasMoved = memory.replace(place, copy, length);
+      if (!hasMoved) this.#restore(step);
       return hasMoved;
     } finally {
       if (!hasMoved) memory.unmap(copy, length);
     }
+  }
+
+  /** Linux may have taken the file's pages away before it failed to put others there. */
+  #restore(step: FileRange): void {
+    if (step.file.restore(step.start, lengthOf(step))) return;
+    this.#lost = new LostWeightsError(lengthOf(step));
+    throw this.#lost;
   }
 
   /** Memory in which large pages begin where they begin at an address. */
@@ -175,19 +228,19 @@ function stepsOf({ file, start, end }: FileRange): readonly FileRange[] {
   return steps;
 }
 
-function placeOf({ file, start, end }: FileRange): Range<Handle> {
-  return { start: file.address + BigInt(start), end: file.address + BigInt(end) };
+function placeOf({ file, start }: FileRange): Handle {
+  return file.address + BigInt(start);
 }
 
-function lengthOf({ start, end }: Range): number {
+function lengthOf({ start, end }: FileRange): number {
   return end - start;
+}
+
+function lengthOfAll(ranges: readonly FileRange[]): number {
+  return ranges.reduce((sum, each) => sum + lengthOf(each), 0);
 }
 
 /** Never negative, as a remainder is. */
 function modulo(value: bigint, divisor: bigint): bigint {
   return ((value % divisor) + divisor) % divisor;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((all, each) => all + each, 0);
 }

@@ -1,11 +1,13 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { Handle } from './api.ts';
-import { openSystemMemory } from './system-memory.ts';
+import { openSystemMemory, type SystemMemory } from './system-memory.ts';
 
 /** A file as memory: the system reads pages when they are touched and forgets them at will. */
 export interface MappedFile extends Disposable {
   readonly address: Handle;
   readonly length: number;
+  /** Maps whole pages again where they stood, whatever is there now. Whether they are there. */
+  restore(offset: number, length: number): boolean;
 }
 
 export interface FileMapper {
@@ -21,8 +23,9 @@ const DONT_NEED = 4;
 export const FORGOTTEN_PAGE: number = 1 << 14;
 
 /** Undefined where files cannot be mapped this way (Windows): weights are read instead. */
-export function createFileMapper(): FileMapper | undefined {
-  const memory = openSystemMemory();
+export function createFileMapper(
+  memory: SystemMemory | undefined = openSystemMemory(),
+): FileMapper | undefined {
   if (!memory) return undefined;
   return {
     forget({ address }, offset, length) {
@@ -30,16 +33,31 @@ export function createFileMapper(): FileMapper | undefined {
       const end = Math.floor((offset + length) / FORGOTTEN_PAGE) * FORGOTTEN_PAGE;
       if (end > start) memory.advise(address + BigInt(start), end - start, DONT_NEED);
     },
-    map(file) {
-      const descriptor = openSync(file, 'r');
-      try {
-        const length = fstatSync(descriptor).size;
-        const address = memory.map(length, READ_ONLY, descriptor);
-        if (address === undefined) throw new Error(`Cannot map ${file} into memory`);
-        return { address, length, [Symbol.dispose]: () => memory.unmap(address, length) };
-      } finally {
-        closeSync(descriptor); // The mapping outlives the descriptor.
-      }
+    map: (file) => mapFile(file, memory),
+  };
+}
+
+function mapFile(file: string, memory: SystemMemory): MappedFile {
+  // Stays open: another file may have its name when pages are to be restored.
+  const descriptor = openSync(file, 'r');
+  const length = fstatSync(descriptor).size;
+  const address = memory.map(length, READ_ONLY, descriptor);
+  if (address === undefined) {
+    closeSync(descriptor);
+    throw new Error(`Cannot map ${file} into memory`);
+  }
+  let isWhole = true;
+  return {
+    ...{ address, length },
+    restore(offset, length) {
+      const at = { address: address + BigInt(offset), offset };
+      const isRestored = memory.map(length, READ_ONLY, descriptor, at) === at.address;
+      isWhole &&= isRestored;
+      return isRestored;
+    },
+    [Symbol.dispose]() {
+      closeSync(descriptor);
+      if (isWhole) memory.unmap(address, length); // else others may have pages there by now
     },
   };
 }

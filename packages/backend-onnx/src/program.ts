@@ -220,7 +220,7 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   ): Promise<Outputs> {
     using _bound = bindRun(this.runtime, session, lowered, plan);
     const results = await session.run({
-      ...{ signal, atOnce: this.#isQuick(plan), shapes: resultShapes(plan) },
+      ...{ signal, shapes: resultShapes(plan) },
     });
     const outputs = Object.entries(plan.graph.outputs).map(([key, { dtype }], index) => {
       const tensor = new OnnxTensor(this.runtime, dtype, results[index]!, {
@@ -233,14 +233,10 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
     return Object.fromEntries(outputs);
   }
 
-  /** Never on a device: its first run may compile, and this thread would wait for it. */
-  #isQuick(plan: RunPlan): boolean {
-    return this.provider.name === 'cpu' && isShortLookup(plan);
-  }
-
   #group(graph: Graph, segments: readonly RunSegment[], cache: OnnxCache | undefined) {
     if (graph.cache.length === 0 || !cache) return [];
     cache.requireUsable(segments);
+    if (cache.kv === 'float16') this.#requireHalves([graph]); // it may have come after the cache
     return groupSegments(segments, cache, cache.kv === 'int8' && this.#attendsByKernel(graph));
   }
 
@@ -310,19 +306,19 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
       );
     }
     if (kv === 'float16') {
-      this.#requireHalves();
+      this.#requireHalves(Object.values<Graph>(this.graphs));
       return hostStore(this.runtime, size, 'float16');
     }
     if (this.#deviceMemory) return deviceStore(this.runtime, this.#deviceMemory, size);
     return hostStore(this.runtime, size);
   }
 
-  #requireHalves(): void {
-    const graphs = Object.values<Graph>(this.graphs).filter(({ cache }) => cache.length > 0);
-    if (graphs.every((graph) => this.#attendsByKernel(graph))) return;
+  #requireHalves(graphs: readonly Graph[]): void {
+    const other = graphs.find((graph) => graph.cache.length > 0 && !this.#attendsByKernel(graph));
+    if (!other) return;
     const why =
       missingKernels() ??
-      "the program was made without them, or the model's heads are none they know";
+      `the program was made without them, or the model's heads or the angles of "${other.name}" are none they know`;
     throw new UnsupportedError(
       `onnx keeps keys and values as float16 only for kernels of its own, on the cpu: ${why}. Leave out kv`,
     );
@@ -371,15 +367,6 @@ export class OnnxProgram<Name extends string> implements Program<Name> {
   #requireOpen(): void {
     if (this.#closing) throw new RunError('This onnx program has been disposed');
   }
-}
-
-/** Ids of so few rows are looked up while another thread would still be waking. */
-const SHORT_LOOKUP = 16;
-
-function isShortLookup({ graph, inputs }: RunPlan): boolean {
-  if (!graph.nodes.every(({ op }) => op === 'embed')) return false;
-  const ids = Object.values(inputs).flatMap(({ shape }) => shape);
-  return ids.reduce((product, each) => product * each, 1) <= SHORT_LOOKUP;
 }
 
 function commitRun({ graph, cache, segments, groups }: RunPlan, outputs: Outputs): void {

@@ -31,8 +31,6 @@ const spinning = {
 
 export interface SessionRun {
   readonly signal?: AbortSignal | undefined;
-  /** On this thread, where waking another takes longer than the run. Default: on a worker thread. */
-  readonly atOnce?: boolean;
   /** Those of the results to come, as far as they are known. Default: none is. */
   readonly shapes?: Results<readonly number[]>;
 }
@@ -119,11 +117,7 @@ export class OnnxSession implements Disposable {
    *
    * @throws the signal's reason when it is aborted: the run ends after the operator at work.
    */
-  async run({
-    signal,
-    atOnce = false,
-    shapes = [],
-  }: SessionRun = {}): Promise<readonly NativeValue[]> {
+  async run({ signal, shapes = [] }: SessionRun = {}): Promise<readonly NativeValue[]> {
     const spare = this.#spare.take(shapes);
     const fresh = this.outputs.filter((_, index) => !spare[index]);
     try {
@@ -131,7 +125,7 @@ export class OnnxSession implements Disposable {
       for (const [index, value] of spare.entries()) {
         if (value) this.bindOutput(this.outputs[index]!, value);
       }
-      await this.#runBound(signal, atOnce);
+      await this.#runBound(signal);
       return fresh.length > 0 ? this.#takeResults(spare) : (spare as readonly NativeValue[]);
     } catch (error) {
       for (const [index, value] of spare.entries()) if (value) this.giveBack(index, value);
@@ -169,7 +163,7 @@ export class OnnxSession implements Disposable {
     this.runtime.api.release('ReleaseSession', this.handle);
   }
 
-  async #runBound(signal: AbortSignal | undefined, atOnce: boolean): Promise<void> {
+  async #runBound(signal: AbortSignal | undefined): Promise<void> {
     const { api } = this.runtime;
     const doing = `running "${this.name}"`;
     signal?.throwIfAborted();
@@ -177,9 +171,11 @@ export class OnnxSession implements Disposable {
     const stop = () => api.call(doing, 'RunOptionsSetTerminate', this.#runOptions);
     signal?.addEventListener('abort', stop);
     try {
-      const bound = [this.handle, this.#runOptions, this.binding];
-      if (atOnce) api.call(doing, 'RunWithBinding', ...bound);
-      else await api.callAsync(doing, 'RunWithBinding', ...bound);
+      await api.callAsync(
+        doing,
+        'RunWithBinding',
+        ...[this.handle, this.#runOptions, this.binding],
+      );
       signal?.throwIfAborted();
     } catch (error) {
       if (error instanceof OnnxRuntimeError) signal?.throwIfAborted();

@@ -11,7 +11,7 @@ import {
   type WeightSource,
 } from '@lingbi/core';
 import { WeightBytesError } from './errors.ts';
-import { LargePages, type MoveOptions } from './large-pages.ts';
+import { type InTurn, LargePages } from './large-pages.ts';
 import type { Runtime } from './library.ts';
 import { createFileMapper, type MappedFile } from './mapped-file.ts';
 import type { ElementType } from './model-writer.ts';
@@ -81,6 +81,7 @@ export class SharedWeights implements AsyncDisposable {
     signal?: AbortSignal,
     onProgress?: (progress: CompileProgress) => void,
   ): Promise<void> {
+    this.#pages.requireWhole();
     const missing = weights.filter(({ name }) => !this.#loaded.has(name));
     const total = new Set(missing.map(({ name }) => name)).size;
     let loaded = 0;
@@ -111,19 +112,18 @@ export class SharedWeights implements AsyncDisposable {
     }
   }
 
-  /** Moves what every run reads into large pages, where it can be: at once, or a while later step by step between runs. */
-  async moveToLargePages(
-    inTurn: NonNullable<MoveOptions['inTurn']>,
-    signal?: AbortSignal,
-  ): Promise<void> {
+  /**
+   * Moves what every run reads into large pages, where it can be: at once, or a while later step by step between runs.
+   * Belongs into a turn, which it never waits for others of.
+   * @throws LostWeightsError for what a move before could not bring back.
+   */
+  async moveToLargePages(inTurn: InTurn, signal?: AbortSignal): Promise<void> {
+    this.#pages.requireWhole();
     const { largePages } = this.usage.settings;
     if (largePages === 'never') return;
-    if (largePages === 'meanwhile' || !this.#pages.hasMore) {
-      void this.#pages.move({ inTurn, after: UNDISTURBED }); // 'first': what had no room then
-      return;
-    }
-    await this.#pages.move({ ...(signal && { signal }) });
+    if (largePages === 'first' && this.#pages.hasMore) await this.#pages.move(signal);
     signal?.throwIfAborted();
+    void this.#pages.moveInTurns(inTurn, UNDISTURBED); // 'first': what had no room
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

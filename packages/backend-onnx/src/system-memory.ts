@@ -3,8 +3,8 @@ import type { Handle } from './api.ts';
 
 /** Calls of the system's C library that take memory, give it back and say what it is for (sys/mman.h). */
 export interface SystemMemory {
-  /** Pages of a file, or of none where that is −1. Undefined when there is no room. */
-  map(length: number, use: MappingUse, descriptor: number): Handle | undefined;
+  /** Pages of a file, or of none where that is −1, wherever there is room if no place is given. Undefined when there is none. */
+  map(length: number, use: MappingUse, descriptor: number, at?: MappingPlace): Handle | undefined;
   unmap(address: Handle, length: number): void;
   /** Whether the system takes the advice. */
   advise(address: Handle, length: number, advice: number): boolean;
@@ -13,7 +13,8 @@ export interface SystemMemory {
   copy(to: Handle, from: Handle, length: number): Promise<void>;
   /**
    * Puts pages in the place of others, whole ones, so that nobody who reads there finds none. Whether it was
-   * done: Linux refuses, for too many mappings, before it takes any away. Other systems have no such call.
+   * done: for too many mappings Linux refuses before it takes any away, for want of memory maybe after that, and then
+   * there are none. Other systems have no such call.
    */
   readonly replace?: (address: Handle, by: Handle, length: number) => boolean;
 }
@@ -25,6 +26,15 @@ export interface MappingUse {
   readonly flags: number;
 }
 
+/** Where pages come, whatever was there before. */
+export interface MappingPlace {
+  readonly address: Handle;
+  /** Of the first byte in the file. */
+  readonly offset: number;
+}
+
+/** MAP_FIXED, on Linux and macOS. */
+const FIXED = 0x10;
 const FAILED = 0xffff_ffff_ffff_ffffn;
 /** MREMAP_MAYMOVE and MREMAP_FIXED of Linux. */
 const TO_ADDRESS = 3;
@@ -45,8 +55,10 @@ export function openSystemMemory(): SystemMemory | undefined {
   const mprotect = library.func('int mprotect(void *, size_t, int)');
   const memcpy = library.func('void *memcpy(void *, void *, size_t)');
   return {
-    map(length, { protection, flags }, descriptor) {
-      const address = mmap(null, length, protection, flags, descriptor, 0) as Handle | null;
+    map(length, { protection, flags }, descriptor, at) {
+      const how = at ? flags | FIXED : flags;
+      const [wanted, offset] = [at?.address ?? null, at?.offset ?? 0];
+      const address = mmap(wanted, length, protection, how, descriptor, offset) as Handle | null;
       return !address || address === FAILED ? undefined : address;
     },
     unmap: (address, length) => void munmap(address, length),

@@ -8,6 +8,7 @@ export type {
 export { type ConvertOptions, convertCheckpoint } from './convert/convert-checkpoint.ts';
 export * from './convert/errors.ts';
 export type { ConvertEvent } from './convert/events.ts';
+export { requirePlace } from './convert/require-place.ts';
 export type { TaskAdapter } from './convert/source-tensors.ts';
 export {
   type BytesVerified,

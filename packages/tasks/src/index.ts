@@ -69,7 +69,7 @@ export {
   planMemory,
 } from './memory/plan-request.ts';
 export { DisposedError, ModelNotFoundError, PackedModelError } from './model/errors.ts';
-export type { DownloadOptions } from './model/find-folder.ts';
+export { type DownloadOptions, findFolder } from './model/find-folder.ts';
 export { type AdapterReport, mergeAdapter } from './model/merge-adapter.ts';
 export { type ModelFiles, readModelFiles } from './model/model-files.ts';
 export { Model, type OpenModelOptions, openModel } from './model/open-model.ts';

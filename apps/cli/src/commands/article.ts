@@ -34,10 +34,13 @@ export function addArticleCommand(program: Command): void {
     .argument('<instruction>', 'what the article is about')
     .addHelpText('after', more)
     .action((instruction: string, flags: ArticleFlags) =>
-      runCommand(flags, (run) =>
-        isIllustrated(flags)
-          ? compose(instruction, flags, run)
-          : writeText(instruction, flags, run),
+      runCommand(
+        flags,
+        (run) =>
+          isIllustrated(flags)
+            ? compose(instruction, flags, run)
+            : writeText(instruction, flags, run),
+        { goesOn: flags.pictures !== undefined || flags.uploads === true },
       ),
     );
   addRecipeOptions(command)

@@ -35,7 +35,9 @@ export function addCaptionCommand(program: Command): void {
     .argument('[pictures...]', 'files, or folders of them')
     .addHelpText('after', more)
     .action((places: string[], flags: CaptionFlags) =>
-      runCommand(flags, (run) => caption(places, flags, run)),
+      runCommand(flags, (run) => caption(places, flags, run), {
+        goesOn: flags.video === undefined,
+      }),
     );
   addRecipeOptions(command, { takesPictures: true })
     .optionsGroup('Captions:')

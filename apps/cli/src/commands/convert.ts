@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import type { BlockSize, ConvertOptions, TaskAdapter, WeightFormat } from '@lingbi/hub';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { findShownFolder } from '../open-model.ts';
 import { addOutputOptions } from '../options.ts';
 import type { OutputFlags } from '../report/report.ts';
 import { showConversion } from '../report/show-conversion.ts';
@@ -19,7 +21,8 @@ interface ConvertFlags extends OutputFlags {
 const more = `
 Examples:
   lingbi convert internlm-xcomposer2d5-7b ixc-int4 --weights int4 --vision int8
-  lingbi convert internlm-xcomposer2d5-7b-4bit ixc-awq --adapters ""
+  lingbi convert internlm-xcomposer2d5-7b-4bit ixc-awq --adapters none
+  lingbi convert internlm/internlm-xcomposer2d5-7b ixc-int8 --weights int8
 
 Reads safetensors and .bin files, plain or packed by AWQ or GPTQ. The folder is written as OUT.partial and
 renamed when it is whole; a conversion that broke off goes on after its last finished file, of 256 MiB.
@@ -29,7 +32,7 @@ export function addConvertCommand(program: Command): void {
   const command = program
     .command('convert')
     .description('write a checkpoint again with smaller weights, laid out so that it opens at once')
-    .argument('<source>', 'folder of the checkpoint')
+    .argument('<source>', 'folder of the checkpoint, or its id on the hub')
     .argument('<out>', 'folder to write')
     .addOption(
       new Option('--weights <format>', "the decoder's matrices")
@@ -64,7 +67,7 @@ export function addConvertCommand(program: Command): void {
     )
     .option(
       '--adapters <names>',
-      'task adapters to keep: web, write, both or none (default: all)',
+      'task adapters to keep: web, write, "web,write" or none (default: all)',
       parseAdapters,
     )
     .addOption(
@@ -79,29 +82,32 @@ export function addConvertCommand(program: Command): void {
     )
     .addHelpText('after', more)
     .action((source: string, out: string, flags: ConvertFlags) =>
-      runCommand(flags, (run) => convert(source, out, flags, run)),
+      runCommand(flags, (run) => convert(source, out, flags, run), { goesOn: true }),
     );
   addOutputOptions(command);
 }
 
-/** `web,write`, one of them, or nothing. */
+/** `web,write`, one of them, or none; an empty text is none, too. */
 function parseAdapters(text: string): TaskAdapter[] {
-  const names = text.split(',').filter((name) => name !== '');
-  const wrong = names.find((name) => name !== 'web' && name !== 'write');
-  if (wrong === undefined) return names as TaskAdapter[];
-  throw new InvalidArgumentError(`There is no adapter ${wrong}, only web and write.`);
+  if (text === '' || text === 'none') return [];
+  const names = text.split(',').map((name) => name.trim());
+  if (names.every((name) => name === 'web' || name === 'write')) return names;
+  throw new InvalidArgumentError('It must be web, write, "web,write" or none.');
 }
 
 async function convert(
   source: string,
   out: string,
   flags: ConvertFlags,
-  { report, signal }: Run,
+  run: Run,
 ): Promise<object> {
+  const { report, signal } = run;
   const { weights, block, scales, head, vision, adapters, rounding, repairWith } = flags;
+  const { convertCheckpoint, requirePlace } = await import('@lingbi/hub');
+  await requirePlace(resolve(out)); // before gigabytes are downloaded
+  const folder = await findShownFolder(source, run);
   using shown = showConversion(report);
-  const { convertCheckpoint } = await import('@lingbi/hub');
-  await convertCheckpoint(source, out, {
+  await convertCheckpoint(folder, out, {
     weights,
     ...(vision && { vision }),
     ...(rounding && { rounding }),

@@ -16,14 +16,16 @@ Examples:
   lingbi doctor
   lingbi doctor --model my-checkpoint
 
-Exit code 1 when something that every use needs is broken.`;
+Nothing is downloaded: an id is looked up in the cache. Exit code 1 when something that every use needs is broken.`;
 
 export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description('what is installed, what is missing, and the line that fixes it')
     .addOption(
-      modelOption('also look at a checkpoint: its folder (of a converted one, every byte)'),
+      modelOption(
+        'also look at a checkpoint: its folder (of a converted one, every byte), or its id on the hub',
+      ),
     )
     .addHelpText('after', more)
     .action((flags: DoctorFlags) => runCommand(flags, (run) => examine(flags, run)));

@@ -31,7 +31,9 @@ export function addPullCommand(program: Command): void {
     .option('--dry-run', 'only list what would be downloaded')
     .addHelpText('after', more)
     .action((model: string, flags: PullFlags) =>
-      runCommand(flags, (run) => (flags.dryRun ? showPlan : download)(model, flags, run)),
+      runCommand(flags, (run) => (flags.dryRun ? showPlan : download)(model, flags, run), {
+        goesOn: !flags.dryRun,
+      }),
     );
   addOutputOptions(command);
 }

@@ -70,7 +70,10 @@ export function addSynthCommand(program: Command): void {
     .option('--seed <number>', 'the same seed gives the same bytes', parseCount, 1)
     .option('--tokenizer <file>', 'a tokenizer.model to go with it')
     .addHelpText('after', more)
-    .action((out: string, flags: SynthFlags) => runCommand(flags, (run) => synth(out, flags, run)));
+    .action((out: string, flags: SynthFlags) =>
+      // A plain checkpoint begins anew.
+      runCommand(flags, (run) => synth(out, flags, run), { goesOn: flags.weights !== 'bf16' }),
+    );
   addOutputOptions(command);
 }
 

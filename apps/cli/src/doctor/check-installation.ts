@@ -1,5 +1,4 @@
-import { openCheckpoint, readConfig, referenceBackend } from '@lingbi/core';
-import { readModelFiles } from '@lingbi/tasks';
+import { referenceBackend } from '@lingbi/core';
 import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
 import type { Run } from '../run-command.ts';
@@ -7,6 +6,7 @@ import { type Check, failed } from './check.ts';
 import { checkConverted } from './check-converted.ts';
 import { checkHugePages } from './check-huge-pages.ts';
 import { checkKernels } from './check-kernels.ts';
+import { checkModel } from './check-model.ts';
 import { checkVideos } from './check-videos.ts';
 import { tinyProgram } from './tiny-program.ts';
 
@@ -62,17 +62,5 @@ async function checkBackend(
     return { name, state: 'good', detail: `runs on ${difference.device}` };
   } catch (error) {
     return failed(name, otherwise, error);
-  }
-}
-
-async function checkModel(model: string): Promise<Check> {
-  try {
-    const { folder, config } = await readModelFiles(model);
-    await using checkpoint = await openCheckpoint(folder);
-    readConfig(config, checkpoint);
-    const detail = `${[...checkpoint.names].length} tensors in ${model}`;
-    return { name: 'checkpoint', state: 'good', detail };
-  } catch (error) {
-    return failed('checkpoint', 'bad', error);
   }
 }

@@ -1,6 +1,6 @@
 import type { KvCache, KvFormat } from '@lingbi/core';
 import { type AttendedText, goneOn, textKeptIn } from './attended-text.ts';
-import { type Attention, readingError } from './run-attention.ts';
+import { type Attention, readingError, roundedFor } from './run-attention.ts';
 
 interface HeldText {
   readonly text: AttendedText;
@@ -60,11 +60,16 @@ export class ContinuedTexts {
   /** Slots read on together. Returns how far off that is, but for one to ignore; see `readingError`. */
   read(slots: readonly number[], ignored?: number): Promise<number> {
     const parts = slots.map((slot) => {
-      const { text, shared = Infinity } = this.#texts.get(slot)!;
-      const rounded = this.kv === 'int8' ? Math.min(shared, this.cache.length(slot)) : 0;
+      const held = this.#texts.get(slot)!;
+      const rounded = this.kv === 'int8' ? this.#rounded(held, this.cache.length(slot)) : 0;
+      const { text } = held;
       return { slot, text, to: text.tokens, rounded, isIgnored: slot === ignored };
     });
     return readingError(this.program, this.cache, parts);
+  }
+
+  #rounded({ text: { of, tokens }, shared }: HeldText, past: number): number {
+    return shared === undefined ? roundedFor(of, past, tokens) : Math.min(shared, past);
   }
 
   /** Slots read so many new tokens together: [slot, tokens]. */

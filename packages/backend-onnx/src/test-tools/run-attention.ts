@@ -67,6 +67,14 @@ export async function readingError(
   return relativeError(joined(found), joined(wanted));
 }
 
+/**
+ * How many tokens are rounded for a slot of its own in int8 that reads on to `to`: few new ones are seen as
+ * they are kept, many as they are.
+ */
+export function roundedFor({ heads, kvHeads }: Heads, past: number, to: number): number {
+  return ((to - past) * heads) / kvHeads <= 36 ? to : past;
+}
+
 function joined(parts: readonly ArrayLike<number>[]): readonly number[] {
   return parts.flatMap((part) => Array.from(part));
 }

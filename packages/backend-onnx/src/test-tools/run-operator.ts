@@ -19,14 +19,16 @@ export interface Operator {
   readonly outputs: Readonly<Record<string, number>>;
   /** Of outputs that are not float32. */
   readonly types?: Readonly<Record<string, ElementType>>;
+  /** Outputs that are written where an input stands. */
+  readonly over?: Readonly<Record<string, string>>;
 }
 
 /** In the operator's order; undefined where one is left out. */
 export type OperatorInputs = Readonly<Record<string, OperatorInput | undefined>>;
 
 /**
- * Runs an operator by itself. Returns the shapes of what comes out. `place` says where the numbers of inputs
- * stand meanwhile.
+ * Runs an operator by itself. Returns the shapes of what comes out beside what is written over inputs. `place`
+ * says where the numbers of inputs stand meanwhile.
  */
 export async function runOperator(
   operator: Operator,
@@ -37,13 +39,18 @@ export async function runOperator(
   const prepackedWeights = runtime.api.create('testing', 'CreatePrepackedWeightsContainer');
   const provider = findProvider('cpu', runtime);
   const settings = { provider, threads: 1, prepack: false, prepackedWeights };
-  const outputs = Object.keys(operator.outputs);
+  const { over = {} } = operator;
+  const outputs = Object.keys(operator.outputs).filter((output) => !over[output]);
   try {
     const lowered = modelOf(operator, inputs);
     using session = await OnnxSession.open(runtime, operator.name, lowered, outputs, settings);
     for (const [name, { type = 'float32', shape, data }] of given(inputs)) {
       const numbers = place(data ?? zeros(type, shape));
-      session.bindInput(name, valueOver(runtime, type, shape, numbers));
+      const value = valueOver(runtime, type, shape, numbers);
+      session.bindInput(name, value);
+      for (const [output, input] of Object.entries(over)) {
+        if (input === name) session.bindOutput(output, value);
+      }
     }
     return (await session.run()).map((value) => {
       using held = value;

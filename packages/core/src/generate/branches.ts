@@ -150,9 +150,7 @@ class SlotBranches implements Branches {
       ids.length,
     );
     this.#thetas.push(runtime.rotary.theta(position + 1));
-    using x = await runtime.embed(ids, signal);
-    this.sequence.requireOpen();
-    const step = { kind: 'text', x, angles, cache, segments } as const;
+    const step = { kind: 'text', ids, angles, cache, segments } as const;
     const logits = await runtime.decode(signal ? { ...step, signal } : step);
     const width = logits.length / order.length;
     const rows = order.map((_, row) => logits.subarray(row * width, (row + 1) * width));

@@ -1,21 +1,27 @@
-import type {
-  CacheOptions,
-  DeviceTensor,
-  HostTensor,
-  KvCache,
-  Segment,
-} from '../backend/backend.ts';
+import type { CacheOptions, HostTensor, KvCache, Segment } from '../backend/backend.ts';
 import type { RotaryAngles, RotaryPositions } from '../models/internlm2/rotary.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 
-/** New rows, all text or all picture, with the angles of their positions. */
-export interface DecodeStep {
-  readonly kind: 'text' | 'image';
+/** What one run reads, all of it text or all of a picture. */
+export type DecodeStep = TextStep | ImageStep;
+
+export interface TextStep extends StepPlace {
+  readonly kind: 'text';
+  /** The new tokens: [tokens]. */
+  readonly ids: Int32Array;
+}
+
+export interface ImageStep extends StepPlace {
+  readonly kind: 'image';
   /** [tokens, hiddenSize] */
-  readonly x: HostTensor | DeviceTensor;
+  readonly rows: HostTensor;
+}
+
+/** Where new tokens go, and the angles of their positions. */
+interface StepPlace {
   readonly angles: RotaryAngles;
   readonly cache: KvCache;
-  /** Which slots the rows continue, in their order. */
+  /** Which slots the tokens continue, in their order. */
   readonly segments: readonly Segment[];
   /** Logits that nobody reads any more: those to come may be written over them. */
   readonly spare?: Float32Array | undefined;
@@ -39,12 +45,10 @@ export interface DecoderRuntime {
   readonly origin: unknown;
   readonly rotary: RotaryPositions;
   createCache(options: CacheOptions): KvCache;
-  /** Token ids → rows [tokens, hiddenSize]. */
-  embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor>;
   encodeImage(image: TiledImage, signal?: AbortSignal): Promise<EncodedImage>;
   /**
-   * Appends the rows to the cache and returns the logits that follow the kept rows of each segment,
-   * by default the last: [kept rows · vocabularySize].
+   * Appends the tokens to the cache and returns the logits that follow the kept ones of each segment,
+   * by default the last: [kept tokens · vocabularySize].
    */
   decode(step: DecodeStep): Promise<Float32Array>;
 }

@@ -35,25 +35,15 @@ function recordingRuntime(trainedLength = 1000, rotary: { readonly sticky?: bool
       rotary,
     ),
     createCache: ({ capacity }) => listCache(held, capacity),
-    embed: async (ids) => ({
-      dtype: 'float32',
-      shape: [ids.length, 1],
-      read: async () => ({
-        dtype: 'float32',
-        shape: [ids.length, 1],
-        data: Float32Array.from(ids),
-      }),
-      [Symbol.dispose]: () => {},
-    }),
     async encodeImage({ key }) {
       const known = log.includes(`encode ${key}`);
       log.push(`encode ${key}`);
       const data = new Float32Array(20).fill(key.length);
       return { rows: { dtype: 'float32', shape: [20, 1], data }, known };
     },
-    async decode({ kind, x }) {
-      const { data } = 'data' in x ? x : await x.read();
-      log.push(`${kind} ${data.length}`);
+    async decode(step) {
+      const data = step.kind === 'text' ? step.ids : step.rows.data;
+      log.push(`${step.kind} ${data.length}`);
       held.push(...data);
       const logits = new Float32Array(50);
       logits[(held.at(-1)! + 1) % 50] = 1;
@@ -249,12 +239,14 @@ describe('feed()', () => {
 
   test('that fails leaves its tokens out of what is held', async () => {
     const { runtime } = recordingRuntime();
-    const embed: DecoderRuntime['embed'] = (ids) =>
-      ids.includes(8) ? Promise.reject(new Error('out of order')) : runtime.embed(ids);
+    const decode: DecoderRuntime['decode'] = (step) => {
+      const fails = step.kind === 'text' && step.ids.includes(8);
+      return fails ? Promise.reject(new Error('out of order')) : runtime.decode(step);
+    };
     const cache = runtime.createCache({ capacity: 100 });
     const held: Prompt[] = [];
     const idle = { cache, past: emptyPast };
-    const sequence = continueCache({ ...runtime, embed }, idle, ({ prompt }) => held.push(prompt));
+    const sequence = continueCache({ ...runtime, decode }, idle, ({ prompt }) => held.push(prompt));
     await finishPrefill(sequence.prefill([text(1, 2)]));
     await expect(sequence.feed(8)).rejects.toThrow('out of order');
     await sequence.feed(3);

@@ -2,7 +2,7 @@ import type { HostTensor, KvCache } from '../backend/backend.ts';
 import { CacheFullError } from '../backend/errors.ts';
 import type { TiledImage } from '../models/tiled-image.ts';
 import { type Branches, openBranches } from './branches.ts';
-import type { DecoderRuntime } from './decoder-runtime.ts';
+import type { DecoderRuntime, ImageStep, TextStep } from './decoder-runtime.ts';
 import type { IdleCache } from './idle-caches.ts';
 import { emptyPast, type Past, readWith, reusableLength, type SteadyBase } from './past.ts';
 import {
@@ -387,24 +387,20 @@ export class CachedSequence implements Sequence {
     { pictures, signal, spare, kept = 1 }: ReadOptions,
   ): Promise<Float32Array> {
     const start = this.length;
-    const x =
+    const read: Pick<TextStep, 'kind' | 'ids'> | Pick<ImageStep, 'kind' | 'rows'> =
       chunk.type === 'text'
-        ? await this.runtime.embed(chunk.ids.subarray(from, to), signal)
-        : await pictures!.rows(chunk.image, from, to, signal);
-    try {
-      this.#requireOpen();
-      const { rotary } = this.runtime;
-      const end = start + to - from;
-      const angles = rotary.angles(start, end, total);
-      const theta = rotary.theta(total);
-      const segments = [{ slot: this.place.slot, tokens: to - from, kept }];
-      const step = { kind: chunk.type, x, angles, cache: this.cache, segments, spare };
-      const logits = await this.runtime.decode(signal ? { ...step, signal } : step);
-      this.#note(theta, start, end);
-      return logits;
-    } finally {
-      if (!('data' in x)) x[Symbol.dispose]();
-    }
+        ? { kind: 'text', ids: chunk.ids.subarray(from, to) }
+        : { kind: 'image', rows: await pictures!.rows(chunk.image, from, to, signal) };
+    this.#requireOpen();
+    const { rotary } = this.runtime;
+    const end = start + to - from;
+    const angles = rotary.angles(start, end, total);
+    const theta = rotary.theta(total);
+    const segments = [{ slot: this.place.slot, tokens: to - from, kept }];
+    const step = { ...read, angles, cache: this.cache, segments, spare };
+    const logits = await this.runtime.decode(signal ? { ...step, signal } : step);
+    this.#note(theta, start, end);
+    return logits;
   }
 }
 

@@ -1,5 +1,5 @@
 /** For tests: a model whose next token depends on everything its slot of the cache holds. */
-import type { HostTensor, KvCache } from '../backend/backend.ts';
+import type { KvCache } from '../backend/backend.ts';
 import { CacheFullError } from '../backend/errors.ts';
 import { rotaryPositions } from '../models/internlm2/rotary.ts';
 import type { DecoderRuntime } from './decoder-runtime.ts';
@@ -26,21 +26,15 @@ export function testRuntime(): TestRuntime {
       for (let slot = 0; slot < slots + branches; slot++) held[slot] = [];
       return listCache(held, capacity, extensions);
     },
-    async embed(ids) {
-      const rows: HostTensor = {
-        ...{ dtype: 'float32', shape: [ids.length, 1] },
-        data: Float32Array.from(ids),
-      };
-      return { ...rows, read: async () => rows, [Symbol.dispose]: () => {} };
-    },
     encodeImage: () => Promise.reject(new Error('this model sees no pictures')),
-    async decode({ x, segments, cache, signal }) {
+    async decode(step) {
+      const { segments, cache, signal } = step;
       signal?.throwIfAborted();
+      const data = step.kind === 'text' ? step.ids : step.rows.data;
       for (const { slot, tokens } of segments) {
         const past = held[slot]!.length;
         if (past + tokens > cache.capacity) throw new CacheFullError(tokens, past, cache.capacity);
       }
-      const { data } = 'data' in x ? x : await x.read();
       runs.push(segments.map(({ slot }) => slot));
       let row = 0;
       const logits = segments.flatMap(({ slot, tokens, kept = 1 }) => {

@@ -34,6 +34,12 @@ export class CheckpointError extends Error {
   }
 }
 
+/** What mends a converted folder that is not whole. */
+export const CONVERT_AGAIN = 'Convert the checkpoint again';
+/** What mends a checkpoint that lacks a tensor. */
+export const WHOLE_CHECKPOINT =
+  'Give a checkpoint of the InternLM-XComposer family whose files are all there; if it is one, pull it again';
+
 /** A model asks for a weight that its checkpoint does not hold. */
 export class MissingWeightError extends Error {
   override readonly name = 'MissingWeightError';
@@ -45,13 +51,15 @@ export class MissingWeightError extends Error {
     /** As the checkpoint would call it; undefined when nothing says how. */
     readonly checkpointName: string | undefined,
     existing: Iterable<string>,
+    /** What to do about it, when it is the checkpoint that lacks something. */
+    remedy: string = WHOLE_CHECKPOINT,
   ) {
     const nearMisses = similarNames(checkpointName ?? weight, existing);
-    const lack =
+    super(
       checkpointName === undefined
-        ? `There is no weight ${quoted(weight)}`
-        : `The weight ${quoted(weight)} is made of ${quoted(checkpointName)}, which the checkpoint lacks`;
-    super(lack + hint(nearMisses));
+        ? `There is no weight ${quoted(weight)}${hint(nearMisses) || unlike}`
+        : `The weight ${quoted(weight)} is made of ${quoted(checkpointName)}, which the checkpoint lacks${hint(nearMisses)}. ${remedy}`,
+    );
     this.nearMisses = nearMisses;
   }
 }
@@ -61,10 +69,10 @@ export class WeightMapError extends Error {
   override readonly name = 'WeightMapError';
 }
 
+const unlike = '. No other name is similar: is the checkpoint one of this model?';
+
 function hint(nearMisses: readonly string[]): string {
-  if (nearMisses.length === 0) {
-    return '. No other name is similar: is the checkpoint one of this model?';
-  }
+  if (nearMisses.length === 0) return '';
   return `. Similar names do exist: ${nearMisses.map(quoted).join(', ')}`;
 }
 

@@ -153,6 +153,33 @@ test('a zip file beyond 4 GiB is read at the right place', async () => {
   expect(await contents()).toEqual({ a: 42 });
 });
 
+test('a file that is cut off, or gone, says what makes it again', async () => {
+  const file = join(folder, 'model.safetensors');
+  await putIndex({ a: 'model.safetensors' });
+  await putShard('model.safetensors', 'a');
+  await truncate(file, 60);
+  const cutOff = { reason: 'truncated', message: expect.stringContaining('. Download it again') };
+  await expect(openCheckpoint(folder)).rejects.toMatchObject(cutOff);
+  await put('lingbi.json', JSON.stringify({ version: 1, weights: {}, tensors: {} }));
+  for (const bytes of [60, 20, 4]) {
+    await truncate(file, bytes);
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      reason: 'truncated',
+      message: expect.stringMatching(/\. Convert the checkpoint again$/),
+    });
+  }
+  await rm(file);
+  await expect(openCheckpoint(folder)).rejects.toThrow('not there. Convert the checkpoint again');
+});
+
+test('a tensor that is not there says what checkpoint to give', async () => {
+  await putShard('model.safetensors', 'a');
+  await using checkpoint = await openCheckpoint(folder);
+  expect(() => checkpoint.describe('b')).toThrow(
+    /there is no such tensor\. Give a checkpoint of .* whose files are all there.*pull it again/,
+  );
+});
+
 test('a file that became shorter is an error, not zeros', async () => {
   await putShard('model.safetensors', 'a');
   await using checkpoint = await openCheckpoint(folder);

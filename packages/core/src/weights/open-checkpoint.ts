@@ -2,10 +2,10 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from './checkpoint.ts';
 import { MANIFEST_FILE, type Manifest, parseManifest } from './converted/manifest.ts';
-import { CheckpointError } from './errors.ts';
+import { CheckpointError, CONVERT_AGAIN, WHOLE_CHECKPOINT } from './errors.ts';
 import { findShards, notThere, readWhole, type Shards } from './find-shards.ts';
 import { type CheckpointLimits, DEFAULT_LIMITS } from './limits.ts';
-import { openFile, type RandomAccessFile } from './random-access-file.ts';
+import { DOWNLOAD_AGAIN, openFile, type RandomAccessFile } from './random-access-file.ts';
 import { describePlace, readPlace } from './read-place.ts';
 import { readSafetensorsHeader } from './safetensors/read-header.ts';
 import type { TensorPlace, TensorPlaces } from './tensor-place.ts';
@@ -45,8 +45,10 @@ export async function openCheckpoint(
   const shards = await findShards(path, limits, options.signal);
   const files: RandomAccessFile[] = [];
   try {
-    const tensors = await openTensors(shards, files, limits, options.signal);
-    const checkpoint = checkpointOf(path, tensors, files);
+    const remedy = manifest ? CONVERT_AGAIN : DOWNLOAD_AGAIN;
+    const reading = { limits, remedy, signal: options.signal };
+    const tensors = await openTensors(shards, files, reading);
+    const checkpoint = checkpointOf(path, tensors, files, manifest);
     return manifest ? { ...checkpoint, manifest } : checkpoint;
   } catch (error) {
     await closeAll(files);
@@ -65,17 +67,23 @@ async function readManifest(
   return parseManifest(await readWhole(file, limits, signal), file, limits);
 }
 
+interface Reading {
+  readonly limits: CheckpointLimits;
+  /** Of a file that is cut off or not there. */
+  readonly remedy: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Opens every shard, adds it to `files`, and gathers what they hold. */
 async function openTensors(
   shards: Shards,
   files: RandomAccessFile[],
-  limits: CheckpointLimits,
-  signal?: AbortSignal,
+  { limits, remedy, signal }: Reading,
 ): Promise<Map<string, OpenTensor>> {
   const tensors = new Map<string, OpenTensor>();
   for (const path of shards.files) {
     signal?.throwIfAborted();
-    const file = await openShard(path);
+    const file = await openShard(path, remedy);
     files.push(file);
     const places = await readPlaces(shards.format, file, limits, signal);
     for (const [name, place] of places) addTensor(tensors, name, { place, file }, shards);
@@ -84,11 +92,11 @@ async function openTensors(
   return tensors;
 }
 
-async function openShard(path: string): Promise<RandomAccessFile> {
+async function openShard(path: string, remedy: string): Promise<RandomAccessFile> {
   try {
-    return await openFile(path);
+    return await openFile(path, remedy);
   } catch (cause) {
-    throw notThere(path, cause, 'the index names it, but it is not there. Download it again');
+    throw notThere(path, cause, `the index names it, but it is not there. ${remedy}`);
   }
 }
 
@@ -151,11 +159,13 @@ function checkpointOf(
   path: string,
   tensors: ReadonlyMap<string, OpenTensor>,
   files: readonly RandomAccessFile[],
+  manifest: Manifest | undefined,
 ): Checkpoint {
   const find = (name: string): OpenTensor => {
     const tensor = tensors.get(name);
     if (tensor) return tensor;
-    throw new CheckpointError('missing', 'there is no such tensor', { file: path, tensor: name });
+    const detail = `there is no such tensor. ${manifest ? CONVERT_AGAIN : WHOLE_CHECKPOINT}`;
+    throw new CheckpointError('missing', detail, { file: path, tensor: name });
   };
   return {
     names: [...tensors.keys()],

@@ -7,6 +7,8 @@ export interface RandomAccessFile extends AsyncDisposable {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
+  /** What gives a whole file when this one is cut off. */
+  readonly remedy: string;
   /**
    * A new array with exactly these bytes.
    *
@@ -18,14 +20,22 @@ export interface RandomAccessFile extends AsyncDisposable {
 // One read call takes at most 2 GiB; smaller pieces let an abort take effect soon.
 const PIECE_BYTES = 16 * 1024 * 1024;
 
-export async function openFile(path: string): Promise<RandomAccessFile> {
+export const DOWNLOAD_AGAIN = 'Download it again';
+
+/** Files mostly come from a hub; whoever opens one that was made otherwise says what makes it again. */
+export async function openFile(
+  path: string,
+  remedy: string = DOWNLOAD_AGAIN,
+): Promise<RandomAccessFile> {
   const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();
     return {
       path,
       size,
-      read: (offset, length, signal) => readRange(handle, { path, size, offset, length }, signal),
+      remedy,
+      read: (offset, length, signal) =>
+        readRange(handle, { path, size, remedy, offset, length }, signal),
       [Symbol.asyncDispose]: () => handle.close(),
     };
   } catch (error) {
@@ -37,6 +47,7 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
 interface Range {
   readonly path: string;
   readonly size: number;
+  readonly remedy: string;
   readonly offset: number;
   readonly length: number;
 }
@@ -70,10 +81,10 @@ function checkRange(range: Range): void {
   );
 }
 
-function endsTooEarly({ path, offset, length }: Range, end: number): CheckpointError {
+function endsTooEarly({ path, remedy, offset, length }: Range, end: number): CheckpointError {
   return new CheckpointError(
     'truncated',
-    `bytes ${offset} to ${offset + length} are needed, but it ends at ${end}. Download it again`,
+    `bytes ${offset} to ${offset + length} are needed, but it ends at ${end}. ${remedy}`,
     { file: path },
   );
 }

@@ -122,6 +122,9 @@ test('a missing weight is named as the model and as the checkpoint call it, with
       weight: 'layers.0.out',
       checkpointName: 'layers.0.attention.wo.weight',
       nearMisses: ['layers.1.attention.wo.weight'],
+      message: expect.stringMatching(
+        /Similar names do exist: .*\. Give a checkpoint of .*pull it again$/,
+      ),
     }),
   );
   expect(() => weights.describe('layers.0.outt')).toThrow('Similar names do exist: "layers.0.out"');

@@ -68,6 +68,8 @@ async function create(path: string, own: Holder): Promise<boolean> {
     // Windows says EPERM while a file of that name is being removed.
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' || (code === 'EPERM' && process.platform === 'win32')) return false;
+    // A full disk has room for the name, but not for who holds it: nobody does.
+    if (code === 'ENOSPC') await rm(path, { force: true });
     throw error;
   }
 }

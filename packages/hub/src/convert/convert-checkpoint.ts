@@ -10,8 +10,8 @@ import { requireKnownPacking } from './packed/require-known-packing.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import { planWeights } from './plan-weights.ts';
 import { reportNarrowedBlocks } from './report-narrowed-blocks.ts';
-import { requireAbsent } from './require-absent.ts';
 import { requireOptions } from './require-options.ts';
+import { requirePlace } from './require-place.ts';
 import { requireUsedOptions } from './require-used-options.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
@@ -42,7 +42,7 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * it is started again with the same source and options, and comes to the same bytes.
  *
  * @throws TypeError for an option that is not known, InvalidOptionError for a value that none can have;
- * SourceError, OptionError, RepairError, OutputExistsError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
+ * SourceError, OptionError, RepairError, OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
  * MissingWeightError before anything is written.
  */
 export async function convertCheckpoint(
@@ -52,7 +52,7 @@ export async function convertCheckpoint(
 ): Promise<void> {
   requireOptions(options);
   const out = resolve(folder);
-  await requireAbsent(out); // before gigabytes are hashed
+  await requirePlace(out); // before gigabytes are hashed
   const { rounding = 'search', repairWith, signal, onProgress } = options;
   const files = await readSmallFiles(source);
   await using unpacked = await openSource(source, signal);
@@ -126,7 +126,10 @@ async function readSmallFiles(source: string): Promise<SmallFiles> {
 async function readConfigFile(source: string): Promise<object> {
   const path = join(source, 'config.json');
   const text = await readFile(path, 'utf8').catch(() => {
-    throw new SourceError(source, 'it is no folder with a config.json');
+    throw new SourceError(
+      source,
+      'it is no folder with a config.json. Give that of a checkpoint, as lingbi pull prints it',
+    );
   });
   const { quantization_config: packing, ...config } = parseConfig(source, text);
   await requireKnownPacking(source, packing);

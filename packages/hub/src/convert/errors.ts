@@ -14,6 +14,37 @@ export class OutputExistsError extends ConvertError {
   }
 }
 
+/** The folder cannot be made where it should be. */
+export class OutputPlaceError extends ConvertError {
+  override name = 'OutputPlaceError';
+  /** What the system calls it, such as `EROFS`. */
+  readonly code: string;
+  constructor(
+    readonly out: string,
+    cause: NodeJS.ErrnoException,
+  ) {
+    const { code = cause.name, path } = cause;
+    const reason = placeReasons[code] ?? cause.message;
+    const where = path === undefined ? code : `${code} at ${path}`;
+    super(`Cannot make the folder ${out}: ${reason} (${where}). Name another place for it`, {
+      cause,
+    });
+    this.code = code;
+  }
+}
+
+const placeReasons: Readonly<Record<string, string>> = {
+  EROFS: 'what is there can only be read',
+  EACCES: 'you may not write there',
+  EPERM: 'you may not write there',
+  ENOENT: 'nothing can be made there',
+  ENOTDIR: 'a part of its path is a file',
+  EEXIST: 'a part of its path is a file',
+  ENAMETOOLONG: 'its name is too long',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk has no room left for you',
+};
+
 /** An option that would change nothing: the caller expects something else. Nothing was written. */
 export class OptionError extends ConvertError {
   override name = 'OptionError';

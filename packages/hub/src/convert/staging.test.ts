@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { synthCheckpoint } from '../synth/synth-checkpoint.ts';
 import { terabytes } from '../test-tools/terabytes.ts';
 import { failureOf } from '../test-tools/workbench.ts';
+import { requirePlace } from './require-place.ts';
 import { openStaging } from './staging.ts';
 import { type ConvertedCheckpoint, writeConverted } from './write-converted.ts';
 
@@ -82,6 +83,41 @@ test('what will be written over counts as room, what is finished does not', asyn
   expect(await again.reusableBytes()).toBeLessThan(600_000);
   const others = await openStaging(out, 'another key');
   expect(await others.reusableBytes()).toBeGreaterThanOrEqual(1_500_000);
+});
+
+test.each(['int4', 'bf16'] as const)(
+  'in %s, a place where no folder can be made is said, and why',
+  async (weights) => {
+    const file = join(folder, `file-${weights}`);
+    await writeFile(file, '');
+    const shape = { vocabularySize: 320, hiddenSize: 64, mlpSize: 64, layers: 1 };
+    const sizes = { ...shape, heads: 4, kvHeads: 2 };
+    for (const out of [join(file, 'out'), join(file, 'more', 'out')]) {
+      const error = await failureOf(synthCheckpoint(out, { shape: sizes, weights }));
+      expect(error).toMatchObject({ name: 'OutputPlaceError', out });
+      expect(error.message).toContain(
+        `Cannot make the folder ${out}: a part of its path is a file`,
+      );
+      expect(error.message).toMatch(/Name another place for it$/);
+    }
+    const out = join(folder, `beside-${weights}`);
+    await writeFile(`${out}.partial`, '');
+    const error = await failureOf(synthCheckpoint(out, { shape: sizes, weights }));
+    expect(error).toMatchObject({ name: 'OutputPlaceError', out });
+    expect(error.message).toContain(`${out}.partial`);
+  },
+);
+
+test('whether there is a place is asked without making it', async () => {
+  const out = join(folder, 'not', 'yet', 'there');
+  await requirePlace(out);
+  expect(await readdir(folder)).not.toContain('not');
+  const file = join(folder, 'some-file');
+  await writeFile(file, '');
+  expect(await failureOf(requirePlace(file))).toMatchObject({ name: 'OutputExistsError' });
+  for (const place of [join(file, 'out'), join(file, 'more', 'out')]) {
+    expect(await failureOf(requirePlace(place))).toMatchObject({ code: 'ENOTDIR' });
+  }
 });
 
 test('a second conversion to the same place is refused while the first runs', async () => {

@@ -7,6 +7,7 @@ import type { ConvertEvent } from './events.ts';
 import { lockOutput } from './lock-output.ts';
 import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
 import { requireAbsent } from './require-absent.ts';
+import { atPlace } from './require-place.ts';
 import { requireRoom, roomFor } from './require-room.ts';
 import { sha256Of } from './sha256-of.ts';
 import { type FinishedFile, openStaging, type Staging } from './staging.ts';
@@ -35,7 +36,7 @@ export interface WriteConvertedOptions {
  * is whole; what is found there of an interrupted run with the same checkpoint is kept.
  *
  * @param out resolved: what follows its name stands beside it
- * @throws OutputExistsError, OutputBusyError, DiskFullError
+ * @throws OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError
  */
 export async function writeConverted(
   out: string,
@@ -46,10 +47,10 @@ export async function writeConverted(
   await using _lock = await lockOutput(out);
   await requireAbsent(out);
   const shards = planShards(checkpoint.weights, options.shardBytes);
-  const staging = await openStaging(out, keyOf(checkpoint, shards));
+  const staging = await atPlace(out, () => openStaging(out, keyOf(checkpoint, shards)));
   await requireRoom(out, staging, missingBytes(shards, staging));
   try {
-    await staging.create();
+    await atPlace(out, () => staging.create());
     await writeShards(staging, shards, make, options);
     await writeSmallFiles(staging, shards, checkpoint);
     await staging.publish();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeSafetensors } from '@lingbi/core';
 import { lockOutput } from '../convert/lock-output.ts';
 import { requireAbsent } from '../convert/require-absent.ts';
+import { atPlace } from '../convert/require-place.ts';
 import { requireRoom } from '../convert/require-room.ts';
 import { openStaging } from '../convert/staging.ts';
 import type { WriteConvertedOptions } from '../convert/write-converted.ts';
@@ -20,9 +21,10 @@ export async function writePlain(
 ): Promise<void> {
   await using _lock = await lockOutput(out);
   await requireAbsent(out);
-  const staging = await openStaging(out, randomUUID()); // begins anew: random numbers are soon made
+  // Begins anew: random numbers are soon made.
+  const staging = await atPlace(out, () => openStaging(out, randomUUID()));
   await requireRoom(out, staging, bytesOf([...tensors.values()]));
-  await staging.create();
+  await atPlace(out, () => staging.create());
   const { folder } = staging;
   const table = normalTable();
   const shards = splitBySize(tensors, shardBytes);

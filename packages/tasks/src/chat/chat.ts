@@ -227,10 +227,10 @@ export class Chat implements AsyncDisposable {
     const inputs = this.#shown ? added : [...(this.#options.images ?? []), ...added];
     const opened = await openMedia(inputs, reading);
     const rooms = this.#roomsFor(query, known, opened);
-    const preset = stripPreset(this.#model.xcomposer);
+    const { xcomposer } = this.#model;
     const shown = yield* reportsOf<VideoDecodingProgress, readonly Shown[]>((report, left) =>
       showMedia(opened, {
-        ...{ preset, rooms },
+        ...{ xcomposer, rooms },
         signal: signal ? AbortSignal.any([signal, left]) : left,
         onProgress: (at, progress) =>
           report({ type: 'video-progress', image: known.length + at, ...progress }),

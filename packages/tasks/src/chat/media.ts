@@ -79,7 +79,8 @@ async function open(
 
 /** How videos are decoded: how far each is, and when to stop. */
 export interface ShowOptions {
-  readonly preset: StripPreset;
+  /** Its tower is asked for only when there is a video: a checkpoint that reads only text has none. */
+  readonly xcomposer: XComposer;
   /** Positions of the prompt that each may take, in their order. */
   readonly rooms: readonly number[];
   readonly signal: AbortSignal;
@@ -89,7 +90,7 @@ export interface ShowOptions {
 /** Decodes the videos among what was opened, one after the other. */
 export async function showMedia(
   opened: readonly Opened[],
-  { preset, rooms, signal, onProgress }: ShowOptions,
+  { xcomposer, rooms, signal, onProgress }: ShowOptions,
 ): Promise<readonly Shown[]> {
   const shown: Shown[] = [];
   const left = [...rooms];
@@ -101,7 +102,8 @@ export async function showMedia(
     const { video, options } = each;
     const tiled = await loadTiledVideo(video, {
       ...options,
-      ...{ preset, signal, maxTokens: Math.min(left.shift()!, options.maxTokens ?? Infinity) },
+      ...{ preset: stripPreset(xcomposer), signal },
+      maxTokens: Math.min(left.shift()!, options.maxTokens ?? Infinity),
       onProgress(progress) {
         options.onProgress?.(progress);
         onProgress(at, progress);

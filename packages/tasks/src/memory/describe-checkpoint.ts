@@ -1,12 +1,7 @@
-import {
-  type Backend,
-  describeModel,
-  type KvFormat,
-  openCheckpoint,
-  type PlannedModel,
-} from '@lingbi/core';
+import { type Backend, describeModel, type KvFormat, type PlannedModel } from '@lingbi/core';
 import { type DownloadOptions, findFolder } from '../model/find-folder.ts';
 import { readConfigFile } from '../model/model-files.ts';
+import { openUnpacked } from '../model/open-unpacked.ts';
 
 export interface DescribeCheckpointOptions extends DownloadOptions {
   readonly backend: Backend;
@@ -28,7 +23,7 @@ export async function describeCheckpoint(
   const { signal } = download;
   const folder = await findFolder(model, download);
   const config = await readConfigFile(folder, signal);
-  await using checkpoint = await openCheckpoint(folder, signal && { signal });
+  await using checkpoint = await openUnpacked(folder, signal);
   return await describeModel({
     ...{ backend, checkpoint, config },
     ...(kv && { kv }),

@@ -11,6 +11,7 @@ import {
 } from '@lingbi/core';
 import type { Tokenizer } from '@lingbi/tokenizer';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describeCheckpoint } from '../memory/describe-checkpoint.ts';
 import { Model, openModel } from './open-model.ts';
 
 const micro = fileURLToPath(new URL('../../../../fixtures/ixc25-micro', import.meta.url));
@@ -78,6 +79,8 @@ describe('openModel()', () => {
     const opening = openModel(packed, { backend });
     await expect(opening).rejects.toMatchObject({ name: 'PackedModelError', packing });
     await expect(opening).rejects.toThrow(`lingbi convert "${packed}" "${packed}-lingbi"`);
+    const describing = describeCheckpoint(packed, { backend });
+    await expect(describing).rejects.toMatchObject({ name: 'PackedModelError', packing });
   });
 
   test('a damaged tokenizer is named, and what was compiled meanwhile is given back', async () => {

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Backend,
-  type Checkpoint,
   type CompileProgress,
   compileXComposer,
   type KvFormat,
   openAdapter,
-  openCheckpoint,
   type TokenConstraint,
   type XComposer,
   type XComposerCompat,
@@ -17,11 +15,12 @@ import { Chat, type ChatOptions } from '../chat/chat.ts';
 import { requireKnownOptions } from '../known-options.ts';
 import { defaultBudget } from '../memory/free-memory.ts';
 import { parseBytes } from '../memory/parse-bytes.ts';
-import { DisposedError, ModelNotFoundError, PackedModelError } from './errors.ts';
+import { DisposedError, ModelNotFoundError } from './errors.ts';
 import { type DownloadOptions, findFolder } from './find-folder.ts';
 import type { AdapterReport } from './merge-adapter.ts';
 import { type ModelFiles, readModelFiles } from './model-files.ts';
 import { openGrammars } from './open-grammars.ts';
+import { openUnpacked } from './open-unpacked.ts';
 
 export interface OpenModelOptions extends DownloadOptions {
   /** What runs the model: `onnx()` of `@lingbi/backend-onnx`, or another. */
@@ -155,15 +154,6 @@ async function compile(files: ModelFiles, options: SettledOptions): Promise<XCom
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
-}
-
-async function openUnpacked(folder: string, signal?: AbortSignal): Promise<Checkpoint> {
-  const checkpoint = await openCheckpoint(folder, signal && { signal });
-  const holds = (suffix: string) => checkpoint.names.some((name) => name.endsWith(suffix));
-  if (!holds('.qweight')) return checkpoint;
-  await checkpoint[Symbol.asyncDispose]();
-  // Only GPTQ says which group each input belongs to (spec QUANT §7).
-  throw new PackedModelError(folder, holds('.g_idx') ? 'GPTQ' : 'AWQ');
 }
 
 /** An open checkpoint and its tokenizer. Disposing it disposes its chats. */

@@ -1,8 +1,6 @@
-import type { DeviceTensor } from '../../backend/backend.ts';
-import type { DecoderRuntime, DecodeStep } from '../decoder-runtime.ts';
+import type { DecoderRuntime, DecodeStep, TextStep } from '../decoder-runtime.ts';
 import type { Prompt } from '../prompt.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { PendingRows } from './pending-rows.ts';
 import type { SchedulerOptions } from './scheduler.ts';
 
 /** A model whose adapters share their caches. */
@@ -10,10 +8,7 @@ export interface BatchModel<Adapter extends string = string> {
   /** @throws UnsupportedError when there is no such adapter. */
   runtime(adapter: Adapter): DecoderRuntime;
   /** Decodes text of several adapters in one run: one adapter a segment. */
-  decodeMixed?(
-    step: DecodeStep,
-    adapters: readonly ChosenAdapter<Adapter>[],
-  ): Promise<Float32Array>;
+  decodeMixed?(step: TextStep, adapters: readonly ChosenAdapter<Adapter>[]): Promise<Float32Array>;
   /**
    * Sets memory aside for all that the slots of a scheduler may hold.
    *
@@ -30,19 +25,21 @@ export interface ChosenAdapter<Adapter extends string = string> {
   readonly runtime: DecoderRuntime;
 }
 
-interface Job<Adapter extends string = string> {
+interface Job<Adapter extends string = string, Step extends DecodeStep = DecodeStep> {
   readonly chosen: ChosenAdapter<Adapter>;
-  readonly step: DecodeStep;
+  readonly step: Step;
   readonly resolve: (logits: Float32Array) => void;
   readonly reject: (reason: unknown) => void;
 }
+
+type TokenJob<Adapter extends string = string> = Job<Adapter, TextStep>;
 
 /**
  * Gathers what sequences want decoded, and decodes it together: all single tokens of all sequences
  * in one run, prompts in runs of their own. Knows nothing of requests.
  */
 export class Batcher<Adapter extends string> {
-  #tokens: Job<Adapter>[] = [];
+  #tokens: TokenJob<Adapter>[] = [];
   /** Chunks of prompts, the one that has waited longest first. */
   #chunks: Job<Adapter>[] = [];
   /** Settles when every picture that was asked for has been encoded. */
@@ -59,7 +56,6 @@ export class Batcher<Adapter extends string> {
     const { runtime } = chosen;
     return {
       ...runtime,
-      embed: async (ids) => new PendingRows(ids, runtime.embed),
       encodeImage: (image, signal) =>
         this.#encodeInTurn(() => runtime.encodeImage(image, signal), signal),
       decode: (step) => this.#enqueue(chosen, step),
@@ -87,15 +83,15 @@ export class Batcher<Adapter extends string> {
 
   #enqueue(chosen: ChosenAdapter<Adapter>, step: DecodeStep): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
-      const job = { chosen, step, resolve, reject };
-      const isToken = step.kind === 'text' && step.segments.every(({ tokens }) => tokens === 1);
-      (isToken ? this.#tokens : this.#chunks).push(job);
+      const asked = { chosen, resolve, reject };
+      if (isTokens(step)) this.#tokens.push({ ...asked, step });
+      else this.#chunks.push({ ...asked, step });
       this.onWork();
     });
   }
 
   /** When the run fails, each goes alone, so that only the one at fault fails. */
-  async #runTogether(jobs: readonly Job<Adapter>[]): Promise<void> {
+  async #runTogether(jobs: readonly TokenJob<Adapter>[]): Promise<void> {
     if (jobs.length === 1) return this.#runAlone(jobs[0]!);
     for (const group of this.#groups(jobs)) {
       try {
@@ -107,42 +103,34 @@ export class Batcher<Adapter extends string> {
     }
   }
 
-  async #runAlone(job: Job<Adapter>): Promise<void> {
+  async #runAlone({ chosen, step, resolve, reject }: Job<Adapter>): Promise<void> {
     try {
-      job.resolve(await this.#decode([job], job.step.signal));
+      resolve(await chosen.runtime.decode(step));
     } catch (error) {
-      job.reject(error);
+      reject(error);
     }
   }
 
   /** Jobs that one run can decode, in the order of their slots: neighbours are one batch then. */
-  #groups(jobs: readonly Job<Adapter>[]): readonly Job<Adapter>[][] {
+  #groups(jobs: readonly TokenJob<Adapter>[]): readonly TokenJob<Adapter>[][] {
     const sorted = [...jobs].sort((a, b) => firstSlot(a) - firstSlot(b));
     if (this.model.decodeMixed) return [sorted];
     const origins = new Set(sorted.map(originOf));
     return [...origins].map((each) => sorted.filter((job) => originOf(job) === each));
   }
 
-  async #decode(jobs: readonly Job<Adapter>[], signal?: AbortSignal): Promise<Float32Array> {
-    const [first] = jobs as readonly [Job<Adapter>];
-    const { step } = first;
-    const { runtime } = first.chosen;
-    const x = await joinRows(jobs, runtime, signal);
-    try {
-      const joined: DecodeStep = {
-        ...{ kind: step.kind, cache: step.cache, x, angles: joinAngles(jobs) },
-        segments: jobs.flatMap((job) => job.step.segments),
-        ...(signal && { signal }),
-        ...(jobs.length === 1 && step.spare && { spare: step.spare }),
-      };
-      const isMixed = jobs.some((job) => originOf(job) !== originOf(first));
-      if (!isMixed) return await runtime.decode(joined);
-      const adapters = jobs.flatMap(({ step, chosen }) => step.segments.map(() => chosen));
-      return await this.model.decodeMixed!(joined, adapters);
-    } finally {
-      if (!('data' in x)) x[Symbol.dispose]();
-    }
+  #decode(jobs: readonly TokenJob<Adapter>[]): Promise<Float32Array> {
+    const [first] = jobs as readonly [TokenJob<Adapter>];
+    const joined = joinSteps(jobs.map(({ step }) => step));
+    const isMixed = jobs.some((job) => originOf(job) !== originOf(first));
+    if (!isMixed) return first.chosen.runtime.decode(joined);
+    const adapters = jobs.flatMap(({ step, chosen }) => step.segments.map(() => chosen));
+    return this.model.decodeMixed!(joined, adapters);
   }
+}
+
+function isTokens(step: DecodeStep): step is TextStep {
+  return step.kind === 'text' && step.segments.every(({ tokens }) => tokens === 1);
 }
 
 function originOf({ chosen }: Job): unknown {
@@ -158,21 +146,15 @@ function firstSlot({ step }: Job): number {
   return step.segments[0]!.slot;
 }
 
-async function joinRows(
-  jobs: readonly Job[],
-  runtime: DecoderRuntime,
-  signal: AbortSignal | undefined,
-): Promise<DecodeStep['x']> {
-  const given = jobs.map(({ step }) => step.x);
-  const ids = given.flatMap((x) => (x instanceof PendingRows ? [...x.ids] : []));
-  if (ids.length > 0) return (await runtime.embed(Int32Array.from(ids), signal)) as DeviceTensor;
-  return given[0]!; // pictures are read alone
-}
-
-function joinAngles(jobs: readonly Job[]): DecodeStep['angles'] {
-  if (jobs.length === 1) return jobs[0]!.step.angles;
-  const join = (part: 'cos' | 'sin') => joinNumbers(jobs.map(({ step }) => step.angles[part]));
-  return { cos: join('cos'), sin: join('sin') };
+/** All of them in one run, which no single one of them may abort. */
+function joinSteps(steps: readonly TextStep[]): TextStep {
+  const joinAngles = (part: 'cos' | 'sin') => joinNumbers(steps.map(({ angles }) => angles[part]));
+  return {
+    ...{ kind: 'text', cache: steps[0]!.cache },
+    ids: Int32Array.from(steps.flatMap(({ ids }) => [...ids])),
+    angles: { cos: joinAngles('cos'), sin: joinAngles('sin') },
+    segments: steps.flatMap(({ segments }) => segments),
+  };
 }
 
 function joinNumbers(parts: readonly Float32Array[]): Float32Array {

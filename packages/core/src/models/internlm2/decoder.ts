@@ -34,6 +34,8 @@ export interface DecoderLayerWeights {
 }
 
 export interface DecoderWeights {
+  /** The table of tokens. Without one a graph takes rows, as those of pictures are. */
+  readonly embeddings?: Weight;
   readonly layers: readonly DecoderLayerWeights[];
   /** Adapters that act on tokens of their own alone. Default: whatever acts, acts on every token. */
   readonly adapters?: readonly string[];
@@ -42,9 +44,9 @@ export interface DecoderWeights {
 }
 
 /**
- * Embedded tokens in, what follows the last one of each sequence out.
+ * Tokens in, what follows the last one of each sequence out.
  *
- * Inputs: `x` [tokens, hiddenSize]; `cos`, `sin` [tokens, headDim / 2] of their positions; `acts.NAME`
+ * Inputs: `ids` [tokens], or `rows` [tokens, hiddenSize] where there are no embeddings; `cos`, `sin` [tokens, headDim / 2] of their positions; `acts.NAME`
  * [tokens, 1] for each of `adapters`, 1 for its own tokens, else 0.
  * Outputs: `hidden` [sequences, hiddenSize], normed; `logits` [sequences, vocabularySize].
  */
@@ -64,27 +66,29 @@ export function decoderRows(name: string, weights: DecoderWeights, config: Decod
 
 function traceDecoder<Key extends string>(
   name: string,
-  { layers, adapters = [] }: DecoderWeights,
+  { embeddings, layers, adapters = [] }: DecoderWeights,
   config: DecoderConfig,
   finish: (decoded: Tensor) => Readonly<Record<Key, Tensor>>,
 ): Graph {
   const { hiddenSize, headDim } = config;
   const perToken = (width: number) => ({ shape: ['tokens', width], dtype: 'float32' }) as const;
+  const ids = { shape: ['tokens'], dtype: 'int32' } as const;
   const inputs = {
-    x: perToken(hiddenSize),
+    ...(embeddings ? { ids } : { rows: perToken(hiddenSize) }),
     cos: perToken(headDim / 2),
     sin: perToken(headDim / 2),
     ...Object.fromEntries(adapters.map((adapter) => [actingInput(adapter), perToken(1)])),
   };
-  return trace(name, inputs, ({ x, cos, sin, ...rest }) => {
+  return trace(name, inputs, ({ cos, sin, ...rest }) => {
     const given: Record<string, Tensor> = rest;
     const acting = Object.fromEntries(adapters.map((each) => [each, given[actingInput(each)]!]));
+    const start = embeddings ? embed(given.ids!, embeddings) : given.rows!;
     const decoded = layers.reduce(
-      (rows, layer, index) =>
+      (x, layer, index) =>
         inScope(x, `layers.${index}`, () =>
-          decoderLayer(rows, layer, { cos, sin, acting, index }, config),
+          decoderLayer(x, layer, { cos, sin, acting, index }, config),
         ),
-      x,
+      start,
     );
     return finish(decoded);
   });
@@ -99,13 +103,6 @@ export function actingInput(adapter: string): string {
 interface LayerInputs extends Rotary {
   readonly acting: Acting;
   readonly index: number;
-}
-
-/** Token ids `ids` [tokens] → `rows` [tokens, hiddenSize]. */
-export function tokenEmbedding(table: Weight): Graph {
-  return trace('embed', { ids: { shape: ['tokens'], dtype: 'int32' } }, ({ ids }) => ({
-    rows: embed(ids, table),
-  }));
 }
 
 /** Attention, then a gated MLP; each reads a normed copy and adds its answer back. */

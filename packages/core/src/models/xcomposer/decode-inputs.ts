@@ -3,12 +3,16 @@ import { readOnce } from '../../backend/read-once.ts';
 import type { DecodeStep } from '../../generate/decoder-runtime.ts';
 import { actingInput } from '../internlm2/decoder.ts';
 
-/** What a decoder's graph takes: rows, and the angles of their positions. */
-export function decodeInputs({ x, angles }: DecodeStep): Inputs {
-  const tokens = x.shape[0]!;
+/** What a decoder's graph takes: tokens or rows, and the angles of their positions. */
+export function decodeInputs(step: DecodeStep): Inputs {
+  const { angles } = step;
+  const isText = step.kind === 'text';
+  const tokens = isText ? step.ids.length : step.rows.shape[0]!;
   const shape = [tokens, angles.cos.length / tokens];
   return {
-    x,
+    ...(isText
+      ? { ids: { dtype: 'int32', shape: [tokens], data: step.ids } }
+      : { rows: step.rows }),
     cos: { dtype: 'float32', shape, data: angles.cos },
     sin: { dtype: 'float32', shape, data: angles.sin },
   };

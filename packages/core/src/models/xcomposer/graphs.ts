@@ -8,12 +8,10 @@ import {
   type DecoderWeights,
   decoder,
   decoderRows,
-  tokenEmbedding,
 } from '../internlm2/decoder.ts';
 import type { AdapterName, TensorShapes, VisionConfig, XComposerConfig } from './config.ts';
 import {
   decoderPlaces,
-  embeddingPlace,
   mixedPlaces,
   type ProjectorWeights,
   projectorPlaces,
@@ -23,7 +21,7 @@ import type { LoraName } from './weight-map.ts';
 
 /** Text and images pass through the same decoder; only images pass through partial LoRA as well. */
 export type DecodeGraph = `decode${'Text' | 'Image'}.${AdapterName}`;
-export type GraphName = 'vision' | 'project' | 'embed' | DecodeGraph;
+export type GraphName = 'vision' | 'project' | DecodeGraph;
 export type XComposerGraphs = Readonly<Record<GraphName, Graph>>;
 
 /** What each mode adds on every token (spec MODEL §4). */
@@ -44,7 +42,6 @@ export function xcomposerGraphs(config: XComposerConfig, shapes: TensorShapes): 
   });
   return {
     ...(config.vision && visionGraphs(config.vision, config.decoder)),
-    embed: tokenEmbedding(embeddingPlace(config)),
     ...Object.fromEntries(decoders),
   } as XComposerGraphs;
 }

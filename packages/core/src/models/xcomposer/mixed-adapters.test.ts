@@ -76,7 +76,7 @@ async function together(): Promise<{ answers: unknown[][]; ran: readonly string[
   for (const _ of adapters) await scheduler.step(); // a prompt each
   runs.length = 0;
   for (let i = 0; i < 2; i++) await scheduler.step();
-  const ran = runs.filter((name) => name !== 'embed');
+  const ran = [...runs];
   while ((await scheduler.step()) || scheduler.load.running > 0);
   return { answers: await answers, ran };
 }

@@ -1,16 +1,15 @@
 /** A checkpoint of the InternLM-XComposer-2.5 family on a backend. */
 import { AdapterUnloadedError } from '../../adapters/adapter-unloaded-error.ts';
 import type { LoraAdapter } from '../../adapters/open-adapter.ts';
-import type {
-  DeviceTensor,
-  Extension,
-  HostTensor,
-  KvFormat,
-  Program,
-} from '../../backend/backend.ts';
+import type { Extension, HostTensor, KvFormat, Program } from '../../backend/backend.ts';
 import { UnsupportedError } from '../../backend/errors.ts';
 import { readOnce } from '../../backend/read-once.ts';
-import type { DecoderRuntime, DecodeStep, EncodedImage } from '../../generate/decoder-runtime.ts';
+import type {
+  DecoderRuntime,
+  DecodeStep,
+  EncodedImage,
+  TextStep,
+} from '../../generate/decoder-runtime.ts';
 import { type IdleCache, IdleCaches } from '../../generate/idle-caches.ts';
 import { emptyPast, type WantedPast } from '../../generate/past.ts';
 import { type Prompt, promptLength } from '../../generate/prompt.ts';
@@ -354,7 +353,6 @@ export class XComposer implements AsyncDisposable {
     return {
       ...{ origin, rotary: this.rotary },
       createCache: (options) => this.program.createCache({ ...options, kv: this.#kv }),
-      embed: (ids, signal) => this.#embed(ids, signal),
       encodeImage: (image, signal) => this.#encodeFor(adapter, image, signal),
       decode: async (step) => {
         this.#requireOrigin(adapter, origin);
@@ -367,12 +365,6 @@ export class XComposer implements AsyncDisposable {
     if (this.#originOf(adapter) !== origin) throw new AdapterUnloadedError(adapter);
   }
 
-  async #embed(ids: Int32Array, signal?: AbortSignal): Promise<DeviceTensor> {
-    const input = { dtype: 'int32', shape: [ids.length], data: ids } as const;
-    const { rows } = await this.program.run('embed', { ids: input }, signal && { signal });
-    return rows!;
-  }
-
   async #decode(step: DecodeStep, adapter: AnyAdapterName): Promise<Float32Array> {
     const kind = step.kind === 'text' ? 'Text' : 'Image';
     const name = `decode${kind}.${adapter}` as DecodeGraph; // or an added one
@@ -380,7 +372,7 @@ export class XComposer implements AsyncDisposable {
   }
 
   async #decodeMixed(
-    step: DecodeStep,
+    step: TextStep,
     chosen: readonly ChosenAdapter<AnyAdapterName>[],
   ): Promise<Float32Array> {
     const requireAll = () => {

@@ -14,7 +14,10 @@ export interface ProjectorWeights {
 /** Further low-rank additions to a linear such as `layers.3.mlp.gate` [out, width]. */
 export type MoreLoras = (linear: string, out: number, width: number) => readonly Lora[];
 
-/** The decoder's parameters with the given low-rank additions on each adapted linear. */
+/**
+ * The decoder's parameters with the given low-rank additions on each adapted linear. Partial LoRA acts on
+ * pictures, whose rows are not looked up.
+ */
 export function decoderPlaces(
   config: XComposerConfig,
   shapes: TensorShapes,
@@ -24,6 +27,7 @@ export function decoderPlaces(
   const { hiddenSize, layers, vocabularySize } = config.decoder;
   const held = loras.filter((lora) => isHeld(lora, layers, shapes));
   return {
+    ...(!loras.includes('image') && { embeddings: place('embed', vocabularySize, hiddenSize) }),
     layers: Array.from({ length: layers }, (_, layer) =>
       decoderLayerPlaces(layer, config, shapes, held, more),
     ),
@@ -58,10 +62,6 @@ export function mixedPlaces(decoders: ReadonlyMap<string, DecoderWeights>): Deco
 
 const adaptedParts = ['qkv', 'attentionOut', 'gate', 'up', 'down'] as const;
 type AdaptedPart = (typeof adaptedParts)[number];
-
-export function embeddingPlace({ decoder }: XComposerConfig): Weight {
-  return place('embed', decoder.vocabularySize, decoder.hiddenSize);
-}
 
 export function towerPlaces({ tower, mlpSize }: VisionConfig): TowerWeights {
   const { hiddenSize, patchSize, tileSize, layers } = tower;

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../checkpoint.ts';
 import { partsOf } from '../encodings/parts.ts';
-import { CheckpointError, MissingWeightError } from '../errors.ts';
+import { CheckpointError, CONVERT_AGAIN, MissingWeightError } from '../errors.ts';
 import type { FileRange, WeightDescription, WeightPart, WeightSource } from '../weight-source.ts';
 import type { ConvertedWeight, Manifest } from './manifest.ts';
 import { partName } from './part-names.ts';
@@ -44,7 +44,7 @@ function describeWeight(
     if (found.dtype !== dtype || found.shape.join() !== expected.join()) {
       throw new CheckpointError(
         'malformed',
-        `the manifest makes it ${dtype} [${expected}], but it is ${found.dtype} [${found.shape}]. Convert the checkpoint again`,
+        `the manifest makes it ${dtype} [${expected}], but it is ${found.dtype} [${found.shape}]. ${CONVERT_AGAIN}`,
         { file: found.at?.file ?? 'the checkpoint', tensor },
       );
     }

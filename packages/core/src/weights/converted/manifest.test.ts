@@ -100,7 +100,11 @@ describe('a manifest', () => {
       changed({ scales: 'float16' }),
       'the manifest makes it float16 [2,2], but it is float32 [2,2]. Convert the checkpoint again',
     ],
-    ['that promises more', changed({ zeroPoints: true }), 'there is no such tensor'],
+    [
+      'that promises more',
+      changed({ zeroPoints: true }),
+      'there is no such tensor. Convert the checkpoint again',
+    ],
   ])('%s is refused', async (_, manifest, message) => {
     const opening = open(manifest);
     await expect(opening).rejects.toThrow(message);

@@ -1,4 +1,4 @@
-import { CheckpointError, MissingWeightError, quoted } from '../errors.ts';
+import { CheckpointError, CONVERT_AGAIN, MissingWeightError, quoted } from '../errors.ts';
 import { entriesOf, parseJsonObject } from '../json-object.ts';
 import type { CheckpointLimits } from '../limits.ts';
 import { BYTES_PER_NUMBER } from '../stored-dtype.ts';
@@ -35,7 +35,7 @@ export function sourceTensors({ tensors }: Manifest): {
     describe: (name) => {
       const shape = tensors.get(name);
       if (shape) return { shape };
-      throw new MissingWeightError(name, name, tensors.keys());
+      throw new MissingWeightError(name, name, tensors.keys(), CONVERT_AGAIN);
     },
   };
 }
@@ -45,7 +45,7 @@ export function parseManifest(bytes: Uint8Array, file: string, limits: Checkpoin
   const fields = parseJsonObject(bytes, file, limits);
   const version = fields.get('version');
   if (version !== MANIFEST_VERSION) {
-    const detail = `it is of version ${quoted(String(version))}, and this program reads ${MANIFEST_VERSION}. Convert the checkpoint again`;
+    const detail = `it is of version ${quoted(String(version))}, and this program reads ${MANIFEST_VERSION}. ${CONVERT_AGAIN}`;
     throw new CheckpointError('unsupported', detail, { file });
   }
   const read = <T>(key: string, parse: (value: unknown) => T | undefined): Map<string, T> => {

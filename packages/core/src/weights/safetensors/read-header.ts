@@ -40,7 +40,7 @@ export async function readSafetensorsHeader(
   json.delete('__metadata__');
   const entries = [...json].map(([name, value]) => parseEntry(name, value, file.path));
   const dataStart = LENGTH_BYTES + headerBytes;
-  checkCoverage(entries, file.size - dataStart, file.path);
+  checkCoverage(entries, file.size - dataStart, file);
   return new Map(entries.map((entry) => [entry.name, placeOf(entry, dataStart, file.path)]));
 }
 
@@ -62,7 +62,7 @@ async function readHeaderLength(
   if (LENGTH_BYTES + length > file.size) {
     throw new CheckpointError(
       'truncated',
-      `its header takes ${length} bytes, but the file has only ${file.size}. Download it again`,
+      `its header takes ${length} bytes, but the file has only ${file.size}. ${file.remedy}`,
       { file: file.path },
     );
   }
@@ -89,14 +89,18 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
-function checkCoverage(entries: readonly Entry[], dataBytes: number, file: string): void {
+function checkCoverage(
+  entries: readonly Entry[],
+  dataBytes: number,
+  { path: file, remedy }: RandomAccessFile,
+): void {
   let covered = 0;
   for (const entry of entries.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
     const where = { file, tensor: entry.name };
     if (entry.end > dataBytes) {
       throw new CheckpointError(
         'truncated',
-        `it ends at byte ${entry.end} of the data, of which the file has ${dataBytes}. Download it again`,
+        `it ends at byte ${entry.end} of the data, of which the file has ${dataBytes}. ${remedy}`,
         where,
       );
     }

@@ -12,6 +12,7 @@ export function memoryFile(bytes: Uint8Array, path = 'memory.bin'): MemoryFile {
   return {
     path,
     size: bytes.length,
+    remedy: 'Download it again',
     reads,
     read: async (offset, length, signal) => {
       signal?.throwIfAborted();
