@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,6 +26,26 @@ describe('lingbi convert', () => {
     expect(Object.keys(weights).filter((name) => name.includes('.sft.'))).toEqual([]);
     const chat = await lingbi(['chat', '--model', out, '--max-new-tokens', '2', 'Hello']);
     expect(chat).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('writes hashes by which doctor finds a damaged file', async () => {
+    const out = join(folder, 'checked');
+    await lingbi(['convert', fixture('ixc25-micro'), out]);
+    const checked = async () =>
+      eventsOf(await lingbi(['doctor', '--model', out, '--json'])).find(
+        ({ name }) => name === 'converted files',
+      );
+    expect(await checked()).toMatchObject({ state: 'good' });
+    const path = join(out, 'model-00001-of-00001.safetensors');
+    const bytes = await readFile(path);
+    bytes[bytes.length - 100]! ^= 1;
+    await writeFile(path, bytes);
+    expect(await checked()).toMatchObject({
+      state: 'bad',
+      detail: expect.stringContaining(
+        'model-00001-of-00001.safetensors of the converted checkpoint',
+      ),
+    });
   });
 
   test('does not write over what is there', async () => {
@@ -59,6 +79,42 @@ describe('lingbi convert', () => {
     const { code, stderr } = await lingbi(['synth', join(folder, 'made-up'), ...flags]);
     expect({ code, stderr }).toMatchObject({ code: 2 });
     expect(stderr).toContain(message);
+  });
+
+  test('synth takes the sizes of any config.json, with a tower and low-rank additions', async () => {
+    const out = join(folder, 'mine');
+    const config = ['--config', fixture('ixc25-micro/config.json'), '--vision', 'f32'];
+    const ranks = ['--lora-rank', 'Plora=8', '--lora-rank', 'lora_web=4'];
+    const made = await lingbi(['synth', out, ...config, ...ranks, '--block', '128', '--json']);
+    expect(made.code).toBe(0);
+    expect(eventsOf(made)).toContainEqual(
+      expect.objectContaining({ type: 'blocks-narrowed', block: 128 }),
+    );
+    const { tensors, weights } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
+    expect(tensors['model.layers.2.feed_forward.w1.weight']).toEqual([128, 64]);
+    expect(tensors['model.layers.0.attention.wo.lora_web_A.weight']).toEqual([4, 64]);
+    expect(weights['tower.2.query']).toMatchObject({ shape: [16, 16] });
+    const chat = await lingbi(['chat', '--model', out, '--max-new-tokens', '2', 'Hello']);
+    expect(chat).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test.each([
+    ['{"hidden_size": 64', 2, 'wrong.json is not JSON'],
+    ['{"hidden_size": 64}', 1, 'ConfigError: config.json has no num_attention_heads'],
+    [undefined, 2, 'wrong.json cannot be read'],
+  ])('synth from %s as a config.json is an error', async (text, exit, message) => {
+    const file = join(folder, 'wrong.json');
+    await (text === undefined ? rm(file) : writeFile(file, text));
+    const { code, stderr } = await lingbi(['synth', join(folder, 'never'), '--config', file]);
+    expect({ code, stderr }).toMatchObject({ code: exit });
+    expect(stderr).toContain(message);
+  });
+
+  test('synth takes either a shape or a config.json', async () => {
+    const words = ['synth', join(folder, 'never'), '--shape', '7b', '--config', 'config.json'];
+    const { code, stderr } = await lingbi(words);
+    expect({ code, stderr }).toMatchObject({ code: 2 });
+    expect(stderr).toContain("'--config <file>' cannot be used with option '--shape <name>'");
   });
 
   test.each(['web,draw', 'both'])(

@@ -128,6 +128,7 @@ export {
   thetaAt,
 } from './models/internlm2/rotary.ts';
 export type { TiledImage } from './models/tiled-image.ts';
+export { checkpointSizes } from './models/xcomposer/checkpoint-sizes.ts';
 export {
   type CheckpointSizes,
   checkpointConfig,

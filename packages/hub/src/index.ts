@@ -10,6 +10,12 @@ export * from './convert/errors.ts';
 export type { ConvertEvent } from './convert/events.ts';
 export { requirePlace } from './convert/require-place.ts';
 export type { TaskAdapter } from './convert/source-tensors.ts';
+export {
+  type BytesVerified,
+  type VerifiedCheckpoint,
+  type VerifyOptions,
+  verifyConverted,
+} from './convert/verify-converted.ts';
 export type { Environment } from './environment.ts';
 export * from './errors.ts';
 export type { PullEvent } from './events.ts';

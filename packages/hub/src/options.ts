@@ -12,6 +12,7 @@ import {
 import type { PullEvent } from './events.ts';
 import { defaultLimits, type PullLimits } from './limits.ts';
 import { parseModelId, requireRevision } from './model-id.ts';
+import { requireKnown } from './require-known.ts';
 
 export type HubSource = 'huggingface' | 'modelscope';
 
@@ -199,13 +200,4 @@ function networkOf(options: NetworkOptions, environment: Environment): Required<
     throw new RangeError(`pull: network.${name} is ${network[name]}. Give a number of at least 0`);
   }
   return network;
-}
-
-/** Nothing is silently ignored: an option we do not know is an error that lists the ones we do. */
-function requireKnown(call: string, options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).filter((key) => !known.includes(key));
-  if (unknown.length === 0) return;
-  throw new TypeError(
-    `${call}: unknown option ${unknown.join(', ')}. It takes ${known.join(', ')}`,
-  );
 }

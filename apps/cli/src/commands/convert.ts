@@ -12,7 +12,7 @@ interface ConvertFlags extends OutputFlags {
   readonly block?: string;
   readonly scales?: NonNullable<ConvertOptions['scales']>;
   readonly head?: WeightFormat;
-  readonly vision: 'f32' | 'int8';
+  readonly vision?: NonNullable<ConvertOptions['vision']>;
   readonly adapters?: readonly TaskAdapter[];
   readonly rounding?: NonNullable<ConvertOptions['rounding']>;
   readonly repairWith?: string;
@@ -25,8 +25,8 @@ Examples:
   lingbi convert internlm/internlm-xcomposer2d5-7b ixc-int8 --weights int8
 
 Reads safetensors and .bin files, plain or packed by AWQ or GPTQ. The folder is written as OUT.partial and
-renamed when it is whole; a conversion that broke off goes on where it was. docs/quantisation.md says what
-each choice costs.`;
+renamed when it is whole; a conversion that broke off goes on after its last finished file, of 256 MiB.
+docs/quantisation.md says what each choice costs; lingbi doctor --model OUT checks the hashes of a folder.`;
 
 export function addConvertCommand(program: Command): void {
   const command = program
@@ -60,9 +60,10 @@ export function addConvertCommand(program: Command): void {
       ]),
     )
     .addOption(
-      new Option('--vision <format>', "the vision tower's matrices")
-        .choices(['f32', 'int8'])
-        .default('f32'),
+      new Option('--vision <format>', "the vision tower's matrices (default: f32)").choices([
+        'f32',
+        'int8',
+      ]),
     )
     .option(
       '--adapters <names>',
@@ -108,7 +109,7 @@ async function convert(
   using shown = showConversion(report);
   await convertCheckpoint(folder, out, {
     weights,
-    vision,
+    ...(vision && { vision }),
     ...(rounding && { rounding }),
     ...(block && { block: Number(block) as BlockSize }),
     ...(scales && { scales }),

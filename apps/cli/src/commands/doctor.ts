@@ -22,15 +22,20 @@ export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description('what is installed, what is missing, and the line that fixes it')
-    .addOption(modelOption('also look at a checkpoint: its folder, or its id on the hub'))
+    .addOption(
+      modelOption(
+        'also look at a checkpoint: its folder (of a converted one, every byte), or its id on the hub',
+      ),
+    )
     .addHelpText('after', more)
     .action((flags: DoctorFlags) => runCommand(flags, (run) => examine(flags, run)));
   addOutputOptions(command);
 }
 
-async function examine({ model }: DoctorFlags, { report }: Run): Promise<object> {
+async function examine({ model }: DoctorFlags, run: Run): Promise<object> {
   const { checkInstallation } = await import('../doctor/check-installation.ts');
-  const checks = await checkInstallation(model);
+  const { report } = run;
+  const checks = await checkInstallation(run, model);
   for (const check of checks) {
     report.event({ type: 'thing-checked', ...check });
     report.print(printCheck(check));

@@ -1,7 +1,9 @@
 import { referenceBackend } from '@lingbi/core';
 import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
+import type { Run } from '../run-command.ts';
 import { type Check, failed } from './check.ts';
+import { checkConverted } from './check-converted.ts';
 import { checkHugePages } from './check-huge-pages.ts';
 import { checkKernels } from './check-kernels.ts';
 import { checkModel } from './check-model.ts';
@@ -9,8 +11,9 @@ import { checkVideos } from './check-videos.ts';
 import { tinyProgram } from './tiny-program.ts';
 
 /** Each check really does the smallest piece of what it is about. */
-export async function checkInstallation(model?: string): Promise<Check[]> {
+export async function checkInstallation(run: Run, model?: string): Promise<Check[]> {
   const hugePages = await checkHugePages();
+  const converted = model === undefined ? undefined : await checkConverted(model, run);
   return [
     checkNode(),
     await checkPictures(),
@@ -22,6 +25,7 @@ export async function checkInstallation(model?: string): Promise<Check[]> {
     await checkBackend('backend tfjs', { backend: 'tfjs' }, 'missing'),
     ...(hugePages ? [hugePages] : []),
     ...(model === undefined ? [] : [await checkModel(model)]),
+    ...(converted ? [converted] : []),
   ];
 }
 

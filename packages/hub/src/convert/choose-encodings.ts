@@ -20,11 +20,17 @@ export type FormatChoices = Readonly<
 export interface WeightChoice {
   /** Of the decoder's matrices. Default: `int4`. */
   readonly weights?: Exclude<WeightFormat, 'channels'>;
-  /** Of the vision tower's matrices. Default: `f32`. */
+  /** Of the vision tower's matrices, when there is one. Default: `f32`. */
   readonly vision?: 'f32' | 'int8';
-  /** Numbers that share a scale. Default: 128. */
+  /**
+   * Numbers that share a scale. Default: 128, or those of a packed source. Rows that do not divide into
+   * blocks of that size have smaller ones.
+   */
   readonly block?: BlockSize;
-  /** Whether blocks have zero points of their own. Default: in `int4`, where they pay. */
+  /**
+   * Whether blocks have zero points of their own. Default: in `int4`, where they pay; of a packed source,
+   * those that it has.
+   */
   readonly zeroPoints?: boolean;
   /**
    * Number format of the scales of blocks. Default: `float16`; of a packed source, those that it has.
@@ -53,15 +59,10 @@ function formatsOf({ weights = 'int4', vision = 'f32', formats }: WeightChoice):
   };
 }
 
-/**
- * How a weight is stored under a choice.
- *
- * @throws RangeError when `formats` asks for what no backend reads.
- */
+/** How a weight is stored under a choice. */
 export function encodingOf(name: string, shape: readonly number[], choice: WeightChoice): Encoding {
   const role = weightRole(name);
   const format: WeightFormat = formatsOf(choice)[role];
-  if (role === 'embeddings' || role === 'plain') requireDense(role, format);
   switch (format) {
     case 'f32':
       return { kind: 'dense', dtype: 'float32' };
@@ -83,13 +84,6 @@ export function encodingOf(name: string, shape: readonly number[], choice: Weigh
     default:
       throw format satisfies never;
   }
-}
-
-function requireDense(role: DenseRole, format: WeightFormat): void {
-  if (format === 'f32' || format === 'f16') return;
-  throw new RangeError(
-    `formats.${role} is "${format}", but these weights are never multiplied: it should be "f32" or "f16"`,
-  );
 }
 
 /** The largest block up to the wanted one that divides a row; where none from 32 on does, the wanted one. */

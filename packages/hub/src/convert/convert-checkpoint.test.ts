@@ -20,6 +20,7 @@ import {
   xcomposerWeightMap,
 } from '@lingbi/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthCheckpoint } from '../synth/synth-checkpoint.ts';
 import { torchOf } from '../test-tools/torch-of.ts';
 import { failureOf } from '../test-tools/workbench.ts';
 import { type ConvertOptions, convertCheckpoint } from './convert-checkpoint.ts';
@@ -76,14 +77,26 @@ describe('a converted checkpoint holds the weights of its source', () => {
     expect(converted.checkpoint.manifest).toBeDefined();
   });
 
+  test('after its source was read for hashes, of which every byte is told', async () => {
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(micro, join(folder, 'told'), { onProgress });
+    const hashed = events.filter((event) => event.type === 'bytes-hashed').at(-1)!;
+    const sizes = events.flatMap((event) => (event.type === 'source-hashed' ? [event.bytes] : []));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    expect(hashed).toMatchObject({ hashedBytes: bytes, totalBytes: bytes });
+    const types = events.map(({ type }) => type);
+    expect(types.indexOf('bytes-hashed')).toBeLessThan(types.indexOf('weight-written'));
+  });
+
   test('in a folder that says where it comes from and what it should be', async () => {
     const out = join(folder, 'described');
     await convertCheckpoint(micro, out);
     const { origin, files } = JSON.parse(await readFile(join(out, 'lingbi.json'), 'utf8'));
     const source = 'model-00001-of-00002.safetensors';
     expect(origin.source[source].sha256).toBe(await sha256(join(micro, source)));
-    const written = (await readdir(out)).filter((name) => name.endsWith('.safetensors'));
-    expect(Object.keys(files)).toEqual(written);
+    const written = (await readdir(out)).filter((name) => name !== 'lingbi.json').sort();
+    expect(Object.keys(files).sort()).toEqual(written);
     for (const name of written) expect(files[name].sha256).toBe(await sha256(join(out, name)));
   });
 });
@@ -111,6 +124,25 @@ describe('a conversion that breaks off', () => {
     expect(await hashes(resumed)).toEqual(await hashes(whole));
     expect((await hashes(whole)).length).toBeGreaterThan(6);
     expect(existsSync(`${resumed}.partial`)).toBe(false);
+  });
+
+  test('writes a finished file again whose bytes were damaged meanwhile', async () => {
+    const [whole, damaged] = [join(folder, 'undamaged'), join(folder, 'damaged-meanwhile')];
+    await breakOff(micro, damaged);
+    const file = (await readdir(`${damaged}.partial`)).find((name) =>
+      /^model-00001-of/.test(name),
+    )!;
+    const path = join(`${damaged}.partial`, file);
+    const bytes = await readFile(path);
+    bytes[bytes.length - 100]! ^= 1;
+    await writeFile(path, bytes);
+    const events: ConvertEvent[] = [];
+    const onProgress = (event: ConvertEvent) => void events.push(event);
+    await convertCheckpoint(micro, damaged, { ...options, onProgress });
+    expect(events).toContainEqual({ type: 'file-damaged', file });
+    expect(events.some(({ type }) => type === 'file-kept')).toBe(false);
+    await convertCheckpoint(micro, whole, options);
+    expect(await hashes(damaged)).toEqual(await hashes(whole));
   });
 
   test('goes on after its process was killed', { timeout: 120_000 }, async () => {
@@ -260,12 +292,26 @@ describe('what cannot be converted is said before anything is written', () => {
     [{ weights: 'f16', block: 64 }, 'block (--block) would change nothing: no weight is stored in'],
     [{ weights: 'f32', zeroPoints: true }, 'zeroPoints would change nothing'],
     [{ weights: 'f32', rounding: 'search' }, 'rounding (--rounding) would change nothing'],
+    [{ formats: { head: 'f32', linear: 'f16' }, block: 128 }, 'block (--block) would change'],
   ] as const)('%j, of which a part would change nothing', async (unused, message) => {
     const out = join(folder, 'unused');
     const error = await failureOf(convertCheckpoint(micro, out, unused));
     expect(error).toMatchObject({ name: 'OptionError' });
     expect(error.message).toContain(message);
     expect(existsSync(out)).toBe(false);
+  });
+
+  test.each([
+    [{ vision: 'int8' }, 'vision (--vision) would change nothing: the checkpoint has no vision'],
+    [{ formats: { tower: 'f16' } }, 'formats.tower would change nothing: there are no weights of'],
+    [{ formats: { lora: 'f32' } }, 'formats.lora would change nothing'],
+    [{ block: 128 }, 'block (--block) would change nothing: no row divides into blocks of 128'],
+  ] as const)('%j, for what a small checkpoint of text has not', async (unused, message) => {
+    const source = await textSource('text-source', 96);
+    const error = await failureOf(convertCheckpoint(source, join(folder, 'of-text'), unused));
+    expect(error).toMatchObject({ name: 'OptionError' });
+    expect(error.message).toContain(message);
+    await rm(source, { recursive: true });
   });
 
   test('an adapter that the checkpoint does not have', async () => {
@@ -284,8 +330,42 @@ describe('what cannot be converted is said before anything is written', () => {
   ] as const)('%s as %s, which no backend reads', async (role, format) => {
     const formats = { [role]: format } as unknown as NonNullable<ConvertOptions['formats']>;
     const error = await failureOf(convertCheckpoint(micro, join(folder, 'unread'), { formats }));
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error.message).toContain(`formats.${role} is "${format}"`);
+    expect(error).toMatchObject({ name: 'InvalidOptionError', option: `formats.${role}` });
+    expect(error.message).toBe(
+      `formats.${role}: it is "${format}", but it should be "f32" or "f16"`,
+    );
+  });
+
+  test.each([
+    [{ weights: 'int5' }, 'weights: it is "int5", but it should be "int4", "int8", "f16" or "f32"'],
+    [{ block: 48 }, 'block: it is 48, but it should be 32, 64 or 128'],
+    [{ vision: 'f16' }, 'vision: it is "f16", but it should be "f32" or "int8"'],
+    [{ zeroPoints: 'no' }, 'zeroPoints: it is "no", but it should be a boolean'],
+    [{ rounding: 'foo' }, 'rounding: it is "foo", but it should be "search" or "nearest"'],
+    [{ scales: 'f16' }, 'scales: it is "f16", but it should be "float16" or "float32"'],
+    [{ shardBytes: -5 }, 'shardBytes: it is -5, but it should be a whole number from 1 on'],
+    [{ shardBytes: Number.NaN }, 'shardBytes: it is NaN'],
+    [{ adapters: ['wb'] }, 'adapters: it is "wb", but it should be "web" or "write"'],
+    [{ adapters: 'web' }, 'adapters: it is "web", but it should be a list of "web" and "write"'],
+    [{ formats: { head: 'int5' } }, 'formats.head: it is "int5", but it should be "f32", "f16"'],
+    [{ formats: 'int4' }, 'formats: it is "int4", but it should be an object'],
+  ])('%j, a value that no option has', async (wrong, message) => {
+    const out = join(folder, 'wrong-value');
+    const error = await failureOf(convertCheckpoint(micro, out, wrong as ConvertOptions));
+    expect(error).toMatchObject({ name: 'InvalidOptionError' });
+    expect(error.message).toContain(message);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test.each([
+    [{ wieghts: 'int8' }, 'convertCheckpoint: unknown option wieghts. It takes weights, vision,'],
+    [{ formats: { heads: 'int8' } }, 'convertCheckpoint: formats: unknown option heads. It takes'],
+  ])('%j, an option that there is not', async (unknown, message) => {
+    const out = join(folder, 'unknown-option');
+    const error = await failureOf(convertCheckpoint(micro, out, unknown as ConvertOptions));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain(message);
+    expect(existsSync(out)).toBe(false);
   });
 
   test('a place that is taken, before the source is hashed', async () => {
@@ -393,6 +473,28 @@ test.each([
   expect(existsSync(out)).toBe(false);
 });
 
+test('blocks that some rows are too short for are told, and the others have them', async () => {
+  const source = await textSource('two-widths', 256);
+  const events: ConvertEvent[] = [];
+  const onProgress = (event: ConvertEvent) => void events.push(event);
+  const out = join(folder, 'of-two-widths');
+  await convertCheckpoint(source, out, { block: 128, onProgress });
+  const told = events.filter(({ type }) => type === 'blocks-narrowed');
+  const names = ['attention.qkv', 'attention.out', 'mlp.gate', 'mlp.up'].map(
+    (n) => `layers.0.${n}`,
+  );
+  expect(told).toEqual([
+    { type: 'blocks-narrowed', block: 128, names: expect.arrayContaining([...names, 'head']) },
+  ]);
+  await using converted = await openWeights(out);
+  const { encoding } = converted.weights.describe('layers.0.mlp.down');
+  expect(encoding).toMatchObject({ blockSize: 128 });
+  expect(JSON.stringify(told)).not.toContain('mlp.down');
+  const silent: ConvertEvent[] = [];
+  await convertCheckpoint(source, `${out}-usual`, { onProgress: (each) => void silent.push(each) });
+  expect(silent.filter(({ type }) => type === 'blocks-narrowed')).toEqual([]);
+});
+
 test('PyTorch files come to the same bytes as safetensors', async () => {
   const source = join(folder, 'torch-source');
   await cp(micro, source, { recursive: true, filter: (path) => !/safetensors/.test(path) });
@@ -408,6 +510,14 @@ test('PyTorch files come to the same bytes as safetensors', async () => {
   const [one, other] = await Promise.all(outs.map(readManifest));
   expect(one).toEqual(other);
 });
+
+/** A checkpoint without a tower and low-rank additions, whose rows are 64 and `mlpSize` numbers long. */
+async function textSource(name: string, mlpSize: number): Promise<string> {
+  const source = join(folder, name);
+  const sizes = { vocabularySize: 320, hiddenSize: 64, mlpSize, layers: 1, heads: 4, kvHeads: 2 };
+  await synthCheckpoint(source, { shape: sizes, weights: 'bf16' });
+  return source;
+}
 
 /** Without what it says of the source's files. */
 async function readManifest(path: string): Promise<object> {

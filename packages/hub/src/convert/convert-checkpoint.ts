@@ -1,18 +1,20 @@
-import { readFile, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { type Checkpoint, namesIn, openCheckpoint, type Rounding } from '@lingbi/core';
 import type { WeightChoice } from './choose-encodings.ts';
 import { SourceError } from './errors.ts';
+import { hashSources } from './hash-sources.ts';
 import { makeWeight } from './make-weight.ts';
 import { repairedCheckpoint } from './packed/repaired-checkpoint.ts';
 import { requireKnownPacking } from './packed/require-known-packing.ts';
 import { type UnpackedCheckpoint, unpackedCheckpoint } from './packed/unpacked-checkpoint.ts';
 import { planWeights } from './plan-weights.ts';
+import { reportNarrowedBlocks } from './report-narrowed-blocks.ts';
+import { requireOptions } from './require-options.ts';
 import { requirePlace } from './require-place.ts';
 import { requireUsedOptions } from './require-used-options.ts';
 import { type TaskAdapter, unknownTensors, withAdapters } from './source-tensors.ts';
 import { type WriteConvertedOptions, writeConverted } from './write-converted.ts';
-import { sha256Of } from './write-shard.ts';
 
 export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
   /** Task adapters to keep. Default: all that the checkpoint holds. */
@@ -39,7 +41,8 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * It is written under a temporary name, `<out>.partial`. An interrupted conversion goes on there when
  * it is started again with the same source and options, and comes to the same bytes.
  *
- * @throws SourceError, OptionError, RepairError, OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
+ * @throws TypeError for an option that is not known, InvalidOptionError for a value that none can have;
+ * SourceError, OptionError, RepairError, OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
  * MissingWeightError before anything is written.
  */
 export async function convertCheckpoint(
@@ -47,6 +50,7 @@ export async function convertCheckpoint(
   folder: string,
   options: ConvertOptions = {},
 ): Promise<void> {
+  requireOptions(options);
   const out = resolve(folder);
   await requirePlace(out); // before gigabytes are hashed
   const { rounding = 'search', repairWith, signal, onProgress } = options;
@@ -59,6 +63,7 @@ export async function convertCheckpoint(
   const tensors = withAdapters(checkpoint, options.adapters);
   const planned = planWeights(files.config, tensors, options, checkpoint.packed);
   requireUsedOptions(options, planned);
+  reportNarrowedBlocks(options, planned);
   const used = new Set(planned.flatMap(({ expression }) => namesIn(expression)));
   const ignored = unknownTensors(tensors.names, used);
   if (ignored.length > 0) onProgress?.({ type: 'tensors-ignored', names: ignored });
@@ -137,19 +142,4 @@ function parseConfig(source: string, text: string): Record<string, unknown> {
   } catch (cause) {
     throw new SourceError(source, `its config.json is not JSON: ${(cause as Error).message}`);
   }
-}
-
-/** Size and hash of each file that holds tensors, by its name. */
-async function hashSources(
-  checkpoint: Checkpoint,
-  { signal, onProgress }: ConvertOptions,
-): Promise<Record<string, { bytes: number; sha256: string }>> {
-  const hashes: Record<string, { bytes: number; sha256: string }> = {};
-  for (const path of checkpoint.files) {
-    const { size: bytes } = await stat(path);
-    const file = basename(path);
-    hashes[file] = { bytes, sha256: await sha256Of(path, signal) };
-    onProgress?.({ type: 'source-hashed', file, bytes });
-  }
-  return hashes;
 }

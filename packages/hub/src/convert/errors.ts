@@ -135,3 +135,18 @@ export class RepairError extends ConvertError {
     super(`Cannot repair low-rank additions with ${repairWith}: ${detail}`);
   }
 }
+
+/** A file of a converted checkpoint is missing, or not as it was written. */
+export class DamagedFileError extends ConvertError {
+  override name = 'DamagedFileError';
+  constructor(
+    readonly folder: string,
+    readonly file: string,
+    detail: string,
+  ) {
+    super(
+      `${file} of the converted checkpoint ${folder} ${detail}. ` +
+        'Convert the checkpoint again, or copy the folder anew from where it is whole',
+    );
+  }
+}

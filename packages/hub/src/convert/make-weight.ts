@@ -100,6 +100,28 @@ function requireFinite(numbers: Float32Array, { name, expression, encoding }: Pl
   });
 }
 
+/** Scales that are made narrower than those of the source may be too large for it. */
+function requireKeptScales(
+  scales: Float32Array,
+  weight: PlannedWeight,
+  { packed }: UnpackedCheckpoint,
+): void {
+  const { name, expression, encoding } = weight;
+  const names = namesIn(expression);
+  const isNarrowed = names.some((from) => packed(from)!.scales !== 'float16');
+  if (encoding.kind !== 'blocks' || !encoding.scales || !isNarrowed) {
+    requireFinite(scales, weight);
+    return;
+  }
+  const beyond = scales.find((scale) => !Number.isFinite(scale));
+  if (beyond === undefined) return;
+  throw new WeightRangeError(name, names, beyond, {
+    format: 'int4 with scales in float16',
+    reason: 'float16 ends at 65504',
+    remedy: 'Keep the scales of the source: leave out --scales (scales of the API)',
+  });
+}
+
 /** What stands transposed is made as a whole. */
 function rowsAtOnce({ kind }: Encoding, width: number, rows: number): number {
   return kind === 'channels' ? rows : Math.max(1, Math.floor(NUMBERS_AT_ONCE / width));
@@ -138,7 +160,7 @@ async function* repackWeight(
     const tensors = new Map(
       names.map((name) => {
         const bytes = read.get(name)![part]!;
-        if (part === 'scales') requireFinite(toFloat32(bytes, dtype), weight);
+        if (part === 'scales') requireKeptScales(toFloat32(bytes, dtype), weight, checkpoint);
         const rows = checkpoint.packed(name)!.out;
         return [name, { dtype: 'uint8', shape: [rows, bytes.length / rows], bytes }] as const;
       }),

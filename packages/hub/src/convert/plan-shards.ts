@@ -37,8 +37,11 @@ export interface Shard {
 /** Processors read this many bytes at a time, and their widest registers are as wide. */
 const ALIGNMENT = 64;
 
-/** Smaller than the format allows, so that an interrupted conversion has little to do again. */
-const SHARD_BYTES = 2 ** 30;
+/**
+ * 256 MiB, far smaller than the format allows: an interrupted conversion does one file again, to int4 some
+ * 25 s (docs/quantisation.md).
+ */
+const SHARD_BYTES = 2 ** 28;
 /** Files of 4 GiB do not fit every file system. */
 const LARGEST_FILE = 2 ** 32 - 1;
 

@@ -23,7 +23,7 @@ export interface DescribedTensors {
 /** One of our weights: how it will be stored and what it is made of. */
 export interface PlannedWeight extends NamedWeight {
   readonly expression: WeightExpression;
-  /** Whether its numbers are in blocks already and keep them, without loss. */
+  /** Whether its numbers are in blocks already and keep them; only scales may become narrower. */
   readonly isRepacked: boolean;
 }
 
@@ -58,7 +58,7 @@ export function planWeights(
 function keptEncoding(
   wanted: Encoding,
   linears: readonly (PackedLinear | undefined)[],
-  { block, scales }: WeightChoice,
+  { block, scales, zeroPoints: asked }: WeightChoice,
 ): Encoding | undefined {
   if (wanted.kind !== 'blocks' || wanted.bits !== 4) return undefined;
   const blockSize = linears[0]?.groupSize;
@@ -66,10 +66,13 @@ function keptEncoding(
   const isKept = (linear: PackedLinear | undefined) =>
     linear?.groupSize === blockSize && !linear.isReordered && linear.zeroPoints !== 'beyond';
   if (!linears.every(isKept) || (block !== undefined && block !== blockSize)) return undefined;
-  const zeroPoints = linears.some((linear) => linear!.zeroPoints !== 'all-8');
-  const isNarrow = scales !== 'float32' && linears.every((linear) => linear!.scales === 'float16');
+  const isUneven = linears.some((linear) => linear!.zeroPoints !== 'all-8');
+  if (isUneven && asked === false) return undefined; // its numbers cannot be had without them
+  const zeroPoints = asked ?? isUneven;
+  const isNarrow = linears.every((linear) => linear!.scales === 'float16');
+  const stored = scales ?? (isNarrow ? 'float16' : 'float32');
   return {
     ...{ kind: 'blocks', bits: 4, blockSize, zeroPoints },
-    ...(isNarrow && { scales: 'float16' }),
+    ...(stored === 'float16' && { scales: 'float16' }),
   };
 }

@@ -9,8 +9,9 @@ import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
 import { requireAbsent } from './require-absent.ts';
 import { atPlace } from './require-place.ts';
 import { requireRoom, roomFor } from './require-room.ts';
-import { openStaging, type Staging } from './staging.ts';
-import { sha256Of, type WeightMaker, writeShard } from './write-shard.ts';
+import { sha256Of } from './sha256-of.ts';
+import { type FinishedFile, openStaging, type Staging } from './staging.ts';
+import { type WeightMaker, writeShard } from './write-shard.ts';
 
 /** Everything a converted checkpoint is made of. */
 export interface ConvertedCheckpoint {
@@ -24,7 +25,7 @@ export interface ConvertedCheckpoint {
 }
 
 export interface WriteConvertedOptions {
-  /** Of a file, in bytes; a single weight may exceed it. Default: 1 GiB. */
+  /** Of a file, in bytes; a single weight may exceed it. Default: 256 MiB. */
   readonly shardBytes?: number;
   readonly onProgress?: (event: ConvertEvent) => void;
   readonly signal?: AbortSignal;
@@ -93,14 +94,18 @@ async function writeShards(
     onProgress?.({ type: 'weight-written', name, written: ++done, total });
   for (const shard of shards) {
     const { file, bytes, weights } = shard;
-    if (staging.finished(file)) {
+    const path = join(staging.folder, file);
+    const kept = staging.finished(file);
+    // Its size was compared when it was found; a disk may have changed what is in it.
+    const isWhole = kept && (await sha256Of(path, { signal })) === kept.sha256;
+    if (kept && !isWhole) onProgress?.({ type: 'file-damaged', file });
+    if (isWhole) {
       done += weights.length;
       onProgress?.({ type: 'file-kept', file, bytes, written: done, total });
       continue;
     }
-    const path = join(staging.folder, file);
     await writeShard(path, shard, make, ({ name }) => report(name), signal);
-    await staging.record(file, { bytes, sha256: await sha256Of(path, signal) });
+    await staging.record(file, { bytes, sha256: await sha256Of(path, { signal }) });
     onProgress?.({ type: 'file-finished', file, bytes });
   }
 }
@@ -110,11 +115,17 @@ async function writeSmallFiles(
   shards: readonly Shard[],
   checkpoint: ConvertedCheckpoint,
 ): Promise<void> {
-  const write = (file: string, bytes: Uint8Array | string) =>
-    writeFile(join(staging.folder, file), bytes, { flush: true });
+  const small = new Map<string, FinishedFile>();
+  const write = async (file: string, content: Uint8Array | string) => {
+    const bytes = Buffer.from(content);
+    await writeFile(join(staging.folder, file), bytes, { flush: true });
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    small.set(file, { bytes: bytes.length, sha256 });
+  };
   for (const [file, bytes] of checkpoint.files) await write(file, bytes);
   await write('model.safetensors.index.json', indexOf(shards));
-  await write(MANIFEST_FILE, manifestOf(shards, staging, checkpoint));
+  const large = shards.map(({ file }) => [file, staging.finished(file)!] as const);
+  await write(MANIFEST_FILE, manifestOf(new Map([...large, ...small]), checkpoint));
 }
 
 function indexOf(shards: readonly Shard[]): string {
@@ -124,14 +135,13 @@ function indexOf(shards: readonly Shard[]): string {
 }
 
 function manifestOf(
-  shards: readonly Shard[],
-  staging: Staging,
+  files: ReadonlyMap<string, FinishedFile>,
   { weights, tensors, origin }: ConvertedCheckpoint,
 ): string {
   return lines({
     version: MANIFEST_VERSION,
     origin,
-    files: Object.fromEntries(shards.map(({ file }) => [file, staging.finished(file)])),
+    files: Object.fromEntries(files),
     weights: Object.fromEntries(weights.map((weight) => [weight.name, manifestWeight(weight)])),
     tensors: Object.fromEntries(tensors),
   });

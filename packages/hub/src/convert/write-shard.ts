@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { WeightPart } from '@lingbi/core';
 import type { PlacedWeight, Shard } from './plan-shards.ts';
@@ -67,13 +65,4 @@ async function writeAt(file: FileHandle, bytes: Uint8Array, offset: number): Pro
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done);
     done += bytesWritten;
   }
-}
-
-export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
-  const digest = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    signal?.throwIfAborted();
-    digest.update(chunk as Buffer);
-  }
-  return digest.digest('hex');
 }

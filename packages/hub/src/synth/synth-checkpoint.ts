@@ -9,11 +9,14 @@ import {
 import type { WeightChoice } from '../convert/choose-encodings.ts';
 import type { PlacedWeight } from '../convert/plan-shards.ts';
 import { type DescribedTensors, planWeights } from '../convert/plan-weights.ts';
+import { reportNarrowedBlocks } from '../convert/report-narrowed-blocks.ts';
 import { type WriteConvertedOptions, writeConverted } from '../convert/write-converted.ts';
 import type { WeightPiece } from '../convert/write-shard.ts';
 import { normalTable, randomPart, xorshift } from './noise.ts';
+import { requireSizes, requireVocabulary } from './require-sizes.ts';
+import { requireSynthOptions } from './require-synth-options.ts';
 import { clipLarge, type SynthShape, synthShapes } from './shapes.ts';
-import { synthTokenizer } from './synth-tokenizer.ts';
+import { LEAST_PIECES, synthTokenizer } from './synth-tokenizer.ts';
 import { writePlain } from './write-plain.ts';
 
 export interface SynthOptions
@@ -41,12 +44,15 @@ export interface SynthOptions
  * await synthCheckpoint('/models/synth-1.8b', { shape: 'internlm2-1.8b', weights: 'int4', block: 128 });
  * ```
  *
- * @throws OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError
+ * @throws TypeError, InvalidOptionError for what cannot be meant; OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError
  */
 export async function synthCheckpoint(folder: string, options: SynthOptions): Promise<void> {
+  requireSynthOptions(options);
   const out = resolve(folder);
   const { weights = 'int4', vision = 'none', seed = 1 } = options;
   const sizes = sizesOf(options);
+  requireSizes(sizes);
+  if (!options.tokenizer) requireVocabulary(sizes.vocabularySize, LEAST_PIECES);
   const tensors = checkpointTensors(sizes);
   const config = checkpointConfig(sizes);
   const files = new Map([
@@ -56,6 +62,7 @@ export async function synthCheckpoint(folder: string, options: SynthOptions): Pr
   if (weights === 'bf16') return writePlain(out, tensors, files, seed, options);
   const choice = { ...options, weights, vision: vision === 'int8' ? vision : 'f32' } as const;
   const planned = planWeights(config, describedAs(tensors, 'float32'), choice);
+  reportNarrowedBlocks(options, planned);
   const origin = { synth: sizes, seed, weights, vision };
   const table = normalTable();
   const make = (weight: PlacedWeight) => randomWeight(weight, seed, table);

@@ -10,7 +10,10 @@ const MARKERS = [
   '[UNUSED_TOKEN_146]',
 ];
 
-/** A tokenizer.model of this many pieces at most: every byte, the markers of a chat, and made-up words. */
+/** The unknown piece, two ends, the bytes and the markers: no vocabulary is smaller. */
+export const LEAST_PIECES: number = 3 + 256 + MARKERS.length;
+
+/** A tokenizer.model of this many pieces, or `LEAST_PIECES`: every byte, the markers of a chat, and made-up words. */
 export function synthTokenizer(vocabularySize: number): Uint8Array {
   const bytes = Array.from({ length: 256 }, (_, value) => {
     return `<0x${value.toString(16).toUpperCase().padStart(2, '0')}>`;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSafetensors } from '@lingbi/core';
 import { lockOutput } from '../convert/lock-output.ts';
@@ -17,7 +17,7 @@ export async function writePlain(
   tensors: ReadonlyMap<string, readonly number[]>,
   files: ReadonlyMap<string, Uint8Array>,
   seed: number,
-  { shardBytes = 2 ** 31, signal }: WriteConvertedOptions,
+  { shardBytes = 2 ** 31, signal, onProgress }: WriteConvertedOptions,
 ): Promise<void> {
   await using _lock = await lockOutput(out);
   await requireAbsent(out);
@@ -28,26 +28,48 @@ export async function writePlain(
   const { folder } = staging;
   const table = normalTable();
   const shards = splitBySize(tensors, shardBytes);
+  const reports = reportWeights(tensors.size, onProgress);
   for (const [index, shard] of shards.entries()) {
     const [number, all] = [index + 1, shards.length].map((each) => String(each).padStart(5, '0'));
+    const file = `model-${number}-of-${all}.safetensors`;
     await writeSafetensors(
-      join(folder, `model-${number}-of-${all}.safetensors`),
+      join(folder, file),
       shard.map(([name, shape]) => ({
         name,
         shape,
         dtype: 'bfloat16',
-        bytes: () =>
-          randomBfloat16(
+        bytes: () => {
+          reports.begin(name);
+          return randomBfloat16(
             shape.reduce((a, b) => a * b),
             hashOf(`${seed} ${name}`),
             table,
-          ),
+          );
+        },
       })),
       signal && { signal },
     );
+    reports.end();
+    onProgress?.({ type: 'file-finished', file, bytes: (await stat(join(folder, file))).size });
   }
   for (const [file, bytes] of files) await writeFile(join(folder, file), bytes);
   await staging.publish();
+}
+
+/** Tells of a weight when the next one is asked for, or none: then it is in the file. */
+function reportWeights(total: number, onProgress: WriteConvertedOptions['onProgress']) {
+  let written = 0;
+  let current: string | undefined;
+  const end = () => {
+    if (current === undefined) return;
+    onProgress?.({ type: 'weight-written', name: current, written: ++written, total });
+    current = undefined;
+  };
+  const begin = (name: string) => {
+    end();
+    current = name;
+  };
+  return { begin, end };
 }
 
 /** As bfloat16. */

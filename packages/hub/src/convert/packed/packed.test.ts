@@ -7,6 +7,7 @@ import {
   convertedWeights,
   openCheckpoint,
   readFloat32,
+  relativeError,
   toFloat32,
   writeSafetensors,
 } from '@lingbi/core';
@@ -133,6 +134,40 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
       const wanted = numbersOf(linears.get('model.layers.0.feed_forward.w2.weight')!);
       expect([...found]).toEqual(wanted.map(Math.fround));
     }
+  });
+
+  test('has scales in float16 when those are asked for, and the same numbers but for them', async () => {
+    const fine = { scaleType: 'float32', scale: () => (1 + 2 ** -11) / 64 } as const;
+    const source = await writeSource('narrow', 5, undefined, fine);
+    const weights = await readConverted(source, join(folder, 'narrow out'), { scales: 'float16' });
+    expect(weights.describe('layers.0.mlp.down').encoding).toMatchObject({ scales: 'float16' });
+    const found = await readFloat32(weights, 'layers.0.mlp.down');
+    const exact = numbersOf(linears.get('model.layers.0.feed_forward.w2.weight')!);
+    // The scale rounds to the even neighbour, 1 / 64.
+    expect([...found]).toEqual(exact.map((number) => number / (1 + 2 ** -11)));
+  });
+
+  test('whose scales are beyond the float16 that is asked for is refused', async () => {
+    const large = { scaleType: 'float32', scale: () => 2 ** 17 } as const;
+    const source = await writeSource('large', 8, undefined, large);
+    const out = join(folder, 'of-large');
+    const error = await failureOf(convertCheckpoint(source, out, { scales: 'float16' }));
+    expect(error).toMatchObject({ name: 'WeightRangeError' });
+    expect(error.message).toContain('leave out --scales (scales of the API)');
+  });
+
+  test.each([
+    ['rounds again without zero points', undefined, false],
+    ['keeps its numbers, and writes the zero point of all', 8, true],
+  ] as const)('%s when that is asked for', async (what, zeros, zeroPoints) => {
+    const source = await writeSource(what, zeros);
+    const weights = await readConverted(source, join(folder, `${what} out`), { zeroPoints });
+    expect(weights.describe('layers.0.mlp.down').encoding).toMatchObject({ zeroPoints });
+    const found = await readFloat32(weights, 'layers.0.mlp.down');
+    const wanted = numbersOf(linears.get('model.layers.0.feed_forward.w2.weight')!);
+    const error = relativeError(found, Float32Array.from(wanted));
+    if (zeroPoints) expect(error).toBe(0);
+    else expect(error).toBeLessThan(1 / 7);
   });
 
   test('keeps its numbers when the heads are regrouped', async () => {
