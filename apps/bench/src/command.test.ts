@@ -39,6 +39,7 @@ test.each([
   ['decode --only int3', 'The bench decode has no part int3: choose int4-128, int8-128.'],
   ['decode --runs 0', '--runs takes a whole number from 1 on.'],
   ['decode --runs', /^Option '--runs <value>' argument missing: there are --json/],
+  ['decode --runs -1', /^Option '--runs' argument is ambiguous: there are --json[^\n]*$/],
   ['plain --runs 3', 'The bench plain has no --runs.'],
   ['decode --fast', "Unknown option '--fast': there are --json, --shape, --only, --runs, --help."],
   ['--json', 'Which bench? There are plain, decode.'],

@@ -62,7 +62,7 @@ function parse(words: readonly string[]) {
   } catch (error) {
     if (!(error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')) throw error;
     // What Node says further is how to pass a name that begins with a dash: no bench has such.
-    const [reason] = (error as Error).message.split('. ');
+    const [reason] = (error as Error).message.split(/\.\s/);
     const offer = Object.keys(optionTypes).map((name) => `--${name}`);
     return { complaint: `${reason}: there are ${offer.join(', ')}.` };
   }

@@ -34,6 +34,7 @@ export async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof OptionError) return exitCodes.usage.code;
   const ofHubOrDisk = [HubError, DiskFullError, OutputPlaceError];
   if (ofHubOrDisk.some((type) => error instanceof type)) return exitCodes.hub.code;
-  const { MemoryBudgetError } = await import('@lingbi/core');
+  const { InvalidOptionError, MemoryBudgetError } = await import('@lingbi/core');
+  if (error instanceof InvalidOptionError) return exitCodes.usage.code;
   return (error instanceof MemoryBudgetError ? exitCodes.memory : exitCodes.failed).code;
 }

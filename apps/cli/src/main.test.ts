@@ -130,8 +130,11 @@ describe('lingbi bench', () => {
     const listed = await lingbi(['bench']);
     expect(listed.code).toBe(0);
     expect(listed.stdout).toMatch(/^ {2}tokenizer /m);
+    const inJson = await lingbi(['bench', '--json']);
+    expect(inJson.code).toBe(0);
+    expect(eventsOf(inJson)).toEqual([{ type: 'done', names: [] }]);
     const unknown = await lingbi(['bench', 'weather', '--json']);
-    expect(unknown.code).toBe(1);
+    expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain('There is no bench weather');
     expect(eventsOf(unknown)).toEqual([expect.objectContaining({ type: 'error' })]);
   });

@@ -33,19 +33,23 @@ export function createFileMapper(
       const end = Math.floor((offset + length) / FORGOTTEN_PAGE) * FORGOTTEN_PAGE;
       if (end > start) memory.advise(address + BigInt(start), end - start, DONT_NEED);
     },
-    map: (file) => mapFile(file, memory),
+    map(file) {
+      // Stays open: another file may have its name when pages are to be restored.
+      const descriptor = openSync(file, 'r');
+      try {
+        return mapFile(file, descriptor, memory);
+      } catch (error) {
+        closeSync(descriptor);
+        throw error;
+      }
+    },
   };
 }
 
-function mapFile(file: string, memory: SystemMemory): MappedFile {
-  // Stays open: another file may have its name when pages are to be restored.
-  const descriptor = openSync(file, 'r');
+function mapFile(file: string, descriptor: number, memory: SystemMemory): MappedFile {
   const length = fstatSync(descriptor).size;
   const address = memory.map(length, READ_ONLY, descriptor);
-  if (address === undefined) {
-    closeSync(descriptor);
-    throw new Error(`Cannot map ${file} into memory`);
-  }
+  if (address === undefined) throw new Error(`Cannot map ${file} into memory`);
   let isWhole = true;
   return {
     ...{ address, length },

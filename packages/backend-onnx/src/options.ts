@@ -28,8 +28,8 @@ export interface OnnxOptions {
    * Weights in blocks that kernels of ours multiply by stand in their file, which is mapped: a model opens at once.
    * Linux reads them faster where they stand in memory of this process, in pages of 2 MB, and they are moved there
    * while the model already answers, `'first'` before it opens, or `'never'`: then they stay the file's pages, which
-   * processes share and the system takes back when it needs memory. As much again stays free, or nothing moves. With
-   * `'first'` a model does not open when moving fails. Default: `'meanwhile'`.
+   * processes share and the system takes back when it needs memory. As much again stays free, or nothing moves; nor
+   * does it where Linux refuses. Default: `'meanwhile'`.
    */
   readonly largePages?: LargePagesOption;
   /** The native library to load. Default: the one onnxruntime-node carries. */

@@ -3,7 +3,7 @@ import type { Handle } from './api.ts';
 
 /** Calls of the system's C library that take memory, give it back and say what it is for (sys/mman.h). */
 export interface SystemMemory {
-  /** Pages of a file, or of none where that is −1, wherever there is room if no place is given. Undefined when there is none. */
+  /** Pages of a file, or of none where that is −1, wherever there is room if no place is given. Undefined where there is none. */
   map(length: number, use: MappingUse, descriptor: number, at?: MappingPlace): Handle | undefined;
   unmap(address: Handle, length: number): void;
   /** Whether the system takes the advice. */

@@ -50,7 +50,13 @@ export type { EndReason, Hypothesis } from './generate/beams/beam-search.ts';
 export type { BeamProgress } from './generate/beams/search-beams.ts';
 export type { Branches, BranchStep } from './generate/branches.ts';
 export { beamCount, checkGenerateOptions, InvalidOptionError } from './generate/check-options.ts';
-export type { DecoderRuntime, DecodeStep, EncodedImage } from './generate/decoder-runtime.ts';
+export type {
+  DecoderRuntime,
+  DecodeStep,
+  EncodedImage,
+  ImageStep,
+  TextStep,
+} from './generate/decoder-runtime.ts';
 export {
   type GenerationEnd,
   type GenerationEvent,

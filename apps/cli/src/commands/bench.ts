@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { exitCodes, UsageError } from '../exit-codes.ts';
 import { addOutputOptions } from '../options.ts';
 import type { OutputFlags } from '../report/report.ts';
 import { type Run, runCommand } from '../run-command.ts';
@@ -31,14 +32,17 @@ export function addBenchCommand(program: Command): void {
 async function measure(names: readonly string[], { report, signal }: Run): Promise<object> {
   const clone = findClone();
   const words = [join(clone, 'scripts/with-setup.mjs'), 'bench', ...names];
-  // Under --json the standard output is ours: tables go to the error output.
-  const child = spawn(process.execPath, report.json ? [...words, '--json'] : words, {
+  // Under --json the standard output is ours: tables go to the error output, and so does the list of benches.
+  const writesFigures = report.json && names.length > 0;
+  const child = spawn(process.execPath, writesFigures ? [...words, '--json'] : words, {
     stdio: ['inherit', report.json ? 2 : 'inherit', 'inherit'],
     signal,
   });
   child.on('error', () => {}); // being stopped is one; the exit says so, too
   const [code] = await once(child, 'exit');
   signal.throwIfAborted();
+  if (code === exitCodes.usage.code)
+    throw new UsageError('The bench does not know what to measure');
   if (code !== 0) throw new Error(`The bench ended with exit code ${code}; its own lines say why`);
   return { names };
 }

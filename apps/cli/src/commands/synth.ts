@@ -77,22 +77,25 @@ export function addSynthCommand(program: Command): void {
   addOutputOptions(command);
 }
 
+const loraNames: readonly string[] = ['Plora', 'lora_web', 'lora_sft', 'lora_dpo'];
+
 /** `Plora=256`, beside those that were given before. */
 function parseLoraRank(
   text: string,
   before: Readonly<Record<string, number>> = {},
 ): Readonly<Record<string, number>> {
   const [, name, rank] = /^(\w+)=(\d+)$/.exec(text) ?? [];
-  if (name === undefined)
-    throw new InvalidArgumentError('It must be a name and a rank: Plora=256.');
+  if (name === undefined || !loraNames.includes(name)) {
+    const names = `${loraNames.slice(0, -1).join(', ')} or ${loraNames.at(-1)}`;
+    throw new InvalidArgumentError(`It must be ${names} and a rank: Plora=256.`);
+  }
   return { ...before, [name]: parseCount(rank!) };
 }
 
 /** Sizes of a tower are for who asks for one. */
 async function readSizes(file: string, vision: SynthFlags['vision']): Promise<CheckpointSizes> {
   const { checkpointSizes } = await import('@lingbi/core');
-  const { vision: tower, ...sizes } = checkpointSizes(await readJson(file));
-  return tower && vision !== 'none' ? { ...sizes, vision: tower } : sizes;
+  return checkpointSizes(await readJson(file), { seesPictures: vision !== 'none' });
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -3,7 +3,6 @@ import { readPicture } from '@lingbi/vision';
 import { type BackendChoice, chooseBackend } from '../backends.ts';
 import type { Run } from '../run-command.ts';
 import { type Check, failed } from './check.ts';
-import { checkConverted } from './check-converted.ts';
 import { checkHugePages } from './check-huge-pages.ts';
 import { checkKernels } from './check-kernels.ts';
 import { checkModel } from './check-model.ts';
@@ -13,7 +12,6 @@ import { tinyProgram } from './tiny-program.ts';
 /** Each check really does the smallest piece of what it is about. */
 export async function checkInstallation(run: Run, model?: string): Promise<Check[]> {
   const hugePages = await checkHugePages();
-  const converted = model === undefined ? undefined : await checkConverted(model, run);
   return [
     checkNode(),
     await checkPictures(),
@@ -24,8 +22,7 @@ export async function checkInstallation(run: Run, model?: string): Promise<Check
     await checkBackend('backend onnx, webgpu', { backend: 'onnx', provider: 'webgpu' }, 'missing'),
     await checkBackend('backend tfjs', { backend: 'tfjs' }, 'missing'),
     ...(hugePages ? [hugePages] : []),
-    ...(model === undefined ? [] : [await checkModel(model)]),
-    ...(converted ? [converted] : []),
+    ...(model === undefined ? [] : await checkModel(model, run)),
   ];
 }
 

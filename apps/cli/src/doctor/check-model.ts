@@ -7,30 +7,42 @@ import {
   readModelFiles,
 } from '@lingbi/tasks';
 import { listNames } from '../report/list-names.ts';
+import type { Run } from '../run-command.ts';
 import { type Check, failed } from './check.ts';
+import { checkConverted } from './check-converted.ts';
 
 /**
- * Looks at the checkpoint that `--model` of other commands would open, and downloads nothing. Headers
- * are read, and no weight is.
+ * Looks at the checkpoint that `--model` of other commands would open, and downloads nothing. Of a
+ * converted one every byte is read, of others the headers alone.
  */
 export async function checkModel(
   model: string,
+  run: Run,
   download: DownloadOptions['download'] = {},
-): Promise<Check> {
+): Promise<Check[]> {
+  let folder: string;
   try {
-    const folder = await findFolder(model, { download: { ...download, offline: true } });
+    folder = await findFolder(model, { download: { ...download, offline: true } });
+  } catch (error) {
+    return [
+      error instanceof OfflineError ? notPulled(model, error) : failed('checkpoint', 'bad', error),
+    ];
+  }
+  const converted = await checkConverted(folder, run);
+  return [await checkHeaders(folder), ...(converted ? [converted] : [])];
+}
+
+async function checkHeaders(folder: string): Promise<Check> {
+  const name = 'checkpoint';
+  try {
     await readModelFiles(folder);
     await describeCheckpoint(folder, { backend: referenceBackend });
     await using checkpoint = await openCheckpoint(folder);
-    return good(`${checkpoint.names.length} tensors in ${folder}`);
+    const detail = `${checkpoint.names.length} tensors in ${folder}`;
+    return { name, state: 'good', detail };
   } catch (error) {
-    if (error instanceof OfflineError) return notPulled(model, error);
-    return failed('checkpoint', 'bad', error);
+    return failed(name, 'bad', error);
   }
-}
-
-function good(detail: string): Check {
-  return { name: 'checkpoint', state: 'good', detail };
 }
 
 /** Not bad: whatever opens the model downloads it. */

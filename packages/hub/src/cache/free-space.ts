@@ -12,3 +12,9 @@ export async function freeBytes(folder: string): Promise<number> {
     return freeBytes(parent);
   }
 }
+
+/** Whether an error says that there is no room to write: on the disk, or for this user. */
+export function isFull(error: unknown): boolean {
+  const { code } = Object(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { pause } from '../http/retries.ts';
+import { isFull } from './free-space.ts';
 
 /** How often a holder shows that it lives. */
 const HEARTBEAT_SECONDS = 10;
@@ -69,7 +70,7 @@ async function create(path: string, own: Holder): Promise<boolean> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' || (code === 'EPERM' && process.platform === 'win32')) return false;
     // A full disk has room for the name, but not for who holds it: nobody does.
-    if (code === 'ENOSPC') await rm(path, { force: true });
+    if (isFull(error)) await rm(path, { force: true });
     throw error;
   }
 }

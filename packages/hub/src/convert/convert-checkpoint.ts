@@ -42,8 +42,9 @@ export interface ConvertOptions extends WeightChoice, WriteConvertedOptions {
  * it is started again with the same source and options, and comes to the same bytes.
  *
  * @throws TypeError for an option that is not known, InvalidOptionError for a value that none can have;
- * SourceError, OptionError, RepairError, OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError, WeightRangeError; CheckpointError, ConfigError,
- * MissingWeightError before anything is written.
+ * SourceError, OptionError, RepairError, OutputExistsError, OutputPlaceError, OutputBusyError,
+ * DiskFullError, WeightRangeError; CheckpointError, ConfigError, MissingWeightError before anything is
+ * written.
  */
 export async function convertCheckpoint(
   source: string,

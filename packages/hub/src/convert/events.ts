@@ -4,7 +4,7 @@ export type ConvertEvent =
   | { readonly type: 'tensors-ignored'; readonly names: readonly string[] }
   /** Rows of these weights do not divide into blocks of the size that was asked for: theirs are smaller. */
   | { readonly type: 'blocks-narrowed'; readonly block: number; readonly names: readonly string[] }
-  /** Source files are read for their hashes: so many bytes of all of them so far. */
+  /** Files of the source, or of what repairs it, are read for their hashes: so many bytes of all of one so far. */
   | {
       readonly type: 'bytes-hashed';
       readonly file: string;

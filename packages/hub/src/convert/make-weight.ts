@@ -101,25 +101,42 @@ function requireFinite(numbers: Float32Array, { name, expression, encoding }: Pl
 }
 
 /** Scales that are made narrower than those of the source may be too large for it. */
-function requireKeptScales(
+async function requireKeptScales(
   scales: Float32Array,
   weight: PlannedWeight,
-  { packed }: UnpackedCheckpoint,
-): void {
+  checkpoint: UnpackedCheckpoint,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { name, expression, encoding } = weight;
   const names = namesIn(expression);
-  const isNarrowed = names.some((from) => packed(from)!.scales !== 'float16');
+  const isNarrowed = names.some((from) => checkpoint.packed(from)!.scales !== 'float16');
   if (encoding.kind !== 'blocks' || !encoding.scales || !isNarrowed) {
     requireFinite(scales, weight);
     return;
   }
-  const beyond = scales.find((scale) => !Number.isFinite(scale));
-  if (beyond === undefined) return;
+  if (scales.every(Number.isFinite)) return;
+  const beyond = await largestScale(weight, checkpoint, signal);
   throw new WeightRangeError(name, names, beyond, {
     format: 'int4 with scales in float16',
     reason: 'float16 ends at 65504',
     remedy: 'Keep the scales of the source: leave out --scales (scales of the API)',
   });
+}
+
+/** As the source holds them: what is not finite there was not made so here. */
+async function largestScale(
+  weight: PlannedWeight,
+  checkpoint: UnpackedCheckpoint,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let largest = 0;
+  for (const name of namesIn(weight.expression)) {
+    const { scales } = await checkpoint.readParts(name, 'float32', signal);
+    const numbers = toFloat32(scales!, 'float32');
+    requireFinite(numbers, weight);
+    for (const each of numbers) if (Math.abs(each) > Math.abs(largest)) largest = each;
+  }
+  return largest;
 }
 
 /** What stands transposed is made as a whole. */
@@ -156,11 +173,13 @@ async function* repackWeight(
   const parts = partsOf(shape, encoding);
   const scales = parts.get('scales')!.dtype;
   for (const name of names) read.set(name, await checkpoint.readParts(name, scales, signal));
-  for (const [part, { dtype }] of parts) {
+  for (const each of read.values()) {
+    await requireKeptScales(toFloat32(each.scales!, scales), weight, checkpoint, signal);
+  }
+  for (const part of parts.keys()) {
     const tensors = new Map(
       names.map((name) => {
         const bytes = read.get(name)![part]!;
-        if (part === 'scales') requireKeptScales(toFloat32(bytes, dtype), weight, checkpoint);
         const rows = checkpoint.packed(name)!.out;
         return [name, { dtype: 'uint8', shape: [rows, bytes.length / rows], bytes }] as const;
       }),

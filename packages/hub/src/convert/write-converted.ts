@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MANIFEST_FILE, MANIFEST_VERSION, manifestWeight } from '@lingbi/core';
-import { DiskFullError } from './errors.ts';
 import type { ConvertEvent } from './events.ts';
 import { lockOutput } from './lock-output.ts';
 import { type NamedWeight, planShards, type Shard } from './plan-shards.ts';
 import { requireAbsent } from './require-absent.ts';
 import { atPlace } from './require-place.ts';
-import { requireRoom, roomFor } from './require-room.ts';
+import { orDiskFull, requireRoom } from './require-room.ts';
 import { sha256Of } from './sha256-of.ts';
 import { type FinishedFile, openStaging, type Staging } from './staging.ts';
 import { type WeightMaker, writeShard } from './write-shard.ts';
@@ -55,9 +54,7 @@ export async function writeConverted(
     await writeSmallFiles(staging, shards, checkpoint);
     await staging.publish();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    const missing = missingBytes(shards, staging);
-    throw new DiskFullError(staging.folder, missing, await roomFor(out, staging));
+    throw await orDiskFull(error, out, staging, missingBytes(shards, staging));
   }
 }
 

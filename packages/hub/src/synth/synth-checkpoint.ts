@@ -44,7 +44,8 @@ export interface SynthOptions
  * await synthCheckpoint('/models/synth-1.8b', { shape: 'internlm2-1.8b', weights: 'int4', block: 128 });
  * ```
  *
- * @throws TypeError, InvalidOptionError for what cannot be meant; OutputExistsError, OutputPlaceError, OutputBusyError, DiskFullError
+ * @throws TypeError, InvalidOptionError for what cannot be meant; OutputExistsError, OutputPlaceError,
+ * OutputBusyError, DiskFullError
  */
 export async function synthCheckpoint(folder: string, options: SynthOptions): Promise<void> {
   requireSynthOptions(options);

@@ -5,7 +5,7 @@ import { writeSafetensors } from '@lingbi/core';
 import { lockOutput } from '../convert/lock-output.ts';
 import { requireAbsent } from '../convert/require-absent.ts';
 import { atPlace } from '../convert/require-place.ts';
-import { requireRoom } from '../convert/require-room.ts';
+import { orDiskFull, requireRoom } from '../convert/require-room.ts';
 import { openStaging } from '../convert/staging.ts';
 import type { WriteConvertedOptions } from '../convert/write-converted.ts';
 import { normalTable, xorshift } from './noise.ts';
@@ -17,15 +17,30 @@ export async function writePlain(
   tensors: ReadonlyMap<string, readonly number[]>,
   files: ReadonlyMap<string, Uint8Array>,
   seed: number,
-  { shardBytes = 2 ** 31, signal, onProgress }: WriteConvertedOptions,
+  options: WriteConvertedOptions,
 ): Promise<void> {
   await using _lock = await lockOutput(out);
   await requireAbsent(out);
   // Begins anew: random numbers are soon made.
   const staging = await atPlace(out, () => openStaging(out, randomUUID()));
-  await requireRoom(out, staging, bytesOf([...tensors.values()]));
-  await atPlace(out, () => staging.create());
-  const { folder } = staging;
+  const bytes = bytesOf([...tensors.values()]);
+  await requireRoom(out, staging, bytes);
+  try {
+    await atPlace(out, () => staging.create());
+    await writeShards(staging.folder, tensors, seed, options);
+    for (const [file, bytes] of files) await writeFile(join(staging.folder, file), bytes);
+    await staging.publish();
+  } catch (error) {
+    throw await orDiskFull(error, out, staging, bytes);
+  }
+}
+
+async function writeShards(
+  folder: string,
+  tensors: ReadonlyMap<string, readonly number[]>,
+  seed: number,
+  { shardBytes = 2 ** 31, signal, onProgress }: WriteConvertedOptions,
+): Promise<void> {
   const table = normalTable();
   const shards = splitBySize(tensors, shardBytes);
   const reports = reportWeights(tensors.size, onProgress);
@@ -52,8 +67,6 @@ export async function writePlain(
     reports.end();
     onProgress?.({ type: 'file-finished', file, bytes: (await stat(join(folder, file))).size });
   }
-  for (const [file, bytes] of files) await writeFile(join(folder, file), bytes);
-  await staging.publish();
 }
 
 /** Tells of a weight when the next one is asked for, or none: then it is in the file. */

@@ -35,11 +35,13 @@ function streamFrom(
   options: TextStreamOptions,
 ): TextStream {
   const { controls = 'skip' } = options;
+  const spoken = spokenTexts(model);
   const push = (id: number): string => {
     const { text, type } = pieceOf(model, id);
     if (type === 'byte') return bytes.push(byteOfPiece(text)!);
     if (type !== 'control' && type !== 'unknown') {
-      return bytes.flush() + text.replaceAll(SPACE_SYMBOL, ' ');
+      spoken[id] ??= text.replaceAll(SPACE_SYMBOL, ' ');
+      return bytes.flush() + spoken[id];
     }
     return controls === 'skip' ? '' : bytes.flush() + text;
   };
@@ -48,6 +50,15 @@ function streamFrom(
     end: () => bytes.flush(),
     copy: () => streamFrom(bytes.copy(), leading.copy(), model, options),
   };
+}
+
+/** Texts of pieces with their spaces, each made when it is first wanted: that is most of the work. */
+const spokenOf = new WeakMap<TokenizerModel, (string | undefined)[]>();
+
+function spokenTexts(model: TokenizerModel): (string | undefined)[] {
+  const known = spokenOf.get(model) ?? new Array<string | undefined>(model.pieces.length);
+  spokenOf.set(model, known);
+  return known;
 }
 
 function pieceOf({ pieces }: TokenizerModel, id: number): TokenizerModel['pieces'][number] {

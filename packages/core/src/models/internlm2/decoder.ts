@@ -46,8 +46,9 @@ export interface DecoderWeights {
 /**
  * Tokens in, what follows the last one of each sequence out.
  *
- * Inputs: `ids` [tokens], or `rows` [tokens, hiddenSize] where there are no embeddings; `cos`, `sin` [tokens, headDim / 2] of their positions; `acts.NAME`
- * [tokens, 1] for each of `adapters`, 1 for its own tokens, else 0.
+ * Inputs: `ids` [tokens], or `rows` [tokens, hiddenSize] where there are no embeddings; `cos`, `sin`
+ * [tokens, headDim / 2] of their positions; `acts.NAME` [tokens, 1] for each of `adapters`, 1 for its own
+ * tokens, else 0.
  * Outputs: `hidden` [sequences, hiddenSize], normed; `logits` [sequences, vocabularySize].
  */
 export function decoder(name: string, weights: DecoderWeights, config: DecoderConfig): Graph {

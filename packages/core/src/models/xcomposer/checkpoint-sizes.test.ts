@@ -21,5 +21,8 @@ test('what is missing or no number is named', () => {
   const read = (changes: object) => () => checkpointSizes({ ...config, ...changes });
   expect(read({ hidden_size: undefined })).toThrow('config.json has no hidden_size');
   expect(read({ num_hidden_layers: 'two' })).toThrow('num_hidden_layers: "two", but it should be');
+  const seeing = { ...config, vision_config: { hidden_size: 32 } };
+  expect(() => checkpointSizes(seeing)).toThrow('no vision_config.intermediate_size');
+  expect(checkpointSizes(seeing, { seesPictures: false })).toEqual(sizes);
   expect(() => checkpointSizes(null)).toThrow('config.json must hold an object');
 });

@@ -152,8 +152,17 @@ describe.each(['awq', 'gptq'] as const)('a checkpoint packed by %s', (packing) =
     const source = await writeSource('large', 8, undefined, large);
     const out = join(folder, 'of-large');
     const error = await failureOf(convertCheckpoint(source, out, { scales: 'float16' }));
-    expect(error).toMatchObject({ name: 'WeightRangeError' });
+    expect(error).toMatchObject({ name: 'WeightRangeError', number: 2 ** 17 });
     expect(error.message).toContain('leave out --scales (scales of the API)');
+  });
+
+  test('whose float32 scales are infinite seems damaged, however they should be kept', async () => {
+    const endless = { scaleType: 'float32', scale: () => Number.POSITIVE_INFINITY } as const;
+    const source = await writeSource('endless', 8, undefined, endless);
+    const out = join(folder, 'of-endless');
+    const error = await failureOf(convertCheckpoint(source, out, { scales: 'float16' }));
+    expect(error).toMatchObject({ name: 'WeightRangeError' });
+    expect(error.message).toContain('The checkpoint seems to be damaged');
   });
 
   test.each([
