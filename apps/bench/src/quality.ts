@@ -11,7 +11,7 @@ import { type Bench, type Row, rowOf } from './bench.ts';
 import { compareLogits } from './quality/compare-logits.ts';
 import { drawTexts, openDecoder, readLogits } from './quality/read-texts.ts';
 import { writeStories } from './quality/stories-checkpoint.ts';
-import { projectRows, relativeError } from './quality/tower-error.ts';
+import { projectRows, relativeRms } from './quality/tower-error.ts';
 
 /** Each with float32 activations (level 1) and with activations rounded to int8 (level 4). */
 const encodings: Readonly<Record<string, ConvertOptions>> = {
@@ -118,7 +118,7 @@ async function measureTower(name: string, folder: string): Promise<Row[]> {
       const preset = { ...presets.chat, hdNum, tileSize: exact.tower.tileSize };
       const image = await loadTiledImage(fixture(`pictures/${picture}`), { preset });
       const found = await projectRows(rounded, image);
-      errors.push(100 * relativeError(found, await projectRows(exact, image)));
+      errors.push(100 * relativeRms(found, await projectRows(exact, image)));
     }
     rows.push(rowOf(`${name}, vision int8, hdNum ${hdNum}: error (RMS)`, '%', errors));
   }

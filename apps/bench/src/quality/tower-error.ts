@@ -22,7 +22,7 @@ function* pixelsOf(image: TiledImage): Generator<Float32Array> {
 }
 
 /** Root mean square of the differences, over that of what was wanted. */
-export function relativeError(
+export function relativeRms(
   found: readonly Float32Array[],
   wanted: readonly Float32Array[],
 ): number {

@@ -150,6 +150,7 @@ class SlotBranches implements Branches {
       ids.length,
     );
     this.#thetas.push(runtime.rotary.theta(position + 1));
+    this.sequence.requireOpen(); // slots were extended meanwhile
     const step = { kind: 'text', ids, angles, cache, segments } as const;
     const logits = await runtime.decode(signal ? { ...step, signal } : step);
     const width = logits.length / order.length;
